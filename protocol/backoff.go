@@ -1,0 +1,72 @@
+package protocol
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// Backoff bounds the waits between dials: uniform(Min, min(Max, 2^n * Min)) with n the failures since the last join of the
+// device channel. Full jitter keeps a fleet from coming back in step.
+type Backoff struct {
+	Min time.Duration // zero: 1 s
+	Max time.Duration // zero: 60 s
+}
+
+const (
+	restartSpread = 10 * time.Second // after close 1012 (service restart) the first wait is uniform(0, 10 s)
+	retryAfterMax = 10 * time.Minute // a longer Retry-After is taken for this
+)
+
+func (b Backoff) withDefaults() Backoff {
+	b.Min = orDefault(b.Min, time.Second)
+	b.Max = max(orDefault(b.Max, time.Minute), b.Min)
+	return b
+}
+
+// wait draws the wait after the n-th failure in a row.
+func (b Backoff) wait(rng *rand.Rand, n int) time.Duration {
+	return uniform(rng, b.Min, b.limit(n))
+}
+
+// restart draws the wait after the hub said that it restarts: a fleet comes back all at once.
+func (b Backoff) restart(rng *rand.Rand, n int) time.Duration {
+	return uniform(rng, 0, max(restartSpread, b.limit(n)))
+}
+
+// slow draws the wait of a device that is thrown out again and again.
+func (b Backoff) slow(rng *rand.Rand) time.Duration {
+	return uniform(rng, b.Max/2, b.Max)
+}
+
+func (b Backoff) limit(n int) time.Duration {
+	limit := b.Min
+	for range n {
+		if limit *= 2; limit >= b.Max {
+			return b.Max
+		}
+	}
+	return limit
+}
+
+// rejoinDelays are the waits before a channel joins again (as in the reference client), each with up to half as much added.
+var rejoinDelays = [...]time.Duration{1 * time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second}
+
+// rejoinDelay draws the wait after the n-th failure in a row, n from 1.
+func rejoinDelay(rng *rand.Rand, n int) time.Duration {
+	base := rejoinDelays[min(max(n, 1), len(rejoinDelays))-1]
+	return uniform(rng, base, base+base/2)
+}
+
+func uniform(rng *rand.Rand, low, high time.Duration) time.Duration {
+	if high <= low {
+		return low
+	}
+	return low + time.Duration(rng.Int64N(int64(high-low)+1))
+}
+
+func orDefault(d, otherwise time.Duration) time.Duration {
+	if d <= 0 {
+		return otherwise
+	}
+	return d
+}

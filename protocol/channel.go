@@ -1,0 +1,285 @@
+package protocol
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// ChannelConfig describes a channel; zero times mean the defaults.
+type ChannelConfig struct {
+	Topic       string
+	JoinTimeout time.Duration // for the answer to a join, a leave, or DoParams; zero: 10 s
+	PushTimeout time.Duration // for the reply to a push that asked for one; zero: 10 s
+	// UnmatchedIsFinal: a hub that does not know the topic is not asked again on the same socket.
+	UnmatchedIsFinal bool
+}
+
+// ChannelState is what a channel is to its hub.
+type ChannelState uint8
+
+// The states of a channel.
+const (
+	Closed  ChannelState = iota // no socket, left, or refused for good
+	Joining                     // params, transmission, or reply of the join awaited
+	Joined                      //
+	Errored                     // refused or lost; joins again at its deadline
+	Leaving                     // reply of the leave awaited
+)
+
+func (s ChannelState) String() string {
+	switch s {
+	case Closed:
+		return "closed"
+	case Joining:
+		return "joining"
+	case Joined:
+		return "joined"
+	case Errored:
+		return "errored"
+	case Leaving:
+		return "leaving"
+	default:
+		return "unknown"
+	}
+}
+
+const (
+	joinsBeforeReconnect = 5                // failures in a row after which the channel asks for a new socket
+	joinHolds            = 10 * time.Second // a join that lasted this long was not a failure
+)
+
+// Channel is the core of one topic: it joins, joins again when the hub refuses or loses it, drops what belongs to an older
+// join, and matches replies with pushes.
+type Channel struct {
+	cfg      ChannelConfig
+	rng      *rand.Rand
+	state    ChannelState
+	up       bool   // there is a socket
+	out      bool   // left on request: no join until ChannelRejoin
+	final    bool   // this hub has no such topic
+	gen      uint64 // of the socket
+	tag      uint64 // the last transmission
+	awaited  uint64 // transmission of the join or leave; 0 while joining: the params are awaited
+	joinRef  string
+	leaveRef string
+	due      time.Time // of the state
+	joined   time.Time // when the hub accepted the join
+	failures int       // joins in a row that failed or did not hold
+	pushes   pushes
+}
+
+// NewChannel makes a channel core that joins at ChannelUp. rng is for jitter only.
+func NewChannel(cfg ChannelConfig, rng *rand.Rand) Channel {
+	cfg.JoinTimeout = orDefault(cfg.JoinTimeout, 10*time.Second)
+	cfg.PushTimeout = orDefault(cfg.PushTimeout, 10*time.Second)
+	return Channel{cfg: cfg, rng: rng}
+}
+
+// State is the channel's state.
+func (c *Channel) State() ChannelState { return c.state }
+
+// JoinRef is the ref of the join that is accepted or awaited; "" without one.
+func (c *Channel) JoinRef() string { return c.joinRef }
+
+// Failures is how many joins in a row failed or did not hold for 10 s.
+func (c *Channel) Failures() int { return c.failures }
+
+// Deadline is when Step wants to be called at the latest; zero: only when something happens.
+func (c *Channel) Deadline() time.Time {
+	if d, ok := c.pushes.deadline(); ok && (c.due.IsZero() || d.Before(c.due)) {
+		return d
+	}
+	return c.due
+}
+
+// Step takes in what happened at now and appends what is to be done to out. Every input is allowed at any time.
+func (c *Channel) Step(now time.Time, in ChannelInput, out []ChannelEffect) []ChannelEffect {
+	c.follow(now)
+	switch in.Kind {
+	case ChannelUp:
+		out = c.socketUp(now, in.Gen, out)
+	case ChannelDown:
+		out = c.socketDown(now, out)
+	case ChannelParams:
+		out = c.params(now, in.Msg, out)
+	case ChannelSent:
+		c.sent(in.Tag, in.Ref)
+	case ChannelReceived:
+		out = c.received(now, in.Msg, out)
+	case ChannelPush:
+		out = c.push(now, in, out)
+	case ChannelLeave:
+		out = c.leave(now, out)
+	case ChannelRejoin:
+		out = c.rejoin(now, out)
+	case ChannelTick:
+	}
+	return c.tick(now, out)
+}
+
+// follow takes everything planned back with a clock that was set back.
+func (c *Channel) follow(now time.Time) {
+	if back := c.pushes.now.Sub(now); back > 0 && !c.pushes.now.IsZero() {
+		c.due = earlier(c.due, back)
+		c.joined = earlier(c.joined, back)
+		c.pushes.moveBack(back)
+	}
+	c.pushes.now = now
+}
+
+func (c *Channel) tick(now time.Time, out []ChannelEffect) []ChannelEffect {
+	out = c.pushes.expire(now, out)
+	if c.due.IsZero() || now.Before(c.due) {
+		return out
+	}
+	switch c.state {
+	case Joining:
+		if c.awaited == 0 { // whoever builds the params has lost the question
+			return c.join(now, out)
+		}
+		return c.failed(now, ErrJoinTimeout, nil, out)
+	case Errored:
+		return c.join(now, out)
+	case Leaving:
+		return c.left(out)
+	default:
+		return out
+	}
+}
+
+func (c *Channel) socketUp(now time.Time, gen uint64, out []ChannelEffect) []ChannelEffect {
+	if c.up && gen == c.gen {
+		return out
+	}
+	if c.up {
+		out = c.socketDown(now, out)
+	}
+	c.up, c.gen, c.final = true, gen, false
+	if c.out {
+		return out
+	}
+	return c.join(now, out)
+}
+
+func (c *Channel) socketDown(now time.Time, out []ChannelEffect) []ChannelEffect {
+	if !c.up {
+		return out
+	}
+	c.up = false
+	switch c.state {
+	case Leaving:
+		return c.left(out)
+	case Joined:
+		c.judge(now)
+		out = append(out, ChannelEffect{Kind: DoErrored, Cause: ErrClosed})
+	default:
+	}
+	return c.enter(Closed, time.Time{}, out)
+}
+
+// enter leaves the join behind: what was awaited on it will not come.
+func (c *Channel) enter(state ChannelState, due time.Time, out []ChannelEffect) []ChannelEffect {
+	c.state, c.due = state, due
+	c.awaited, c.joinRef, c.leaveRef = 0, "", ""
+	return c.pushes.flush(out)
+}
+
+// join begins with the params: they are built anew for every join.
+func (c *Channel) join(now time.Time, out []ChannelEffect) []ChannelEffect {
+	out = c.enter(Joining, now.Add(c.cfg.JoinTimeout), out)
+	return append(out, ChannelEffect{Kind: DoParams})
+}
+
+func (c *Channel) params(now time.Time, m Message, out []ChannelEffect) []ChannelEffect {
+	if c.state != Joining || c.awaited != 0 {
+		return out
+	}
+	c.due = now.Add(c.cfg.JoinTimeout)
+	c.awaited, out = c.transmit(Message{Event: EventJoin, Payload: m.Payload}, out)
+	return out
+}
+
+// transmit numbers m and gives it to the socket.
+func (c *Channel) transmit(m Message, out []ChannelEffect) (uint64, []ChannelEffect) {
+	c.tag++
+	m.Topic, m.JoinRef = c.cfg.Topic, c.joinRef
+	return c.tag, append(out, ChannelEffect{Kind: DoTransmit, Msg: m, Tag: c.tag})
+}
+
+func (c *Channel) sent(tag uint64, ref string) {
+	switch {
+	case tag == 0:
+	case tag != c.awaited:
+		c.pushes.sent(tag, ref)
+	case c.state == Joining:
+		c.joinRef = ref
+	case c.state == Leaving:
+		c.leaveRef = ref
+	}
+}
+
+func (c *Channel) push(now time.Time, in ChannelInput, out []ChannelEffect) []ChannelEffect {
+	if c.state != Joined {
+		return append(out, ChannelEffect{Kind: DoNotJoined, Tag: in.Tag})
+	}
+	tag, out := c.transmit(Message{Event: in.Msg.Event, Payload: in.Msg.Payload, Binary: in.Msg.Binary}, out)
+	out = append(out, ChannelEffect{Kind: DoPushed, Tag: in.Tag})
+	if in.Reply {
+		out = c.pushes.add(pendingPush{sent: tag, tag: in.Tag, due: now.Add(c.cfg.PushTimeout)}, out)
+	}
+	return out
+}
+
+func (c *Channel) leave(now time.Time, out []ChannelEffect) []ChannelEffect {
+	if c.out {
+		return out
+	}
+	c.out = true
+	if c.state != Joined && (c.state != Joining || c.awaited == 0) {
+		return c.left(out)
+	}
+	ref := c.joinRef
+	out = c.enter(Leaving, now.Add(c.cfg.JoinTimeout), out)
+	c.joinRef = ref
+	c.awaited, out = c.transmit(Message{Event: EventLeave}, out)
+	return out
+}
+
+func (c *Channel) left(out []ChannelEffect) []ChannelEffect {
+	out = c.enter(Closed, time.Time{}, out)
+	return append(out, ChannelEffect{Kind: DoLeft})
+}
+
+func (c *Channel) rejoin(now time.Time, out []ChannelEffect) []ChannelEffect {
+	c.out = false
+	if !c.up || c.final || c.state == Joining && c.awaited == 0 {
+		return out
+	}
+	return c.join(now, out)
+}
+
+// failed counts a join that was refused or did not hold and plans the next one.
+func (c *Channel) failed(now time.Time, cause error, response []byte, out []ChannelEffect) []ChannelEffect {
+	kind := DoRefused
+	if c.state == Joined {
+		kind = DoErrored
+		c.judge(now)
+	}
+	c.failures++
+	out = append(out, ChannelEffect{Kind: kind, Msg: Message{Topic: c.cfg.Topic, Payload: response}, Cause: cause})
+	if c.final {
+		return c.enter(Closed, time.Time{}, out)
+	}
+	out = c.enter(Errored, now.Add(rejoinDelay(c.rng, c.failures)), out)
+	if c.failures%joinsBeforeReconnect == 0 {
+		out = append(out, ChannelEffect{Kind: DoReconnect})
+	}
+	return out
+}
+
+// judge forgets earlier failures when the join that ends now has held.
+func (c *Channel) judge(now time.Time) {
+	if now.Sub(c.joined) >= joinHolds {
+		c.failures = 0
+	}
+}

@@ -1,0 +1,36 @@
+package hub
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// ReasonMax is the longest reason that is sent, in bytes; the rest is cut off.
+const ReasonMax = 1024
+
+// tidy makes text fit for the hub: valid UTF-8 without control characters (its database refuses NUL), but for those that the
+// output of a program may have: line ends, tabs, escapes.
+func tidy(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n', r == '\r', r == '\t', r == '\x1b':
+			return r
+		case r < ' ', r == 0x7f:
+			return ' '
+		default:
+			return r
+		}
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+}
+
+// clean is tidy text of at most limit bytes, cut between runes.
+func clean(text string, limit int) string {
+	text = tidy(text)
+	if len(text) <= limit {
+		return text
+	}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return text[:limit]
+}

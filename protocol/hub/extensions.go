@@ -1,0 +1,152 @@
+package hub
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	extensionsMax = 256
+	nameMax       = 255
+)
+
+// ParseExtensionsGet reads what the hub advertises in extensions:get: the versions of each extension, newest first. The result is
+// nil for a hub that advertises nothing (older ones send {}); then the device offers all it has. A payload that cannot be
+// read gives nil and an error, and means the same.
+func ParseExtensionsGet(payload jsontext.Value) (map[string][]string, error) {
+	var raw struct {
+		Extensions jsontext.Value `json:"extensions"`
+	}
+	if payload.Kind() != '{' || !read(payload, &raw) {
+		return nil, errors.New("extensions:get: payload is not an object")
+	}
+	if k := raw.Extensions.Kind(); k == 'n' || k == 0 {
+		return nil, nil
+	}
+	var byName map[string]jsontext.Value
+	if raw.Extensions.Kind() != '{' || !read(raw.Extensions, &byName) || len(byName) > extensionsMax {
+		return nil, errors.New("extensions:get: extensions is not a readable object")
+	}
+	out := make(map[string][]string, len(byName))
+	for name, v := range byName {
+		if versions, err := names(v); err == nil && validName(name) {
+			out[name] = versions
+		}
+	}
+	return out, nil
+}
+
+// NegotiateExtensions chooses what to offer in the join: of each of the device's extensions (versions most preferred first) the first
+// version that the hub advertises, and none when there is no such. Without an advertisement (nil) it is the last version,
+// which the oldest hubs know.
+func NegotiateExtensions(own, advertised map[string][]string) map[string]string {
+	out := make(map[string]string, len(own))
+	for name, versions := range own {
+		switch {
+		case len(versions) == 0:
+		case advertised == nil:
+			out[name] = versions[len(versions)-1]
+		default:
+			for _, v := range versions {
+				if slices.Contains(advertised[name], v) {
+					out[name] = v
+					break
+				}
+			}
+		}
+	}
+	return out
+}
+
+// JoinExtensions is the payload of the join of the extensions channel: one version for each name. A list of versions would crash
+// the hub's join, hence the type.
+func JoinExtensions(versions map[string]string) (jsontext.Value, error) {
+	for name, version := range versions {
+		if !validName(name) || version == "" || clean(version, nameMax) != version {
+			return nil, fmt.Errorf("join extensions: %q with version %q: not a name and a version", name, version)
+		}
+	}
+	if versions == nil {
+		return Empty, nil
+	}
+	return write(versions), nil
+}
+
+// ParseAttachList reads the hub's answer to the join of the extensions channel: the names to attach. An object, as answered by
+// hubs that attach nothing, is an empty list.
+func ParseAttachList(response jsontext.Value) ([]string, error) {
+	switch response.Kind() {
+	case '[':
+		return names(response)
+	case '{', 'n', 0:
+		return nil, nil
+	default:
+		return nil, errors.New("extensions: attach list is not a list")
+	}
+}
+
+// ParseExtensionNames reads whom an attach or detach is about: some names, or all of them.
+func ParseExtensionNames(payload jsontext.Value) (list []string, all bool, err error) {
+	var raw struct {
+		Extensions jsontext.Value `json:"extensions"`
+	}
+	if payload.Kind() != '{' || !read(payload, &raw) {
+		return nil, false, errors.New("extensions: payload is not an object")
+	}
+	list, err = names(raw.Extensions)
+	if len(list) == 1 && list[0] == "all" && raw.Extensions.Kind() == '"' {
+		return nil, true, nil
+	}
+	return list, false, err
+}
+
+// names reads one name or a list of names. What is no name in a list is left out.
+func names(v jsontext.Value) ([]string, error) {
+	var raw []jsontext.Value
+	switch v.Kind() {
+	case '"':
+		raw = []jsontext.Value{v}
+	case '[':
+		if !read(v, &raw) {
+			return nil, errors.New("extensions: list of names cannot be read")
+		}
+	default:
+		return nil, errors.New("extensions: neither a name nor a list of names")
+	}
+	if len(raw) > extensionsMax {
+		return nil, fmt.Errorf("extensions: more than %d names", extensionsMax)
+	}
+	out := make([]string, 0, len(raw))
+	for _, r := range raw {
+		if name, ok := text(r); ok && validName(name) {
+			out = append(out, name)
+		}
+	}
+	return out, nil
+}
+
+// validName: what stands before the colon of an event.
+func validName(name string) bool {
+	return name != "" && len(name) <= nameMax && !strings.Contains(name, ":") && clean(name, nameMax) == name
+}
+
+// SplitExtensionEvent takes `<name>:<event>` apart at the first colon: "geo:location:update" is the event "location:update" of geo.
+func SplitExtensionEvent(full string) (name, event string, ok bool) {
+	name, event, ok = strings.Cut(full, ":")
+	return name, event, ok && name != "" && event != ""
+}
+
+// ExtensionError is the payload of `<name>:error`, with which a device says that an extension is not running.
+func ExtensionError(reason string) jsontext.Value {
+	return write(map[string]string{"reason": clean(reason, ReasonMax)})
+}
+
+// IsDetach reports whether the response of a refused push tells the device to stop the extension that sent it.
+func IsDetach(response jsontext.Value) bool {
+	t, _ := text(response)
+	return t == "detach"
+}

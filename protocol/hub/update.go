@@ -1,0 +1,193 @@
+package hub
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Limits of what is taken from an offer.
+const (
+	urlMax      = 16 << 10
+	partialsMax = 1 << 20
+	metaMax     = 64 // entries
+	metaTextMax = 4096
+	sumLen      = 64 // hex digits of a SHA-256
+)
+
+// ErrNoUpdate: the hub said that there is no update, which is no offer and no error of anybody's.
+var ErrNoUpdate = errors.New("no update available")
+
+// SignedURL is an address that carries a credential in its query. It prints as a fixed text; string(u) is the address.
+type SignedURL string
+
+const hidden = "(signed URL)"
+
+func (SignedURL) String() string               { return hidden }
+func (SignedURL) GoString() string             { return hidden }
+func (SignedURL) LogValue() slog.Value         { return slog.StringValue(hidden) }
+func (SignedURL) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+
+// Update is the hub's offer of a firmware.
+type Update struct {
+	URL          SignedURL         // http or https, with a host; good for a day at most
+	Meta         map[string]string // of the target, also for a delta: uuid, version, product, platform, architecture ...; "" and null are left out
+	Size         int64             // bytes of the file behind URL; 0: not known
+	Checksum     string            // SHA-256 of that file in lower-case hex; "": not known
+	Partials     []string          // SHA-256 of each 1 MiB of that file in lower-case hex; nil: not known
+	DeploymentID int64             // 0: pushed by hand
+}
+
+// UUID is the identity of the offered firmware; "" when the hub gave none.
+func (u Update) UUID() string { return u.Meta["uuid"] }
+
+// String names the firmware.
+func (u Update) String() string {
+	return fmt.Sprintf("update %q to version %q", u.Meta["uuid"], u.Meta["version"])
+}
+
+// LogValue leaves out the URL.
+func (u Update) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("uuid", u.Meta["uuid"]), slog.String("version", u.Meta["version"]),
+		slog.Int64("size", u.Size), slog.Int64("deployment", u.DeploymentID))
+}
+
+type rawUpdate struct {
+	Available    jsontext.Value            `json:"update_available"`
+	URL          jsontext.Value            `json:"firmware_url"`
+	Meta         map[string]jsontext.Value `json:"firmware_meta"`
+	Size         jsontext.Value            `json:"size"`
+	Checksum     jsontext.Value            `json:"checksum"`
+	Partials     []string                  `json:"partials_checksums"`
+	DeploymentID jsontext.Value            `json:"deployment_id"`
+}
+
+// HasUpdate reports whether the response to a join carries an offer, as hubs of the time before deployments sent it.
+func HasUpdate(response jsontext.Value) bool {
+	var raw struct {
+		URL jsontext.Value `json:"firmware_url"`
+	}
+	return response.Kind() == '{' && read(response, &raw) && raw.URL.Kind() == '"'
+}
+
+// ParseUpdate reads the payload of an update. It fails with ErrNoUpdate when the hub says that there is none, else with what
+// is wrong with the offer; then the result holds what could be read, for a refusal that names the firmware. Only the URL is
+// required. Whether the number of partials fits the size is for the receiver to judge.
+func ParseUpdate(payload jsontext.Value) (Update, error) {
+	var raw rawUpdate
+	if payload.Kind() != '{' || !read(payload, &raw) {
+		return Update{}, errors.New("update: payload is not an object of the expected types")
+	}
+	if raw.Available.Kind() == 'f' {
+		return Update{}, ErrNoUpdate
+	}
+	u := Update{Meta: metaOf(raw.Meta)}
+	var err error
+	if u.URL, err = signedURL(raw.URL); err != nil {
+		return u, fmt.Errorf("update: firmware_url %w", err)
+	}
+	if u.Size, err = count(raw.Size); err != nil {
+		return u, fmt.Errorf("update: size %w", err)
+	}
+	if u.DeploymentID, err = count(raw.DeploymentID); err != nil {
+		return u, fmt.Errorf("update: deployment_id %w", err)
+	}
+	if u.Checksum, err = checksum(raw.Checksum); err != nil {
+		return u, fmt.Errorf("update: checksum %w", err)
+	}
+	if u.Partials, err = sums(raw.Partials); err != nil {
+		return u, fmt.Errorf("update: partials_checksums %w", err)
+	}
+	return u, nil
+}
+
+func metaOf(raw map[string]jsontext.Value) map[string]string {
+	meta := make(map[string]string, min(len(raw), metaMax))
+	for key, value := range raw {
+		t, ok := text(value)
+		if !ok || t == "" || len(meta) == metaMax || len(key) > metaTextMax {
+			continue
+		}
+		meta[key] = clean(t, metaTextMax)
+	}
+	return meta
+}
+
+func signedURL(raw jsontext.Value) (SignedURL, error) {
+	if raw.Kind() != '"' {
+		return "", errors.New("is missing")
+	}
+	b, _ := jsontext.AppendUnquote(nil, raw)
+	if len(b) > urlMax {
+		return "", fmt.Errorf("is longer than %d bytes", urlMax)
+	}
+	u, err := url.Parse(string(b))
+	if err != nil { // its text quotes the URL
+		return "", errors.New("is not a URL")
+	}
+	if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return "", errors.New("is not an http or https URL with a host")
+	}
+	return SignedURL(b), nil
+}
+
+// count reads an optional non-negative integer: null and absent are 0.
+func count(raw jsontext.Value) (int64, error) {
+	switch raw.Kind() {
+	case 'n', 0:
+		return 0, nil
+	case '0':
+		if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil && n >= 0 && n < math.MaxInt64 {
+			return n, nil
+		}
+	}
+	return 0, errors.New("is not a non-negative integer")
+}
+
+var errNoSum = errors.New("is not a SHA-256 in hex")
+
+// checksum reads an optional sum: null, absent and "" mean that there is none.
+func checksum(raw jsontext.Value) (string, error) {
+	t, ok := text(raw)
+	if !ok {
+		return "", errNoSum
+	}
+	if t == "" {
+		return "", nil
+	}
+	return sum(t)
+}
+
+func sum(digits string) (string, error) {
+	if len(digits) != sumLen {
+		return "", errNoSum
+	}
+	if _, err := hex.DecodeString(digits); err != nil {
+		return "", errNoSum
+	}
+	return strings.ToLower(digits), nil
+}
+
+func sums(raw []string) ([]string, error) {
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	if len(raw) > partialsMax {
+		return nil, fmt.Errorf("are more than %d", partialsMax)
+	}
+	for i, t := range raw {
+		s, err := sum(t)
+		if err != nil {
+			return nil, fmt.Errorf("[%d] %w", i, err)
+		}
+		raw[i] = s
+	}
+	return raw, nil
+}
