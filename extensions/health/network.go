@@ -1,0 +1,74 @@
+package health
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/procfs"
+)
+
+// link is one network interface as the hub's report describes it.
+type link struct {
+	Type    string             `json:"type"` // ethernet, wifi, mobile, unknown
+	Present bool               `json:"present"`
+	State   string             `json:"state"`             // the kernel's operstate: up, down, dormant, unknown ...
+	Status  string             `json:"connection_status"` // lan or disconnected; whether it leads to the internet is not tried
+	Metrics map[string]float64 `json:"metrics"`
+	Meta    map[string]string  `json:"metadata"`
+}
+
+func (s source) counters() (procfs.NetDev, error) {
+	fs, err := s.proc()
+	if err != nil {
+		return nil, err
+	}
+	// proc/net is a link to the reader's own network namespace, and self is always there.
+	return fs.NetDev()
+}
+
+// choose picks the interfaces to report from their sorted names: never the loopback, those with hardware first, and few, so that a
+// machine full of containers does not crowd out the other metrics.
+func (s source) choose(names []string) []string {
+	names = slices.DeleteFunc(names, func(name string) bool { return name == "lo" })
+	slices.SortStableFunc(names, func(a, b string) int { return s.virtual(a) - s.virtual(b) })
+	return names[:min(len(names), interfacesMax)]
+}
+
+// virtual is 0 for an interface that is backed by a device, else 1.
+func (s source) virtual(name string) int {
+	if s.has(name, "device") {
+		return 0
+	}
+	return 1
+}
+
+func (s source) has(name, entry string) bool {
+	_, err := os.Stat(s.sys("net", filepath.Base(name), entry))
+	return err == nil
+}
+
+func (s source) describe(name string) link {
+	out := link{Type: s.kind(name), Present: true, State: "unknown", Status: "lan"}
+	if text, err := os.ReadFile(s.sys("net", filepath.Base(name), "operstate")); err == nil {
+		out.State = strings.TrimSpace(string(text))
+	}
+	if out.State == "down" || out.State == "lowerlayerdown" || out.State == "notpresent" {
+		out.Status = "disconnected"
+	}
+	return out
+}
+
+func (s source) kind(name string) string {
+	switch {
+	case s.has(name, "wireless"), s.has(name, "phy80211"):
+		return "wifi"
+	case strings.HasPrefix(name, "ww"), strings.HasPrefix(name, "ppp"): // the names that udev and pppd give
+		return "mobile"
+	case strings.HasPrefix(name, "e"):
+		return "ethernet"
+	default:
+		return "unknown"
+	}
+}

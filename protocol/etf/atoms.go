@@ -1,0 +1,90 @@
+package etf
+
+import "unicode/utf8"
+
+// AtomSet is a set of atom names. The zero value is empty. It is not changed after its making.
+type AtomSet struct{ known map[string]Term }
+
+// Atoms makes a set of the given names.
+func Atoms(names ...string) AtomSet {
+	s := AtomSet{known: make(map[string]Term, len(names))}
+	for _, name := range names {
+		s.known[name] = Atom(name)
+	}
+	return s
+}
+
+// commonAtoms are known to every Elixir system. The values are ready made, so that decoding them costs nothing.
+var commonAtoms = Atoms(string(Nil), string(True), string(False), string(OK), string(Error))
+
+// atom reads what follows an atom's tag at offset at.
+func (d *decoder) atom(tag byte, at int) (Term, error) {
+	size := 2
+	if tag == tagSmallAtom || tag == tagSmallAtomUTF8 {
+		size = 1
+	}
+	name, err := d.sized(size)
+	if err != nil {
+		return nil, err
+	}
+	if tag == tagAtom || tag == tagSmallAtom {
+		name = fromLatin1(name)
+	}
+	if !utf8.Valid(name) {
+		return nil, d.malformed(at, "atom is not UTF-8")
+	}
+	if utf8.RuneCount(name) > maxAtomChars {
+		return nil, d.malformed(at, "atom of more than 255 characters")
+	}
+	if t, ok := commonAtoms.known[string(name)]; ok {
+		return t, nil
+	}
+	if t, ok := d.cfg.Atoms.known[string(name)]; ok {
+		return t, nil
+	}
+	if !d.cfg.AnyAtom {
+		return nil, &UnknownAtomError{Position: d.position(at), Name: string(name)}
+	}
+	return Atom(name), nil
+}
+
+// anAtom reads an atom where nothing else may stand.
+func (d *decoder) anAtom() (Term, error) {
+	at := d.pos
+	tag, err := d.octet()
+	if err != nil {
+		return nil, err
+	}
+	switch tag {
+	case tagAtom, tagSmallAtom, tagAtomUTF8, tagSmallAtomUTF8:
+		return d.atom(tag, at)
+	}
+	return nil, d.malformed(at, "not an atom where one must be")
+}
+
+// fromLatin1 gives the UTF-8 form; pure ASCII is given back as it is.
+func fromLatin1(b []byte) []byte {
+	for i, c := range b {
+		if c < utf8.RuneSelf {
+			continue
+		}
+		out := append(make([]byte, 0, 2*len(b)), b[:i]...)
+		for _, c := range b[i:] {
+			out = utf8.AppendRune(out, rune(c))
+		}
+		return out
+	}
+	return b
+}
+
+// toLatin1 gives the Latin-1 form, ok is false when there is none.
+func toLatin1(name Atom) (b []byte, ok bool) {
+	b = make([]byte, 0, len(name))
+	for _, r := range name {
+		if r > 255 {
+			return nil, false
+		}
+		b = append(b, byte(r))
+	}
+	return b, true
+}

@@ -1,0 +1,35 @@
+package etf
+
+// Limits bound what decoding one term may cost. Zero fields mean the default.
+type Limits struct {
+	Bytes    int // of the input; default 16 MiB
+	Inflated int // of a compressed term's contents; default 8 MiB
+	Depth    int // of nesting, a term that is not nested has 1; default 512, never more than MaxDepth
+	Elements int // of all lists, tuples and maps together, a map's pair counts twice; default 262,144
+}
+
+// MaxDepth is the greatest depth that a limit can be raised to, and that of encoding: terms are walked by recursion, and a stack that is
+// used up ends the process.
+const MaxDepth = 120_000
+
+const (
+	defaultBytes    = 16 << 20
+	defaultInflated = 8 << 20
+	defaultDepth    = 512
+	defaultElements = 1 << 18
+)
+
+func (l Limits) withDefaults() Limits {
+	l.Bytes = orDefault(l.Bytes, defaultBytes)
+	l.Inflated = orDefault(l.Inflated, defaultInflated)
+	l.Depth = min(orDefault(l.Depth, defaultDepth), MaxDepth)
+	l.Elements = orDefault(l.Elements, defaultElements)
+	return l
+}
+
+func orDefault(n, def int) int {
+	if n <= 0 {
+		return def
+	}
+	return n
+}

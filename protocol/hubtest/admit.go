@@ -1,0 +1,282 @@
+package hubtest
+
+import (
+	"cmp"
+	"crypto/sha1" //nolint:gosec // how NervesHub names certificates
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/Masterminds/semver/v3"
+
+	"github.com/hublink-go/hublink/protocol/auth"
+	"github.com/hublink-go/hublink/protocol/transport"
+)
+
+const (
+	reasonHeader     = "nh-connection-error-reason"
+	reasonNoIdentity = "no certificate pair or shared secrets connection settings were provided"
+	reasonNoPlatform = "the platform could not be reached to authenticate this device"
+	redirectTo       = "https://docs.nerves-hub.org/"
+)
+
+// Refusal is an answer to an upgrade request that the operator wants given.
+type Refusal struct {
+	Status     int
+	Reason     string // header nh-connection-error-reason and body
+	Location   string
+	RetryAfter time.Duration // to the second
+	Times      int           // how many requests; zero: one, negative: all
+}
+
+// doors are the operator's switches in front of the hub.
+type doors struct {
+	mu         sync.Mutex
+	refusals   []Refusal
+	cut        int // connections to drop before TLS
+	noSecrets  bool
+	noPlatform bool
+}
+
+// Refuse answers the next upgrade requests like this, whoever asks. Refusals come one after the other.
+func (h *Hub) Refuse(r Refusal) {
+	h.doors.mu.Lock()
+	defer h.doors.mu.Unlock()
+	r.Times = cmp.Or(r.Times, 1)
+	h.doors.refusals = append(h.doors.refusals, r)
+}
+
+// CutConnections drops the next n TCP connections before TLS or HTTP, as NervesHub's rate limit does. It has no effect in memory.
+func (h *Hub) CutConnections(n int) {
+	h.doors.mu.Lock()
+	defer h.doors.mu.Unlock()
+	h.doors.cut = n
+}
+
+// AcceptSecrets switches shared secrets off or on again.
+func (h *Hub) AcceptSecrets(on bool) {
+	h.doors.mu.Lock()
+	defer h.doors.mu.Unlock()
+	h.doors.noSecrets = !on
+}
+
+// PlatformDown makes the hub answer 503 to whoever wants to be authenticated.
+func (h *Hub) PlatformDown(down bool) {
+	h.doors.mu.Lock()
+	defer h.doors.mu.Unlock()
+	h.doors.noPlatform = down
+}
+
+func (d *doors) cutNext() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.cut == 0 {
+		return false
+	}
+	d.cut--
+	return true
+}
+
+func (d *doors) refuseNext() (Refusal, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.refusals) == 0 {
+		return Refusal{}, false
+	}
+	r := d.refusals[0]
+	if d.refusals[0].Times--; d.refusals[0].Times == 0 {
+		d.refusals = d.refusals[1:]
+	}
+	return r, true
+}
+
+// answer is the hub's decision about a request to its device listener.
+type answer struct {
+	status int // 101: let in
+	header http.Header
+	body   string
+	dev    *Device
+}
+
+func (h *Hub) answerWith(status int, body string, header ...string) answer {
+	a := answer{status: status, body: body, header: http.Header{}}
+	a.header.Set("Date", h.cfg.Now().UTC().Format(http.TimeFormat))
+	a.header.Set("Cache-Control", "max-age=0, private, must-revalidate")
+	for i := 0; i+1 < len(header); i += 2 {
+		a.header.Set(header[i], header[i+1])
+	}
+	return a
+}
+
+func (h *Hub) explained(status int, reason string) answer {
+	return h.answerWith(status, reason, reasonHeader, reason)
+}
+
+// judge decides in Phoenix's order: path, method, serializer, authentication, upgrade headers.
+func (h *Hub) judge(r *http.Request) answer {
+	switch r.URL.Path {
+	case "/socket/websocket", "/device-socket/websocket":
+	case "/status/alive", "/_health", "/health", "/healthy":
+		return h.answerWith(http.StatusOK, "Hello, Friend!")
+	default:
+		return h.answerWith(http.StatusMovedPermanently, "", "Location", redirectTo)
+	}
+	if r.Method != http.MethodGet {
+		return h.answerWith(http.StatusBadRequest, "")
+	}
+	if refusal, ok := h.doors.refuseNext(); ok {
+		return h.refused(refusal)
+	}
+	if r.Header.Get("Origin") != "" || !servesVersion(r.URL.Query().Get("vsn")) {
+		return h.answerWith(http.StatusForbidden, "")
+	}
+	dev, refusal := h.authenticate(r)
+	if dev == nil {
+		return refusal
+	}
+	if _, err := transport.CheckUpgrade(r); err != nil {
+		return h.answerWith(http.StatusBadRequest, err.Error())
+	}
+	a := h.answerWith(http.StatusSwitchingProtocols, "")
+	a.dev = dev
+	return a
+}
+
+func (h *Hub) refused(r Refusal) answer {
+	a := h.answerWith(r.Status, r.Reason)
+	if r.Reason != "" {
+		a.header.Set(reasonHeader, r.Reason)
+	}
+	if r.Location != "" {
+		a.header.Set("Location", r.Location)
+	}
+	if r.RetryAfter > 0 {
+		a.header.Set("Retry-After", fmt.Sprint(int(r.RetryAfter.Seconds())))
+	}
+	return a
+}
+
+// servesVersion: the requirement is "~> 2.0.0".
+func servesVersion(vsn string) bool {
+	v, err := semver.StrictNewVersion(vsn)
+	return err == nil && roughly(v, "2.0.0")
+}
+
+// authenticate finds out who asks.
+func (h *Hub) authenticate(r *http.Request) (*Device, answer) {
+	h.doors.mu.Lock()
+	noSecrets, noPlatform := h.doors.noSecrets, h.doors.noPlatform
+	h.doors.mu.Unlock()
+	unknown := h.answerWith(http.StatusUnauthorized, "")
+	var dev *Device
+	switch {
+	case noPlatform:
+		return nil, h.explained(http.StatusServiceUnavailable, reasonNoPlatform)
+	case r.TLS != nil && len(r.TLS.PeerCertificates) > 0:
+		identifier, err := h.identify(r.TLS.PeerCertificates)
+		if err != nil {
+			return nil, unknown
+		}
+		dev = h.admitted(identifier, "")
+	case !hasX(r.Header):
+		return nil, h.explained(http.StatusUnauthorized, reasonNoIdentity)
+	case noSecrets:
+		return nil, unknown
+	default:
+		headers := auth.HeadersOf(r.Header)
+		identifier, err := h.verify(headers)
+		if errors.Is(err, auth.ErrCrashed) {
+			return nil, h.explained(http.StatusServiceUnavailable, reasonNoPlatform)
+		}
+		if err != nil {
+			return nil, unknown
+		}
+		dev = h.keyHolder(headers, identifier)
+	}
+	if dev == nil {
+		return nil, unknown
+	}
+	return dev, answer{}
+}
+
+// hasX: NervesHub takes any header with the prefix x- for an attempt with a shared secret, a proxy's X-Forwarded-For too.
+func hasX(h http.Header) bool {
+	for name := range h {
+		if strings.HasPrefix(textproto.CanonicalMIMEHeaderKey(name), "X-") {
+			return true
+		}
+	}
+	return false
+}
+
+func (h *Hub) verify(headers auth.Headers) (string, error) {
+	lookup := func(key string) (string, bool) {
+		k, ok := h.keys[key]
+		return k.Secret, ok
+	}
+	identifier, err := auth.Verify(headers, lookup, h.cfg.Now(), h.cfg.MaxAge)
+	if h.rules.acceptFuture && errors.Is(err, auth.ErrFuture) {
+		return auth.Verify(headers, lookup, h.cfg.Now(), auth.AnyAge)
+	}
+	return identifier, err
+}
+
+// keyHolder finds the device of a key, or creates the product's.
+func (h *Hub) keyHolder(headers auth.Headers, identifier string) *Device {
+	name, _ := headers.Get(auth.HeaderKey)
+	k := h.keys[name]
+	if !k.ofProduct() && k.Identifier != identifier {
+		return nil
+	}
+	return h.admitted(identifier, k.Product)
+}
+
+// admitted finds or creates a device that has proven to be identifier. Nil: there is none that may come in.
+func (h *Hub) admitted(identifier, product string) *Device {
+	h.mu.Lock()
+	if identifier == "" || h.devices[identifier] == nil && h.cfg.KnownOnly {
+		h.mu.Unlock()
+		return nil
+	}
+	d := h.device(identifier, product)
+	h.mu.Unlock()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.product = cmp.Or(d.product, product)
+	if d.deleted || product != "" && d.product != product {
+		return nil
+	}
+	return d
+}
+
+// identify finds whose certificate it is: one that is pinned, or one of an authority, whose common name it bears.
+func (h *Hub) identify(chain []*x509.Certificate) (string, error) {
+	leaf, accepted := chain[0], h.cfg.Certificates
+	if identifier, ok := accepted.Pinned[Fingerprint(leaf)]; ok {
+		return identifier, nil
+	}
+	roots := x509.NewCertPool()
+	for _, a := range accepted.Authorities {
+		roots.AddCert(a)
+	}
+	_, err := leaf.Verify(x509.VerifyOptions{
+		Roots: roots, CurrentTime: h.cfg.Now(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+	})
+	if err != nil {
+		return "", fmt.Errorf("client certificate: %w", err)
+	}
+	if leaf.Subject.CommonName == "" {
+		return "", errors.New("client certificate: no common name")
+	}
+	return leaf.Subject.CommonName, nil
+}
+
+// Fingerprint is the name of a certificate in Certificates.Pinned.
+func Fingerprint(c *x509.Certificate) string {
+	return fmt.Sprintf("%X", sha1.Sum(c.Raw)) //nolint:gosec // see the import
+}

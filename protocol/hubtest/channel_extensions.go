@@ -1,0 +1,132 @@
+package hubtest
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/hublink-go/hublink/protocol"
+)
+
+// advertisement is the payload of extensions:get.
+func (s *session) advertisement() jsontext.Value {
+	if !s.rules.advertise {
+		return emptyObject
+	}
+	list := make(map[string][]string, len(s.rules.extensions))
+	for _, o := range s.rules.extensions {
+		if s.dev.settings.enabled(o.name) {
+			list[o.name] = o.versions
+		}
+	}
+	return object("extensions", list)
+}
+
+// negotiate answers a join of the extensions channel with the names to attach, in order. Versions that are no strings crash the join.
+func (s *session) negotiate(ch *channel, params jsontext.Value) (jsontext.Value, bool) {
+	var wanted map[string]jsontext.Value
+	if len(params) > maxStructure || !decode(params, &wanted) {
+		return joinCrashed, false
+	}
+	names := []string{}
+	for name, v := range wanted {
+		version, ok := text(v)
+		if !ok {
+			return joinCrashed, false
+		}
+		if s.rules.serves(name, version) && s.dev.settings.enabled(name) {
+			names = append(names, name)
+			ch.ext = append(ch.ext, extension{name: name, version: version})
+		}
+	}
+	slices.Sort(names)
+	return encode(names), true
+}
+
+// handleExtensions handles "<name>:<event>", split at the first colon. What is not allowed is answered with "detach".
+func (s *session) handleExtensions(now time.Time, ch *channel, m protocol.Message) {
+	name, event, ok := strings.Cut(m.Event, ":")
+	i := slices.IndexFunc(ch.ext, func(e extension) bool { return e.name == name })
+	if !ok || i < 0 {
+		s.reply(m, false, jsontext.Value(`"detach"`))
+		return
+	}
+	e := &ch.ext[i]
+	switch {
+	case event == "attached":
+		e.attached = true
+		e.tokens = newBucket(now, e.name)
+		s.first(e)
+	case event == "detached", event == "error":
+		e.attached = false
+	case e.attached:
+		s.dev.extensionReported(now, e, event, m.Payload)
+	}
+}
+
+// first pushes what the hub asks an extension for as soon as it is attached.
+func (s *session) first(e *extension) {
+	if event, ok := firstRequest[e.name]; ok {
+		s.push(topicExtensions, e.name+":"+event, emptyObject)
+	}
+}
+
+var firstRequest = map[string]string{
+	"alarms":           "sync",
+	"components":       "request",
+	"geo":              "location:request",
+	"health":           "check",
+	"local_shell":      "request_shell",
+	"network_identity": "request",
+}
+
+// attached names the extensions that are attached.
+func (s *session) attached() []string {
+	var names []string
+	if ch := s.channel(topicExtensions); ch != nil {
+		for i := range ch.ext {
+			if ch.ext[i].attached {
+				names = append(names, ch.ext[i].name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// bucket is a token bucket. The zero value takes everything.
+type bucket struct {
+	perSecond, burst float64
+	tokens           float64
+	at               time.Time
+}
+
+// newBucket is the limit of an extension's messages (NervesHub: what is more is dropped without a word).
+func newBucket(now time.Time, name string) bucket {
+	b := bucket{at: now}
+	switch name {
+	case "logging":
+		b.perSecond, b.burst = 5, 10
+	case "metrics", "error_reports":
+		b.perSecond, b.burst = 1, 5
+	case "alarms":
+		b.perSecond, b.burst = 1, 10
+	}
+	b.tokens = b.burst
+	return b
+}
+
+func (b *bucket) take(now time.Time) bool {
+	if b.burst == 0 {
+		return true
+	}
+	b.tokens = min(b.burst, b.tokens+max(0, now.Sub(b.at).Seconds())*b.perSecond)
+	b.at = now
+	if b.tokens < 1 {
+		return false
+	}
+	b.tokens--
+	return true
+}

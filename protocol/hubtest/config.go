@@ -1,0 +1,118 @@
+package hubtest
+
+import (
+	"cmp"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hublink-go/hublink/protocol/auth"
+)
+
+// Mode says how devices reach the hub.
+type Mode uint8
+
+// The modes.
+const (
+	Plain  Mode = iota // TCP on the loopback interface
+	TLS                // TLS on the loopback interface, with a certificate of an authority that lives as long as the hub
+	Memory             // no sockets: Hub.Dialer and Hub.RoundTripper; works under virtual time (testing/synctest)
+)
+
+// Config says what the hub is like. The zero value is today's hub on a plain socket with one product key.
+type Config struct {
+	Profile        Profile
+	Mode           Mode
+	Keys           []Key         // shared secrets; nil, without certificates: the one that Hub.Secret uses
+	Certificates   Certificates  // client certificates, in the modes TLS and Memory
+	KnownOnly      bool          // devices that Hub.Device was not asked for are refused; else they are created as they come
+	Extensions     []string      // switched on; nil: all that the profile has
+	FirmwareKeys   []string      // pushed to devices that ask for them
+	ArchiveKeys    []string      // the same for archives
+	ConnectingCode string        // run on every device that joins
+	Record         int           // messages that are kept of every device; zero: none, see Device.Record
+	Idle           time.Duration // without a byte from the device until its socket is closed with 1002; zero: 180 s
+	MaxAge         time.Duration // of a signature; zero: 90 s
+	HandshakeRate  int           // connections a second, more are cut before TLS; zero: no limit. NervesHub: 100
+	RolloutEvery   time.Duration // least time between two rounds of offers; zero: 3 s
+	Now            func() time.Time
+}
+
+// Key is a shared secret that the hub accepts.
+type Key struct {
+	Key        string // nhp_...: a product's; any other is one device's
+	Secret     string
+	Product    string // of a product's key; empty: "product"
+	Identifier string // of a device's key: the only identifier that it is good for
+}
+
+// String leaves the secret out.
+func (k Key) String() string { return "key " + k.Key }
+
+// GoString leaves the secret out.
+func (k Key) GoString() string { return "hubtest.Key{" + k.Key + "}" }
+
+// LogValue leaves the secret out.
+func (k Key) LogValue() slog.Value { return slog.StringValue(k.Key) }
+
+func (k Key) ofProduct() bool { return strings.HasPrefix(k.Key, "nhp_") }
+
+// Certificates says which client certificates the hub accepts. A device without one completes the handshake and is judged at the level
+// of HTTP; one with a certificate that is not accepted fails in the handshake.
+type Certificates struct {
+	Authorities []*x509.Certificate // a certificate that one of them has signed is its common name's
+	Pinned      map[string]string   // from the upper-case hex SHA-1 of a certificate to an identifier: accepted even when expired
+	TLS13       bool                // else TLS 1.2 only, as NervesHub has it
+}
+
+// defaultKey is what the hub accepts when nothing is configured. The device's side of it comes from Hub.Secret.
+var defaultKey = Key{
+	Key:    "nhp_" + strings.Repeat("hubtest", 6) + "A",
+	Secret: strings.Repeat("simulated", 4) + "7654321",
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.Profile >= profiles {
+		return c, fmt.Errorf("hubtest: Profile %d is unknown", c.Profile)
+	}
+	if c.Mode > Memory {
+		return c, fmt.Errorf("hubtest: Mode %d is unknown", c.Mode)
+	}
+	if c.Mode == Plain && (len(c.Certificates.Authorities) > 0 || len(c.Certificates.Pinned) > 0) {
+		return c, errors.New("hubtest: Certificates need the mode TLS or Memory")
+	}
+	if c.Keys == nil && len(c.Certificates.Authorities) == 0 && len(c.Certificates.Pinned) == 0 {
+		c.Keys = []Key{defaultKey}
+	}
+	c.Keys = slices.Clone(c.Keys)
+	for i := range c.Keys {
+		k := &c.Keys[i]
+		k.Product = cmp.Or(k.Product, "product")
+		if k.Key == "" || k.Secret == "" || !k.ofProduct() && k.Identifier == "" {
+			return c, fmt.Errorf("hubtest: Keys[%d]: key, secret and, for a device's key, identifier are required", i)
+		}
+	}
+	c.Idle = cmp.Or(c.Idle, 180*time.Second)
+	c.MaxAge = cmp.Or(c.MaxAge, auth.DefaultMaxAge)
+	c.RolloutEvery = cmp.Or(c.RolloutEvery, 3*time.Second)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c, nil
+}
+
+// settings makes what joins see of the configuration.
+func (c *Config) settings(r *rules) *settings {
+	s := &settings{firmwareKeys: c.FirmwareKeys, archiveKeys: c.ArchiveKeys, connectingCode: c.ConnectingCode}
+	if c.Extensions != nil {
+		s.disabled = make(map[string]bool)
+		for _, o := range r.extensions {
+			s.disabled[o.name] = !slices.Contains(c.Extensions, o.name)
+		}
+	}
+	return s
+}

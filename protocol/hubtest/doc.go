@@ -1,0 +1,40 @@
+// Package hubtest is a simulated NervesHub for tests and simulations, as net/http/httptest is a simulated web server. It speaks to devices
+// like the real hub: the same frames in the same order, the same refusals, the same oddities.
+//
+// Two calls are what most tests need:
+//
+//	hub := hubtest.Run(t, hubtest.Config{Mode: hubtest.Memory}) // closed when the test ends
+//	dev := hub.Device("device-1")                               // what the hub knows of it, and what an operator can do to it
+//
+// A device dials [Hub.URL] with the credentials of [Hub.Secret]; in memory it does so through [Hub.Dialer], and downloads through
+// [Hub.RoundTripper]. Then [Device.WaitJoined], [Device.Update], [Device.Snapshot], and for tests that read as a conversation
+// [Device.Converse]. Firmware comes from [Hub.AddFirmware], [Generated] content is held nowhere; [Firmware.Inject] makes downloads go
+// wrong, [Hub.Refuse], [Device.Drop], [Device.CrashChannel] and others make connections go wrong. [Hub.Deploy] brings a firmware to many devices.
+//
+// # Ownership
+//
+// A Hub owns its listeners, sockets and goroutines; Close ends them all and waits for them. A Device handle stays good for the life of the
+// hub, over all sockets of the device. Everything may be called from any goroutine, except a [Conversation], which is one
+// goroutine's.
+//
+// # Order
+//
+// What the hub sends to a device leaves in the order in which the hub's state has changed, whoever caused it: an answer to a join comes
+// before every push to that channel. No call waits for a device that does not read; what is queued for it is bounded,
+// and the socket is cut when there is too much. The protocol itself is pure code that does no I/O.
+//
+// # Virtual time
+//
+// In the mode Memory everything works inside a bubble of testing/synctest: idle timeouts, slow and stalled downloads, rounds of
+// offers. The hub must be started and closed inside the bubble.
+//
+// # Limits
+//
+// Messages have at most 8,000,000 bytes, a socket at most 100 channels. Histories of a device are bounded, the older half goes. A hub
+// carries tens of thousands of devices in a process: one goroutine each, no timer, and messages are recorded only where asked for.
+//
+// # What it does not do
+//
+// No compression and no MessagePack (vsn 3.0.0 is refused with 403, as releases up to 2.4.0 do), no users, no periodic requests to
+// extensions, no switching off of rollouts for a device that was updated by hand, no deltas, no database.
+package hubtest

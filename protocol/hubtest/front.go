@@ -1,0 +1,258 @@
+package hubtest
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/hublink-go/hublink/protocol/transport"
+)
+
+const memoryHost = "hub.test"
+
+// front is where devices come in: a listener for their sockets and one for their downloads, on the network or in memory.
+type front struct {
+	url, firmwareURL string
+	roots            *x509.CertPool
+	memory           *transport.Listener // nil: on the network
+	pipes            *pipeListener       // nil: on the network
+	servers          []*http.Server
+}
+
+func (f *front) open(h *Hub) error {
+	if h.cfg.Mode == Memory {
+		f.url, f.firmwareURL = "ws://"+memoryHost, "http://firmware."+memoryHost
+		f.memory, f.pipes = transport.NewListener(), newPipeListener()
+		h.spawn(func() { h.acceptOffers(f.memory) })
+		f.serve(h, f.pipes, h.serveFirmware)
+		return nil
+	}
+	var listen net.ListenConfig
+	devices, err := listen.Listen(context.Background(), "tcp", "127.0.0.1:0") // does not wait
+	if err != nil {
+		return fmt.Errorf("hubtest: %w", err)
+	}
+	downloads, err := listen.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		_ = devices.Close()
+		return fmt.Errorf("hubtest: %w", err)
+	}
+	f.url, f.firmwareURL = "ws://"+devices.Addr().String(), "http://"+downloads.Addr().String()
+	devices = &doorListener{Listener: devices, hub: h}
+	if h.cfg.Mode == TLS {
+		cert, roots, err := newServerCertificate(h.cfg.Now())
+		if err != nil {
+			_, _ = devices.Close(), downloads.Close()
+			return fmt.Errorf("hubtest: %w", err)
+		}
+		f.url, f.firmwareURL, f.roots = "wss"+f.url[2:], "https"+f.firmwareURL[4:], roots
+		devices = tls.NewListener(devices, h.deviceTLS(cert))
+		downloads = tls.NewListener(downloads, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
+	}
+	f.serve(h, devices, h.serveDevice)
+	f.serve(h, downloads, h.serveFirmware)
+	return nil
+}
+
+// deviceTLS lets everybody in who has no certificate, and fails the handshake of those whose certificate is not accepted.
+func (h *Hub) deviceTLS(cert tls.Certificate) *tls.Config {
+	c := &tls.Config{
+		Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12,
+		NextProtos: []string{"http/1.1"},
+	}
+	if h.cfg.Certificates.TLS13 {
+		c.MaxVersion = tls.VersionTLS13
+	}
+	if len(h.cfg.Certificates.Authorities) == 0 && len(h.cfg.Certificates.Pinned) == 0 {
+		return c
+	}
+	c.ClientAuth = tls.RequestClientCert
+	c.VerifyConnection = func(s tls.ConnectionState) error {
+		if len(s.PeerCertificates) == 0 {
+			return nil
+		}
+		_, err := h.identify(s.PeerCertificates)
+		return err
+	}
+	return c
+}
+
+// serve starts an HTTP server. Its goroutine ends with front.close.
+func (f *front) serve(h *Hub, ln net.Listener, handler http.HandlerFunc) {
+	s := &http.Server{
+		Handler:           h.tracked(handler),
+		ReadHeaderTimeout: 10 * time.Second,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          log.New(io.Discard, "", 0),
+		Protocols:         new(http.Protocols),
+	}
+	s.Protocols.SetHTTP1(true)
+	f.servers = append(f.servers, s)
+	h.spawn(func() { _ = s.Serve(ln) })
+}
+
+// tracked makes Close wait for the handler.
+func (h *Hub) tracked(handler http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		h.mu.Lock()
+		if h.closed {
+			h.mu.Unlock()
+			panic(http.ErrAbortHandler)
+		}
+		h.wg.Add(1)
+		h.mu.Unlock()
+		defer h.wg.Done()
+		handler(w, r)
+	}
+}
+
+func (f *front) close() {
+	for _, s := range f.servers {
+		_ = s.Close()
+	}
+	if f.memory != nil {
+		_ = f.memory.Close()
+	}
+}
+
+func (f *front) dialer() transport.Dialer {
+	if f.memory != nil {
+		return &transport.PipeDialer{Listener: f.memory}
+	}
+	return &transport.WebSocket{TLS: &tls.Config{RootCAs: f.roots, MinVersion: tls.VersionTLS12}}
+}
+
+func (f *front) roundTripper() *http.Transport {
+	t := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: f.roots, MinVersion: tls.VersionTLS12}, DisableCompression: true}
+	if f.pipes != nil {
+		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return f.pipes.dial(ctx) }
+	}
+	return t
+}
+
+// serveDevice is the handler of the device listener.
+func (h *Hub) serveDevice(w http.ResponseWriter, r *http.Request) {
+	a := h.judge(r)
+	if a.dev == nil {
+		h.stats.refused.Add(1)
+		for name, values := range a.header {
+			w.Header()[name] = values
+		}
+		w.WriteHeader(a.status)
+		_, _ = io.WriteString(w, a.body)
+		return
+	}
+	a.dev.kick()
+	conn, err := transport.Upgrade(w, r, transport.UpgradeOptions{Limits: h.limits(), Header: a.header})
+	if err == nil {
+		h.adopt(a.dev, conn)
+	}
+}
+
+// acceptOffers is the device listener in memory.
+func (h *Hub) acceptOffers(ln *transport.Listener) {
+	for {
+		o, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		a := h.judge(o.Request)
+		if a.dev == nil {
+			h.stats.refused.Add(1)
+			_ = o.Refuse(a.status, a.header, a.body)
+			continue
+		}
+		a.dev.kick()
+		if conn, err := o.Accept(h.limits()); err == nil {
+			h.adopt(a.dev, conn)
+		}
+	}
+}
+
+func (h *Hub) limits() transport.Limits { return transport.Limits{ReadIdle: h.cfg.Idle} }
+
+// doorListener drops connections before anything is said on them: those that the operator wants dropped, and those above the rate
+// limit.
+type doorListener struct {
+	net.Listener
+	hub    *Hub
+	window time.Time
+	count  int
+}
+
+func (l *doorListener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil || !l.hub.doors.cutNext() && !l.tooMany(time.Now()) {
+			return c, err
+		}
+		l.hub.stats.refused.Add(1)
+		_ = c.Close()
+	}
+}
+
+// tooMany counts in windows of a second. Only the goroutine that accepts calls it.
+func (l *doorListener) tooMany(now time.Time) bool {
+	if l.hub.cfg.HandshakeRate == 0 {
+		return false
+	}
+	if now.Sub(l.window) >= time.Second {
+		l.window, l.count = now, 0
+	}
+	l.count++
+	return l.count > l.hub.cfg.HandshakeRate
+}
+
+// pipeListener is a net.Listener in memory.
+type pipeListener struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func newPipeListener() *pipeListener {
+	return &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+var errNoListener = errors.New("connect: the hub is closed")
+
+func (l *pipeListener) dial(ctx context.Context) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case l.conns <- server:
+		return client, nil
+	case <-l.done:
+		return nil, errNoListener
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return nil
+}
+
+func (l *pipeListener) Addr() net.Addr { return pipeAddr{} }
+
+type pipeAddr struct{}
+
+func (pipeAddr) Network() string { return "pipe" }
+func (pipeAddr) String() string  { return memoryHost }

@@ -1,0 +1,231 @@
+package hubtest
+
+import (
+	"errors"
+	"net"
+
+	"github.com/hublink-go/hublink/protocol"
+	"github.com/hublink-go/hublink/protocol/transport"
+)
+
+const (
+	maxQueue   = 4096 // messages that wait for a device that does not read
+	keptBuffer = 512  // bytes of a read buffer that a link keeps while it waits
+)
+
+// link is one socket of a device: a goroutine that reads, and a queue. Whoever puts something into the queue while nobody writes
+// becomes the writer and writes until it is empty, so that messages leave in the order in which the session made them, and no
+// operator waits for a device that does not read. All fields but conn are guarded by the device's lock.
+type link struct {
+	hub     *Hub
+	dev     *Device
+	conn    transport.Conn
+	session *session
+	wire    wire
+	queue   []outgoing
+	writing bool
+	closing bool // nothing from the device counts any more
+}
+
+// outgoing is a message, or, with a code, the end of the socket.
+type outgoing struct {
+	msg  protocol.Message
+	code int
+}
+
+// adopt takes over a socket that has been let in. An older one of the same device goes.
+func (h *Hub) adopt(d *Device, conn transport.Conn) {
+	l := &link{hub: h, dev: d, conn: conn}
+	h.mu.Lock()
+	if h.closed {
+		h.mu.Unlock()
+		_ = conn.Abort()
+		return
+	}
+	h.links[l] = struct{}{}
+	h.wg.Add(1)
+	h.mu.Unlock()
+	h.stats.upgrades.Add(1)
+	d.kick() // the one that has come in between, if any
+	d.mu.Lock()
+	l.session = newSession(&h.rules, &d.state)
+	d.link = l
+	d.sockets++
+	d.changed()
+	d.mu.Unlock()
+	go l.read() // ends with the socket; Close aborts it and waits
+}
+
+// read is the life of a link.
+func (l *link) read() {
+	defer l.hub.wg.Done()
+	defer l.gone()
+	var buf []byte
+	for {
+		kind, data, err := l.conn.ReadMessage(buf)
+		if err != nil {
+			l.ended(err)
+			return
+		}
+		l.dev.mu.Lock()
+		m, err := l.wire.decode(kind, data)
+		l.dev.mu.Unlock()
+		if err != nil {
+			l.hub.stats.errors.Add(1)
+			l.end()
+			_ = l.conn.Close(1011, "") // NervesHub: the socket's process crashes
+			return
+		}
+		l.hub.stats.received[kindOf(m)].Add(1)
+		l.step(func(s *session) {
+			l.dev.log.add(Inbound, m, l.hub.cfg.Now())
+			s.receive(l.hub.cfg.Now(), m)
+		})
+		if buf = nil; cap(data) <= keptBuffer {
+			buf = data
+		}
+	}
+}
+
+// ended is the end of reading: of a socket that nothing was heard of, or of one that the device or the network has ended.
+func (l *link) ended(err error) {
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		l.hub.stats.idle.Add(1)
+		l.end()
+		_ = l.conn.Close(transport.CodeProtocol, "")
+		return
+	}
+	_ = l.conn.Abort()
+}
+
+// gone forgets the link.
+func (l *link) gone() {
+	l.end()
+	l.dev.mu.Lock()
+	if l.dev.link == l {
+		l.dev.link = nil
+	}
+	l.dev.changed()
+	l.dev.mu.Unlock()
+	l.hub.mu.Lock()
+	delete(l.hub.links, l)
+	l.hub.mu.Unlock()
+}
+
+// end makes the session's end known, once.
+func (l *link) end() {
+	l.dev.mu.Lock()
+	defer l.dev.mu.Unlock()
+	l.endLocked()
+}
+
+func (l *link) endLocked() {
+	if l.closing {
+		return
+	}
+	l.closing = true
+	l.session.end()
+	l.count()
+	l.dev.changed()
+}
+
+// step runs f on the session and sends what comes of it. False: the link is ending, f did not run.
+func (l *link) step(f func(*session)) bool {
+	l.dev.mu.Lock()
+	if l.closing {
+		l.dev.mu.Unlock()
+		return false
+	}
+	f(l.session)
+	asked := l.collect()
+	l.dev.mu.Unlock()
+	l.flush()
+	l.hub.answerAsks(l, asked)
+	return true
+}
+
+// collect puts what the session has made into the queue; the lock is held.
+func (l *link) collect() asks {
+	out, asked := l.session.take()
+	for _, m := range out {
+		l.dev.log.add(Outbound, m, l.hub.cfg.Now())
+		l.queue = append(l.queue, outgoing{msg: m})
+	}
+	l.hub.stats.sent.Add(int64(len(out)))
+	l.count()
+	l.dev.changed()
+	return asked
+}
+
+// count keeps the hub's numbers; the lock is held.
+func (l *link) count() {
+	d, c := l.dev, &l.hub.stats
+	c.joins.Add(int64(d.state.joins - d.counted.joins))
+	c.crashes.Add(int64(d.state.crashes - d.counted.crashes))
+	if d.state.online != d.counted.online {
+		n := int64(-1)
+		if d.state.online {
+			n = 1
+		}
+		c.online.add(n)
+	}
+	d.counted.joins, d.counted.crashes, d.counted.online = d.state.joins, d.state.crashes, d.state.online
+}
+
+// close sends what is queued, and then a close frame. Nothing from the device counts any more. False: it is ending already.
+func (l *link) close(code int) bool {
+	l.dev.mu.Lock()
+	if l.closing {
+		l.dev.mu.Unlock()
+		return false
+	}
+	l.endLocked()
+	l.queue = append(l.queue, outgoing{code: code})
+	l.dev.mu.Unlock()
+	l.flush()
+	return true
+}
+
+// flush writes the queue unless somebody does so already.
+func (l *link) flush() {
+	l.dev.mu.Lock()
+	defer l.dev.mu.Unlock()
+	if l.writing {
+		if len(l.queue) > maxQueue {
+			l.queue = nil
+			_ = l.conn.Abort()
+		}
+		return
+	}
+	l.writing = true
+	var frame []byte
+	for len(l.queue) > 0 {
+		batch := l.queue
+		l.queue = nil
+		for i := range batch {
+			if batch[i].code != 0 {
+				l.hangUp(batch[i].code)
+				return // and stay the writer: nothing may follow
+			}
+			var err error
+			if frame, err = l.wire.encode(frame[:0], batch[i].msg); err == nil {
+				l.dev.mu.Unlock()
+				err = l.conn.WriteMessage(transport.Text, frame)
+				l.dev.mu.Lock()
+			}
+			if err != nil {
+				_ = l.conn.Abort()
+				return
+			}
+		}
+	}
+	l.writing = false
+}
+
+// hangUp closes in a goroutine of its own, because a close waits up to a second for the device.
+func (l *link) hangUp(code int) {
+	if !l.hub.spawn(func() { _ = l.conn.Close(code, "") }) {
+		_ = l.conn.Abort()
+	}
+}

@@ -1,0 +1,97 @@
+package hubtest
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/Masterminds/semver/v3"
+)
+
+// Profile says which NervesHub server the hub behaves like.
+type Profile uint8
+
+// The profiles.
+const (
+	ProfileNew      Profile = iota // today's server: advertises extensions, knows update modes
+	ProfileSnapshot                // the server of August 2026, which the transcripts were recorded from
+	ProfileOld                     // release 2.4.0 and older: unknown statuses are ignored, offers have no size and no checksums
+	profiles
+)
+
+func (p Profile) String() string {
+	if p >= profiles {
+		return "unknown profile"
+	}
+	return [profiles]string{"new", "snapshot", "2.4.0"}[p]
+}
+
+// rules is what differs between the servers.
+type rules struct {
+	advertise       bool // extensions:get lists names and versions
+	modes           bool // update_mode and its requests
+	fullOffer       bool // an offer has size, checksum and partials_checksums
+	strictStatus    bool // a status outside of the set crashes the channel
+	crashReason     bool // phx_error carries {"reason":"channel_crash"}
+	dropNullJoinRef bool // pushes without a join_ref are dropped
+	acceptFuture    bool // signatures from the future are accepted
+	kickCode        int  // the close code of a socket that another one replaces
+	extensions      []offered
+}
+
+// offered is an extension that a server has, newest version first.
+type offered struct {
+	name     string
+	versions []string
+}
+
+func (p Profile) rules() rules {
+	switch p {
+	case ProfileOld:
+		return rules{dropNullJoinRef: true, acceptFuture: true, kickCode: 1000, extensions: []offered{
+			{"geo", oldest}, {"health", oldest}, {"local_shell", oldest}, {"logging", oldest},
+		}}
+	case ProfileSnapshot:
+		return rules{fullOffer: true, strictStatus: true, crashReason: true, kickCode: 1001, extensions: []offered{
+			{"geo", oldest}, {"health", oldest}, {"local_shell", oldest}, {"logging", oldest}, {"network_identity", oldest},
+		}}
+	default:
+		return rules{
+			advertise: true, modes: true, fullOffer: true, strictStatus: true, crashReason: true, kickCode: 1001,
+			extensions: []offered{
+				{"alarms", []string{"0.1.0"}},
+				{"components", oldest},
+				{"error_reports", []string{"0.1.0"}},
+				{"geo", oldest},
+				{"health", oldest},
+				{"local_shell", oldest},
+				{"logging", []string{"0.1.0", "0.0.1"}},
+				{"metrics", []string{"0.1.0"}},
+				{"network_identity", oldest},
+			},
+		}
+	}
+}
+
+var oldest = []string{"0.0.1"}
+
+// serves says whether the server has the extension at a version (NervesHub: the requirement is "~> x", the same major and minor
+// and a patch that is no older).
+func (r *rules) serves(name, version string) bool {
+	i, ok := slices.BinarySearchFunc(r.extensions, name, func(o offered, n string) int { return cmp.Compare(o.name, n) })
+	if !ok {
+		return false
+	}
+	v, err := semver.StrictNewVersion(version)
+	return err == nil && slices.ContainsFunc(r.extensions[i].versions, func(have string) bool { return roughly(v, have) })
+}
+
+// roughly is Elixir's "~> have".
+func roughly(v *semver.Version, have string) bool {
+	want, err := semver.StrictNewVersion(have)
+	return err == nil && v.Major() == want.Major() && v.Minor() == want.Minor() && !v.LessThan(want)
+}
+
+// atLeast compares the version of the device API.
+func atLeast(v *semver.Version, major, minor uint64) bool {
+	return v.Major() > major || v.Major() == major && v.Minor() >= minor
+}

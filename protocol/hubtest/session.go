@@ -1,0 +1,251 @@
+package hubtest
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/hublink-go/hublink/protocol"
+)
+
+// The topics of a device's socket.
+const (
+	topicDevice     = "device"
+	topicConsole    = "console"
+	topicExtensions = "extensions"
+)
+
+const maxChannels = 100 // Phoenix: channels of one socket
+
+// session is one socket as Phoenix sees it: its channels, and what it answers. It is pure: a message goes in, messages come out in the
+// order in which they are to be sent, and what the hub learns goes into the device's state.
+type session struct {
+	rules    *rules
+	dev      *state
+	channels []*channel
+	out      []protocol.Message // of the step that runs
+	asks     asks               // of the step that runs
+}
+
+// asks is what a step leaves to the hub, because it concerns more than one device.
+type asks uint8
+
+const (
+	askRollout asks = 1 << iota // something happened that a rollout may have waited for
+	askCheck                    // check_update
+	askOffer                    // request_update
+)
+
+// channel is a joined topic.
+type channel struct {
+	topic   string // as it was joined
+	joinRef string
+	ext     []extension // of the extensions channel: what may be attached
+}
+
+// extension is one that the device and the hub have agreed on.
+type extension struct {
+	name     string
+	version  string
+	attached bool
+	tokens   bucket
+}
+
+func newSession(r *rules, dev *state) *session { return &session{rules: r, dev: dev} }
+
+// take returns what the last step has made.
+func (s *session) take() ([]protocol.Message, asks) {
+	out, a := s.out, s.asks
+	s.out, s.asks = nil, 0
+	return out, a
+}
+
+// receive handles one message of the device.
+func (s *session) receive(now time.Time, m protocol.Message) {
+	ch := s.channel(m.Topic)
+	switch {
+	case m.Topic == protocol.TopicPhoenix && m.Event == protocol.EventHeartbeat:
+		s.reply(protocol.Message{Ref: m.Ref, Topic: m.Topic}, true, emptyObject)
+	case m.Event == protocol.EventJoin:
+		s.join(now, ch, m)
+	case ch == nil && m.Event == protocol.EventLeave:
+		s.reply(m, true, emptyObject)
+	case ch == nil:
+		s.unmatched(m)
+	case m.Event == protocol.EventLeave:
+		if m.JoinRef == ch.joinRef { // otherwise the device has raced a close that it has been told of
+			s.leave(ch, m)
+		}
+	case m.JoinRef == "" && s.rules.dropNullJoinRef, m.JoinRef != "" && m.JoinRef != ch.joinRef:
+	default:
+		s.handle(now, ch, m)
+	}
+}
+
+// channel finds a channel that is joined.
+func (s *session) channel(topic string) *channel {
+	for _, ch := range s.channels {
+		if ch.topic == topic {
+			return ch
+		}
+	}
+	return nil
+}
+
+// isDevice says that a topic is the device channel. NervesHub rewrites "device" to "device:<id>"; any other "device:..." is taken for
+// one too, and told to the device as "device".
+func isDevice(topic string) bool {
+	return topic == topicDevice || strings.HasPrefix(topic, topicDevice+":")
+}
+
+func outward(topic string) string {
+	if isDevice(topic) {
+		return topicDevice
+	}
+	return topic
+}
+
+func (s *session) join(now time.Time, old *channel, m protocol.Message) {
+	if !isDevice(m.Topic) && m.Topic != topicConsole && m.Topic != topicExtensions {
+		s.unmatched(m)
+		return
+	}
+	if old != nil {
+		s.drop(old)
+	}
+	if len(s.channels) >= maxChannels {
+		s.reply(m, false, jsontext.Value(`{"reason":"too many channels joined"}`))
+		s.closed(old)
+		return
+	}
+	ch := &channel{topic: m.Topic, joinRef: m.JoinRef}
+	response, ok := s.admit(now, ch, m)
+	s.reply(m, ok, response)
+	s.closed(old) // Phoenix: the answer to a join overtakes the close of the channel that it replaces
+	if !ok {
+		return
+	}
+	s.channels = append(s.channels, ch)
+	if isDevice(ch.topic) {
+		s.welcome(ch)
+	}
+}
+
+// admit decides about a join.
+func (s *session) admit(now time.Time, ch *channel, m protocol.Message) (jsontext.Value, bool) {
+	if refusal, ok := s.dev.refusal(outward(ch.topic)); ok {
+		return refusal, false
+	}
+	switch {
+	case m.Binary || m.Payload.Kind() != '{':
+		return joinCrashed, false
+	case isDevice(ch.topic):
+		params, ok := parseJoin(m.Payload)
+		if !ok {
+			return joinCrashed, false
+		}
+		s.dev.joined(now, s.rules, params)
+		s.asks |= askRollout
+		return emptyObject, true
+	case ch.topic == topicExtensions:
+		return s.negotiate(ch, m.Payload)
+	default:
+		return emptyObject, true
+	}
+}
+
+func (s *session) leave(ch *channel, m protocol.Message) {
+	s.drop(ch)
+	s.reply(m, true, emptyObject)
+	s.closed(ch)
+}
+
+// closed tells the device that a channel has ended in order.
+func (s *session) closed(ch *channel) {
+	if ch != nil {
+		s.send(protocol.Message{JoinRef: ch.joinRef, Ref: ch.joinRef, Topic: ch.topic, Event: protocol.EventClose, Payload: emptyObject})
+	}
+}
+
+// crash ends a channel as its process dies: phx_error, whose ref is the join_ref. The socket stays.
+func (s *session) crash(ch *channel) {
+	s.drop(ch)
+	payload := emptyObject
+	if s.rules.crashReason {
+		payload = channelCrash
+	}
+	s.dev.crashes++
+	s.send(protocol.Message{JoinRef: ch.joinRef, Ref: ch.joinRef, Topic: ch.topic, Event: protocol.EventError, Payload: payload})
+}
+
+func (s *session) drop(ch *channel) {
+	s.channels = slices.DeleteFunc(s.channels, func(c *channel) bool { return c == ch })
+	if isDevice(ch.topic) {
+		s.dev.left()
+	}
+}
+
+// end is the end of the socket.
+func (s *session) end() {
+	for len(s.channels) > 0 {
+		s.drop(s.channels[0])
+	}
+}
+
+func (s *session) handle(now time.Time, ch *channel, m protocol.Message) {
+	switch {
+	case isDevice(ch.topic):
+		s.handleDevice(now, ch, m)
+	case ch.topic == topicExtensions:
+		s.handleExtensions(now, ch, m)
+	default:
+		s.handleConsole(ch, m)
+	}
+}
+
+// broadcast pushes to a channel without a join_ref, as NervesHub does with what comes through its publish-subscribe.
+func (s *session) broadcast(topic, event string, payload jsontext.Value) bool {
+	if s.channel(topic) == nil {
+		return false
+	}
+	s.send(protocol.Message{Topic: topic, Event: event, Payload: payload})
+	return true
+}
+
+// push pushes to a channel with its join_ref.
+func (s *session) push(topic, event string, payload jsontext.Value) bool {
+	ch := s.channel(topic)
+	if ch == nil {
+		return false
+	}
+	s.send(protocol.Message{JoinRef: ch.joinRef, Topic: ch.topic, Event: event, Payload: payload})
+	return true
+}
+
+func (s *session) unmatched(m protocol.Message) {
+	m.JoinRef = ""
+	s.reply(m, false, jsontext.Value(`{"reason":"unmatched topic"}`))
+}
+
+// reply answers a message.
+func (s *session) reply(to protocol.Message, ok bool, response jsontext.Value) {
+	status := "error"
+	if ok {
+		status = "ok"
+	}
+	payload := slices.Concat(jsontext.Value(`{"response":`), response, jsontext.Value(`,"status":"`+status+`"}`))
+	s.send(protocol.Message{JoinRef: to.JoinRef, Ref: to.Ref, Topic: to.Topic, Event: protocol.EventReply, Payload: payload})
+}
+
+func (s *session) send(m protocol.Message) {
+	m.Topic = outward(m.Topic)
+	s.out = append(s.out, m)
+}
+
+var (
+	emptyObject  = jsontext.Value(`{}`)
+	joinCrashed  = jsontext.Value(`{"reason":"join crashed"}`)
+	channelCrash = jsontext.Value(`{"reason":"channel_crash"}`)
+)

@@ -1,0 +1,332 @@
+package hubtest
+
+import (
+	"slices"
+	"time"
+
+	"github.com/Masterminds/semver/v3"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Bounds of what is kept of one device.
+const (
+	maxHistory   = 1024     // statuses, progress reports
+	maxReports   = 64       // kinds of extension messages
+	maxKept      = 64 << 10 // bytes of a payload
+	maxAttempts  = 16
+	maxStructure = 1 << 20 // bytes of a message whose elements are looked at one by one
+)
+
+// statuses is the set that NervesHub knows.
+var statuses = map[string]bool{
+	"requested": true, "rescheduled": true, "ignored": true, "received": true, "started": true, "downloading": true,
+	"updating": true, "completed": true, "failed": true, "expired": true,
+}
+
+// state is what the hub knows about one device, over all its sockets. It is pure and has no lock.
+type state struct {
+	settings *settings
+	running  running
+	update   updates
+	mode     mode
+	statuses []string
+	progress []Progress
+	reports  map[string]*Report
+	scripts  map[string]*ScriptResult // asked for; nil until answered
+	refusals []refusal
+	joins    int
+	crashes  int
+	reboots  int
+	online   bool // the device channel is joined
+}
+
+// settings is what the operator has configured. One value serves many devices and is not changed.
+type settings struct {
+	firmwareKeys, archiveKeys []string
+	archive                   jsontext.Value
+	connectingCode            string
+	disabled                  map[string]bool // extensions
+}
+
+func (s *settings) enabled(extension string) bool { return !s.disabled[extension] }
+
+// running is what the device said of itself in its last join.
+type running struct {
+	Metadata
+	api              *semver.Version
+	downloading      string
+	validated        *bool
+	reverted         bool
+	asksFirmwareKeys bool
+	asksArchiveKeys  bool
+	networkInterface string
+}
+
+// Metadata describes a firmware.
+type Metadata struct {
+	UUID, Product, Version, Platform, Architecture string
+}
+
+// Progress is one report of progress. Stage is "" when the device gave none.
+type Progress struct {
+	Stage string
+	Value int
+}
+
+// Report says what came of one kind of extension messages, "health:report" for instance.
+type Report struct {
+	Count   int            // accepted, for logging the lines
+	Dropped int            // over the limit or unusable, for logging the lines
+	Last    jsontext.Value // the last one accepted; nil when it is larger than 64 KiB
+}
+
+// ScriptResult is a device's answer to a support script. String leaves the texts out.
+type ScriptResult struct {
+	Result string // "completed" or "error"
+	Output string
+	Return string
+	Reason string
+}
+
+func (r ScriptResult) String() string { return "script " + r.Result }
+
+// refusal is a join that the operator wants refused.
+type refusal struct {
+	topic    string
+	times    int
+	response jsontext.Value
+}
+
+// refusal says whether a join is to be refused, and counts it.
+func (d *state) refusal(topic string) (jsontext.Value, bool) {
+	for i := range d.refusals {
+		if r := &d.refusals[i]; r.topic == topic && r.times > 0 {
+			r.times--
+			return r.response, true
+		}
+	}
+	return nil, false
+}
+
+type joinParams struct {
+	API          jsontext.Value `json:"device_api_version"`
+	UUID         jsontext.Value `json:"nerves_fw_uuid"`
+	Product      jsontext.Value `json:"nerves_fw_product"`
+	Version      jsontext.Value `json:"nerves_fw_version"`
+	Platform     jsontext.Value `json:"nerves_fw_platform"`
+	Architecture jsontext.Value `json:"nerves_fw_architecture"`
+	Downloading  jsontext.Value `json:"currently_downloading_uuid"`
+	FirmwareKeys jsontext.Value `json:"fwup_public_keys"`
+	ArchiveKeys  jsontext.Value `json:"archive_public_keys"`
+	Meta         jsontext.Value `json:"meta"`
+}
+
+// parseJoin reads the parameters of a join. False: the join crashes.
+func parseJoin(payload jsontext.Value) (running, bool) {
+	var p joinParams
+	if !decode(payload, &p) {
+		return running{}, false
+	}
+	var r running
+	r.api = semver.New(1, 0, 0, "", "")
+	if p.API.Kind() != 0 {
+		version, ok := text(p.API)
+		if !ok {
+			return running{}, false
+		}
+		if v, err := semver.StrictNewVersion(version); err == nil {
+			r.api = v
+		}
+	}
+	for _, field := range []struct {
+		from jsontext.Value
+		to   *string
+	}{
+		{p.UUID, &r.UUID},
+		{p.Product, &r.Product},
+		{p.Version, &r.Version},
+		{p.Platform, &r.Platform},
+		{p.Architecture, &r.Architecture},
+		{p.Downloading, &r.downloading},
+	} {
+		*field.to, _ = text(field.from)
+	}
+	r.asksFirmwareKeys = string(p.FirmwareKeys) == `"on_connect"`
+	r.asksArchiveKeys = string(p.ArchiveKeys) == `"on_connect"`
+	var meta struct {
+		Validated jsontext.Value `json:"firmware_validated"`
+		Reverted  jsontext.Value `json:"firmware_auto_revert_detected"`
+	}
+	decode(p.Meta, &meta)
+	if k := meta.Validated.Kind(); k == 't' || k == 'f' {
+		validated := k == 't'
+		r.validated = &validated
+	}
+	r.reverted = meta.Reverted.Kind() == 't'
+	return r, true
+}
+
+// joined is a join of the device channel.
+func (d *state) joined(now time.Time, r *rules, next running) {
+	d.joins++
+	d.online = true
+	if d.running.UUID != next.UUID {
+		d.update.succeeded(next.UUID)
+	} else if next.downloading == "" {
+		d.update.clear()
+	}
+	d.running = next
+	if r.modes && d.mode.name == modeManaged && !atLeast(next.api, 2, 4) {
+		d.mode.name = modeAutomatic
+	}
+	d.update.touch(now)
+}
+
+// left is the end of the device channel.
+func (d *state) left() { d.online = false }
+
+func (d *state) validate() {
+	validated := true
+	d.running.validated = &validated
+}
+
+// report is what a status_update or a progress says.
+type report struct {
+	status   string // of a status_update
+	stage    string // of a progress
+	reason   string
+	progress int // -1: none
+	delay    time.Duration
+}
+
+// note keeps what was reported, in order.
+func (d *state) note(r report) {
+	if r.status != "" {
+		d.statuses = keep(d.statuses, r.status[:min(len(r.status), 256)])
+		return
+	}
+	d.progress = keep(d.progress, Progress{Stage: r.stage, Value: r.progress})
+}
+
+// keep appends to a bounded history, whose older half goes when it is full.
+func keep[T any](history []T, v T) []T {
+	if len(history) >= maxHistory {
+		history = slices.Delete(history, 0, maxHistory/2)
+	}
+	return append(history, v)
+}
+
+func (d *state) scriptAnswered(payload jsontext.Value) bool {
+	var p struct {
+		Ref    jsontext.Value `json:"ref"`
+		Result jsontext.Value `json:"result"`
+		Output jsontext.Value `json:"output"`
+		Return jsontext.Value `json:"return"`
+		Reason jsontext.Value `json:"reason"`
+	}
+	decode(payload, &p)
+	ref, _ := text(p.Ref)
+	if answer, asked := d.scripts[ref]; asked && answer == nil {
+		var r ScriptResult
+		r.Result, _ = text(p.Result)
+		r.Output, _ = text(p.Output)
+		r.Return, _ = text(p.Return)
+		r.Reason, _ = text(p.Reason)
+		d.scripts[ref] = &r
+	}
+	return true
+}
+
+func (d *state) interfaceReported(payload jsontext.Value) bool {
+	var p struct {
+		Interface jsontext.Value `json:"interface"`
+	}
+	decode(payload, &p)
+	d.running.networkInterface, _ = text(p.Interface)
+	return true
+}
+
+// extensionReported takes a message of an attached extension. Exceptions in a handler of NervesHub are swallowed, so nothing crashes.
+func (d *state) extensionReported(now time.Time, e *extension, event string, payload jsontext.Value) {
+	key := e.name + ":" + event
+	r := d.reports[key]
+	if r == nil {
+		if len(d.reports) >= maxReports {
+			return
+		}
+		if d.reports == nil {
+			d.reports = make(map[string]*Report)
+		}
+		r = new(Report)
+		d.reports[key] = r
+	}
+	good, bad := usable(key, e.version, payload)
+	if good > 0 && !e.tokens.take(now) {
+		good, bad = 0, good+bad
+	}
+	r.Count += good
+	r.Dropped += bad
+	if good > 0 {
+		r.Last = nil
+		if len(payload) <= maxKept {
+			r.Last = slices.Clone(payload)
+		}
+	}
+}
+
+// usable counts what can be stored of an extension's message, and what cannot.
+func usable(key, version string, payload jsontext.Value) (good, bad int) {
+	switch key {
+	case "health:report":
+		var p struct {
+			Value jsontext.Value `json:"value"`
+		}
+		if decode(payload, &p) && p.Value.Kind() == '{' {
+			return 1, 0
+		}
+		return 0, 1
+	case "logging:send":
+		return logLines(version, payload)
+	default:
+		if payload.Kind() == '{' {
+			return 1, 0
+		}
+		return 0, 1
+	}
+}
+
+const maxLogLines = 100 // of one message of logging 0.1.0
+
+// logLines counts log lines. Lines without a time are dropped.
+func logLines(version string, payload jsontext.Value) (good, bad int) {
+	if len(payload) > maxStructure {
+		return 0, 1
+	}
+	lines := []jsontext.Value{payload}
+	if v, err := semver.StrictNewVersion(version); err == nil && atLeast(v, 0, 1) {
+		var p struct {
+			Lines []jsontext.Value `json:"lines"`
+		}
+		if !decode(payload, &p) || p.Lines == nil {
+			return 0, 1
+		}
+		lines = p.Lines
+	}
+	for i, line := range lines {
+		var p struct {
+			Level     jsontext.Value `json:"level"`
+			Message   jsontext.Value `json:"message"`
+			Timestamp jsontext.Value `json:"timestamp"`
+			Meta      struct {
+				Time jsontext.Value `json:"time"`
+			} `json:"meta"`
+		}
+		timed := decode(line, &p) && (p.Meta.Time.Kind() == '"' || p.Timestamp.Kind() != 0)
+		if i < maxLogLines && timed && p.Level.Kind() == '"' && p.Message.Kind() == '"' {
+			good++
+		} else {
+			bad++
+		}
+	}
+	return good, bad
+}

@@ -1,0 +1,107 @@
+package transport
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+)
+
+func (c *conn) Close(code int, reason string) error {
+	c.hurry() // before waiting for a writer that may be stuck
+	if c.dropped.Load() {
+		return nil
+	}
+	err := c.hangUp(code, reason)
+	c.reading <- struct{}{} // a reader that waits for bytes ends at closeBy
+	defer func() { <-c.reading }()
+	if err == nil && !c.dropped.Load() {
+		c.drain()
+	}
+	if c.ended == nil {
+		c.ended = fmt.Errorf("read: %w", net.ErrClosed)
+	}
+	_ = c.drop()
+	return err
+}
+
+func (c *conn) Abort() error {
+	if c.dropped.Swap(true) {
+		return nil
+	}
+	return c.dropNow()
+}
+
+// end is the end of reading. The peer is told why, unless it knows or cannot be told, and gets time to read that.
+// After a timeout only the caller knows how to go on: with Close or with Abort.
+func (c *conn) end(err error) {
+	idle := timedOut(err) && c.closeBy.Load() == nil
+	c.ended = c.readError(err)
+	c.src.release()
+	if idle || c.dropped.Load() {
+		return
+	}
+	var found *CloseError
+	if errors.As(c.ended, &found) && found.Code != CodeAbnormal {
+		c.hurry()
+		if c.hangUp(found.Code, "") == nil {
+			c.drain()
+		}
+	}
+	_ = c.drop()
+}
+
+// hurry makes whatever waits for the peer, now and later, end within Limits.Drain. The first call counts.
+func (c *conn) hurry() {
+	by := time.Now().Add(c.limits.Drain)
+	if !c.closeBy.CompareAndSwap(nil, &by) {
+		return
+	}
+	_ = c.nc.SetReadDeadline(by)
+	_ = c.nc.SetWriteDeadline(by)
+}
+
+// hangUp sends the close frame, if none was sent, and ends the sending side.
+func (c *conn) hangUp(code int, reason string) error {
+	err := c.write(Event{Kind: EventClose, Code: code, Payload: []byte(reason)})
+	if errors.Is(err, errClosing) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("close: %w", err)
+	}
+	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite() // a stream that cannot is closed after the drain
+	}
+	return nil
+}
+
+// drain reads what the peer still sends until its end, so that closing does not reset the stream under our last frame.
+func (c *conn) drain() {
+	c.src.release()
+	b := getReadBuffer()
+	defer readBuffers.Put(b)
+	for {
+		c.armRead()
+		if _, err := c.src.readInto(b[:]); err != nil {
+			return
+		}
+	}
+}
+
+// drop gives the stream back.
+func (c *conn) drop() error {
+	if c.dropped.Swap(true) {
+		return nil
+	}
+	return c.nc.Close()
+}
+
+// dropNow is drop without the farewell that TLS would send.
+func (c *conn) dropNow() error {
+	if t, ok := c.nc.(*tls.Conn); ok {
+		return t.NetConn().Close()
+	}
+	return c.nc.Close()
+}

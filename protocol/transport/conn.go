@@ -1,0 +1,187 @@
+package transport
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"slices"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gobwas/ws"
+)
+
+// conn drives the protocol over a byte stream. It has no goroutine: reading is done by the caller of ReadMessage.
+//
+// The two locks are channels and not mutexes, because whoever holds one may wait for the peer, and virtual time (testing/synctest)
+// stands still while somebody waits for a mutex. Whoever holds reading may take writing, never the other way round.
+type conn struct {
+	nc     net.Conn
+	limits Limits
+
+	reading chan struct{} // guards the four below
+	src     source
+	dec     Decoder
+	pongs   pace
+	ended   error // why reading is over
+
+	writing chan struct{} // guards the two below
+	enc     Encoder
+	failed  error // why writing is over, when it is not because of a close frame
+
+	// closeBy is when the close that is under way must be over, nil before there is one. Every deadline that is set gives way to it.
+	closeBy atomic.Pointer[time.Time]
+	dropped atomic.Bool
+}
+
+// NewConn makes a link of a byte stream on which the WebSocket handshake is done. early is what has already been read behind the
+// handshake. The Conn owns nc from here on.
+func NewConn(nc net.Conn, role Role, l Limits, early []byte) Conn {
+	c := &conn{
+		nc: nc, limits: l.orDefault(),
+		reading: make(chan struct{}, 1), writing: make(chan struct{}, 1),
+		dec: NewDecoder(role, l, false), enc: NewEncoder(role),
+	}
+	c.src.init(nc, slices.Clone(early))
+	return c
+}
+
+func (c *conn) Info() ConnInfo { return infoOf(c.nc) }
+
+func (c *conn) ReadMessage(buf []byte) (Kind, []byte, error) {
+	c.reading <- struct{}{}
+	defer func() { <-c.reading }()
+	msg := buf[:0]
+	for c.ended == nil {
+		ev, out, err := c.next(msg)
+		msg = out
+		if err == nil {
+			err = c.handle(ev)
+		}
+		switch {
+		case err != nil:
+			c.end(err)
+		case ev.Kind == EventMessage:
+			return ev.Type, msg, nil
+		}
+	}
+	return 0, nil, c.ended
+}
+
+// next decodes what is there, and waits for more when that is not enough for an event. A long payload goes straight into msg,
+// which grows with what has really arrived.
+func (c *conn) next(msg []byte) (Event, []byte, error) {
+	n, msg, ev, err := c.dec.Decode(c.src.unread, msg)
+	c.src.consume(n)
+	if err != nil || ev.Kind != EventNone {
+		return ev, msg, err
+	}
+	c.armRead()
+	left := c.dec.Pending()
+	if left < readSize {
+		return ev, msg, c.src.fill(c.dec.Idle())
+	}
+	msg = slices.Grow(msg, min(left, max(readSize, len(msg))))
+	n, err = c.src.readInto(msg[len(msg):min(cap(msg), len(msg)+left)])
+	if err != nil {
+		return ev, msg, err
+	}
+	msg = msg[:len(msg)+n]
+	ev, err = c.dec.Filled(msg, n)
+	return ev, msg, err
+}
+
+// handle answers control frames. A close of the peer comes back as its error.
+func (c *conn) handle(ev Event) error {
+	switch ev.Kind {
+	case EventPing:
+		if c.pongs.allow(time.Now()) {
+			_ = c.write(Event{Kind: EventPong, Payload: ev.Payload}) // a failure ends the reading too
+		}
+	case EventClose:
+		return &CloseError{Code: ev.Code, Reason: string(ev.Payload), Received: true}
+	case EventNone, EventMessage, EventPong:
+	}
+	return nil
+}
+
+func (c *conn) WriteMessage(k Kind, p []byte) error {
+	switch {
+	case len(p) > c.limits.Message:
+		return fmt.Errorf("write %d bytes: %w", len(p), ErrMessageTooBig)
+	case k == Text && !utf8.Valid(p):
+		return ErrInvalidUTF8
+	}
+	return c.write(Event{Kind: EventMessage, Type: k, Payload: p})
+}
+
+// write sends one frame with one Write.
+func (c *conn) write(ev Event) error {
+	c.writing <- struct{}{}
+	defer func() { <-c.writing }()
+	if c.failed != nil {
+		return c.failed
+	}
+	b := getWriteBuffer()
+	defer putWriteBuffer(b)
+	// Masking happens in this copy. A client masks with numbers of the runtime's ChaCha8 generator.
+	frame, err := c.enc.Append(slices.Grow(*b, ws.MaxHeaderSize+len(ev.Payload)), ev, newMask())
+	*b = frame
+	if err != nil {
+		return err
+	}
+	c.armWrite()
+	if _, err := c.nc.Write(frame); err != nil {
+		c.failed = fmt.Errorf("write: an earlier one failed: %w", err)
+		c.hurry() // the peer may have said why it went: the reader has a moment to find that
+		return fmt.Errorf("write: %w", err)
+	}
+	if _, encrypted := c.nc.(*tls.Conn); encrypted && c.closeBy.Load() == nil {
+		_ = c.nc.SetWriteDeadline(time.Time{}) // reading may have to write, and must not find this one expired
+	}
+	return nil
+}
+
+func newMask() [4]byte {
+	m := rand.Uint32()
+	return [4]byte{byte(m), byte(m >> 8), byte(m >> 16), byte(m >> 24)}
+}
+
+// armRead sets the deadline of the next read.
+func (c *conn) armRead() {
+	if c.limits.ReadIdle > 0 {
+		_ = c.nc.SetReadDeadline(time.Now().Add(c.limits.ReadIdle))
+	}
+	if by := c.closeBy.Load(); by != nil { // after: hurry may have set it in between
+		_ = c.nc.SetReadDeadline(*by)
+	}
+}
+
+// armWrite sets the deadline of the next write.
+func (c *conn) armWrite() {
+	_ = c.nc.SetWriteDeadline(time.Now().Add(c.limits.WriteTimeout))
+	if by := c.closeBy.Load(); by != nil {
+		_ = c.nc.SetWriteDeadline(*by)
+	}
+}
+
+// readError makes what callers see of a failed read.
+func (c *conn) readError(err error) error {
+	var found *CloseError
+	switch {
+	case errors.As(err, &found):
+		return err
+	case c.dropped.Load():
+		return fmt.Errorf("read: %w", net.ErrClosed)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return &CloseError{Code: CodeAbnormal, Err: io.ErrUnexpectedEOF}
+	case c.closeBy.Load() != nil && timedOut(err):
+		return fmt.Errorf("read: %w", net.ErrClosed)
+	default:
+		return fmt.Errorf("read: %w", err)
+	}
+}

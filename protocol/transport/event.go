@@ -1,0 +1,73 @@
+package transport
+
+import "github.com/gobwas/ws"
+
+// Role says which end of a link we are. Frames of the client are masked (RFC 6455 section 5.3).
+type Role uint8
+
+// The two ends.
+const (
+	RoleClient Role = iota
+	RoleServer
+)
+
+// EventKind names what a frame, or the last frame of a message, meant.
+type EventKind uint8
+
+// The events.
+const (
+	EventNone    EventKind = iota // nothing is complete yet
+	EventMessage                  // Type, RSV1, Payload
+	EventPing                     // Payload, at most 125 bytes
+	EventPong                     // Payload, at most 125 bytes
+	EventClose                    // Code, 1005 for none; Payload: the reason
+)
+
+// Event is one thing that arrived or is to be sent.
+type Event struct {
+	Kind    EventKind
+	Type    Kind   // of a message
+	RSV1    bool   // the first frame's RSV1 bit: an extension has transformed the message
+	Code    int    // of a close
+	Payload []byte // from a Decoder: control frames only, valid until its next call
+}
+
+// Close codes of RFC 6455 section 7.4.1 and of the IANA registry that this package sends or makes up.
+const (
+	CodeNormal         = 1000
+	CodeGoingAway      = 1001
+	CodeProtocol       = 1002
+	CodeNone           = 1005 // never on the wire: the close frame had no code
+	CodeAbnormal       = 1006 // never on the wire: there was no close frame
+	CodeInvalidData    = 1007
+	CodeTooBig         = 1009
+	CodeServiceRestart = 1012
+)
+
+// validCode says whether a code may stand in a close frame. The table of gobwas/ws ends at 1011, but the hub closes with 1012
+// when a node is drained.
+func validCode(code int) bool {
+	switch {
+	case code < 1000, code > 4999:
+		return false
+	case code >= 3000:
+		return true
+	default:
+		return code <= 1003 || code >= 1007 && code <= 1014
+	}
+}
+
+func opOf(e Event) ws.OpCode {
+	switch {
+	case e.Kind == EventPing:
+		return ws.OpPing
+	case e.Kind == EventPong:
+		return ws.OpPong
+	case e.Kind == EventClose:
+		return ws.OpClose
+	case e.Type == Binary:
+		return ws.OpBinary
+	default:
+		return ws.OpText
+	}
+}

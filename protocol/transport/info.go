@@ -1,0 +1,63 @@
+package transport
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+)
+
+// ConnInfo describes the ends of a link.
+type ConnInfo struct {
+	LocalAddr, RemoteAddr net.Addr
+	TLS                   *TLSInfo // nil: plain
+}
+
+// TLSInfo is what was agreed on for an encrypted link.
+type TLSInfo struct {
+	Version     uint16            // tls.VersionTLS12 and so on
+	CipherSuite uint16            // tls.CipherSuiteName has its name
+	ServerName  string            // as the client asked for it
+	Peer        *x509.Certificate // nil: the peer sent none
+	Verified    bool              // the peer's certificate was checked against the roots
+}
+
+func infoOf(nc net.Conn) ConnInfo {
+	info := ConnInfo{LocalAddr: nc.LocalAddr(), RemoteAddr: nc.RemoteAddr()}
+	if t, ok := nc.(*tls.Conn); ok {
+		info.TLS = tlsInfo(t.ConnectionState())
+	}
+	return info
+}
+
+func tlsInfo(s tls.ConnectionState) *TLSInfo {
+	info := &TLSInfo{Version: s.Version, CipherSuite: s.CipherSuite, ServerName: s.ServerName, Verified: len(s.VerifiedChains) > 0}
+	if len(s.PeerCertificates) > 0 {
+		info.Peer = s.PeerCertificates[0]
+	}
+	return info
+}
+
+// Interface finds the network interface that has the local address. It asks the system at every call.
+func (i ConnInfo) Interface() (*net.Interface, error) {
+	local, ok := i.LocalAddr.(*net.TCPAddr)
+	if !ok {
+		return nil, fmt.Errorf("interface of %v: not an IP address", i.LocalAddr)
+	}
+	all, err := net.Interfaces()
+	if err != nil {
+		return nil, fmt.Errorf("interface of %v: %w", local.IP, err)
+	}
+	for n := range all {
+		addrs, err := all[n].Addrs()
+		if err != nil {
+			continue // it went away meanwhile
+		}
+		for _, a := range addrs {
+			if have, ok := a.(*net.IPNet); ok && have.IP.Equal(local.IP) {
+				return &all[n], nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("interface of %v: none has this address", local.IP)
+}

@@ -1,0 +1,253 @@
+// Package duplex makes pairs of connected byte streams in memory that behave as TCP connections do where it matters for a
+// protocol: a bounded buffer each way, half-close, reset, deadlines. net.Pipe has none of the first three: two ends
+// that write at the same time wait for each other for ever.
+//
+// It has no goroutine and no real time of its own: all waiting is durable in the sense of testing/synctest.
+package duplex
+
+import (
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// bufferSize is how many bytes may be on their way in one direction, as a socket has it.
+const bufferSize = 64 << 10
+
+// keptSize is the largest buffer that an idle stream keeps.
+const keptSize = 512
+
+// New returns the two ends of a connection. The names are what their addresses say.
+func New(a, b string) (*End, *End) {
+	up, down := newStream(), newStream()
+	return &End{in: down, out: up, local: Addr(a), remote: Addr(b)}, &End{in: up, out: down, local: Addr(b), remote: Addr(a)}
+}
+
+// Addr is the address of an end.
+type Addr string
+
+// Network says that it is in memory.
+func (Addr) Network() string  { return "memory" }
+func (a Addr) String() string { return string(a) }
+
+// End is one end of a connection; a net.Conn with CloseWrite and Reset.
+type End struct {
+	in, out       *stream
+	local, remote Addr
+}
+
+// stream is one direction. Its reader and its writer wait on the same condition.
+type stream struct {
+	mu     sync.Mutex
+	change sync.Cond
+	buf    []byte
+	start  int   // of what is unread in buf
+	eof    bool  // the writer will write no more
+	broken error // for the reader once buf is empty
+	gone   error // for the writer: the reader is away
+	limit  struct{ read, write time.Time }
+}
+
+func newStream() *stream {
+	s := new(stream)
+	s.change.L = &s.mu
+	return s
+}
+
+// Read waits for bytes. After the peer has ended its side the error is io.EOF.
+func (e *End) Read(p []byte) (int, error) {
+	n, err := e.in.read(p)
+	return n, e.wrap("read", err)
+}
+
+// Write waits until all of p is on its way.
+func (e *End) Write(p []byte) (int, error) {
+	n, err := e.out.write(p)
+	return n, e.wrap("write", err)
+}
+
+func (e *End) wrap(op string, err error) error {
+	if err == nil || err == io.EOF { //nolint:errorlint // made here
+		return err
+	}
+	return &net.OpError{Op: op, Net: "memory", Source: e.local, Addr: e.remote, Err: err}
+}
+
+// Close ends both sides. As with TCP, the peer is reset when something that it sent was not read.
+func (e *End) Close() error {
+	lost := e.in.abandon()
+	if lost {
+		e.out.end(syscall.ECONNRESET)
+	} else {
+		e.out.end(nil)
+	}
+	return nil
+}
+
+// Reset breaks the connection: what is on its way is lost, both ends see an error.
+func (e *End) Reset() error {
+	e.in.abandon()
+	e.out.lose()
+	e.out.end(syscall.ECONNRESET)
+	return nil
+}
+
+// CloseWrite ends the sending side: the peer reads what was sent and then io.EOF.
+func (e *End) CloseWrite() error {
+	e.out.finish()
+	return nil
+}
+
+// LocalAddr is the name of this end.
+func (e *End) LocalAddr() net.Addr { return e.local }
+
+// RemoteAddr is the name of the other end.
+func (e *End) RemoteAddr() net.Addr { return e.remote }
+
+// SetDeadline sets both deadlines.
+func (e *End) SetDeadline(t time.Time) error {
+	_ = e.SetReadDeadline(t)
+	return e.SetWriteDeadline(t)
+}
+
+// SetReadDeadline ends reads, also those that wait, at t.
+func (e *End) SetReadDeadline(t time.Time) error { return e.in.setLimit(&e.in.limit.read, t) }
+
+// SetWriteDeadline ends writes, also those that wait, at t.
+func (e *End) SetWriteDeadline(t time.Time) error { return e.out.setLimit(&e.out.limit.write, t) }
+
+func (s *stream) setLimit(which *time.Time, t time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*which = t
+	s.change.Broadcast()
+	return nil
+}
+
+func (s *stream) read(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		switch {
+		case s.gone != nil:
+			return 0, net.ErrClosed
+		case expired(s.limit.read):
+			return 0, os.ErrDeadlineExceeded
+		case len(p) == 0:
+			return 0, nil
+		case s.start < len(s.buf):
+			return s.take(p), nil
+		case s.broken != nil:
+			return 0, s.broken
+		case s.eof:
+			return 0, io.EOF
+		}
+		s.wait(s.limit.read)
+	}
+}
+
+// take moves bytes to the reader. An emptied buffer is kept only when it is small.
+func (s *stream) take(p []byte) int {
+	n := copy(p, s.buf[s.start:])
+	if s.start += n; s.start == len(s.buf) {
+		s.start = 0
+		if s.buf = s.buf[:0]; cap(s.buf) > keptSize {
+			s.buf = nil
+		}
+	}
+	s.change.Broadcast()
+	return n
+}
+
+func (s *stream) write(p []byte) (n int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		switch {
+		case s.eof || s.broken != nil:
+			return n, net.ErrClosed
+		case s.gone != nil:
+			return n, s.gone
+		case expired(s.limit.write):
+			return n, os.ErrDeadlineExceeded
+		}
+		n += s.put(p[n:])
+		if n == len(p) {
+			return n, nil
+		}
+		s.wait(s.limit.write)
+	}
+}
+
+func (s *stream) put(p []byte) int {
+	n := min(len(p), bufferSize-(len(s.buf)-s.start))
+	if n == 0 {
+		return 0
+	}
+	if s.start > 0 && len(s.buf)+n > cap(s.buf) {
+		s.buf = s.buf[:copy(s.buf, s.buf[s.start:])]
+		s.start = 0
+	}
+	s.buf = append(s.buf, p[:n]...)
+	s.change.Broadcast()
+	return n
+}
+
+// wait sleeps until something has changed or the deadline has come.
+func (s *stream) wait(until time.Time) {
+	if until.IsZero() {
+		s.change.Wait()
+		return
+	}
+	t := time.AfterFunc(time.Until(until), func() {
+		s.mu.Lock() // not between the check and the wait of the sleeper
+		defer s.mu.Unlock()
+		s.change.Broadcast()
+	})
+	s.change.Wait()
+	t.Stop()
+}
+
+func expired(t time.Time) bool { return !t.IsZero() && !time.Now().Before(t) }
+
+// finish is the writer's orderly end.
+func (s *stream) finish() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.eof = true
+	s.change.Broadcast()
+}
+
+// end is the writer's end for good, with what the reader gets behind the last byte.
+func (s *stream) end(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.eof = true
+	if s.broken == nil {
+		s.broken = err
+	}
+	s.change.Broadcast()
+}
+
+// abandon is the reader's end. lost says that there was something left to read.
+func (s *stream) abandon() (lost bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lost = s.start < len(s.buf)
+	s.buf, s.start = nil, 0
+	if s.gone == nil {
+		s.gone = syscall.EPIPE
+	}
+	s.change.Broadcast()
+	return lost
+}
+
+// lose throws away what is on its way.
+func (s *stream) lose() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.buf, s.start = nil, 0
+}

@@ -1,0 +1,174 @@
+package transport
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Listener is where a hub in memory waits for devices that dial with a PipeDialer.
+type Listener struct {
+	offers chan *Offer
+	done   chan struct{}
+	once   sync.Once
+}
+
+// NewListener returns a listener. Under virtual time it must be made inside the bubble that uses it.
+func NewListener() *Listener {
+	return &Listener{offers: make(chan *Offer), done: make(chan struct{})}
+}
+
+// Accept waits for the next dial. After Close the error wraps net.ErrClosed.
+func (l *Listener) Accept() (*Offer, error) {
+	select {
+	case o := <-l.offers:
+		return o, nil
+	case <-l.done:
+		return nil, fmt.Errorf("accept: %w", net.ErrClosed)
+	}
+}
+
+// Close ends Accept; whoever dials is refused as by a port where nothing listens. Links that are open stay open.
+func (l *Listener) Close() error {
+	l.once.Do(func() { close(l.done) })
+	return nil
+}
+
+// Offer is a device that asks to be let in: an upgrade request before its answer. It waits until Accept or Refuse is called.
+type Offer struct {
+	// Request is what an HTTP server would have seen: path, query, headers, and for wss a TLS state, with the client's
+	// certificate as an unverified peer certificate. CheckUpgrade is content with it.
+	Request *http.Request
+
+	dialer *PipeDialer
+	answer chan answer
+	gone   chan struct{} // closed when the dialer has stopped waiting
+}
+
+type answer struct {
+	conn    Conn
+	refusal *RefusedError
+}
+
+// Accept lets the device in and returns the hub's end. It fails when the device has stopped waiting.
+func (o *Offer) Accept(l Limits) (Conn, error) {
+	p := PipeOptions{Client: o.dialer.Limits, Server: l, WrapClient: o.dialer.Wrap}
+	client, server := pipe(p, o.Request.RemoteAddr, o.Request.Host)
+	if t := o.Request.TLS; t != nil {
+		client = &pipeTLS{client, &TLSInfo{Version: t.Version, ServerName: t.ServerName, Verified: true}}
+		server = &pipeTLS{server, tlsInfo(*t)}
+	}
+	if err := o.send(answer{conn: client}); err != nil {
+		_ = client.Abort()
+		_ = server.Abort()
+		return nil, err
+	}
+	return server, nil
+}
+
+// Refuse sends the device away with an HTTP answer. The device sees a *RefusedError.
+func (o *Offer) Refuse(status int, header http.Header, body string) error {
+	return o.send(answer{refusal: newRefusal(o.Request.Host, status, header, []byte(body))})
+}
+
+func (o *Offer) send(a answer) error {
+	select {
+	case o.answer <- a:
+		return nil
+	case <-o.gone:
+		return fmt.Errorf("answer %s: %w", o.Request.RemoteAddr, net.ErrClosed)
+	}
+}
+
+// pipeTLS is a link in memory that stands for an encrypted one.
+type pipeTLS struct {
+	Conn
+	info *TLSInfo
+}
+
+func (c *pipeTLS) Info() ConnInfo {
+	i := c.Conn.Info()
+	i.TLS = c.info
+	return i
+}
+
+// PipeDialer dials a Listener. The host of the URL is carried along and means nothing.
+type PipeDialer struct {
+	Listener    *Listener
+	Name        string                           // the device's address as the hub sees it; empty: "device"
+	Certificate func() (*tls.Certificate, error) // the client's certificate, its DER chain is all that is used; nil: none
+	Limits      Limits
+	Timeout     time.Duration           // for the hub's answer; zero: 10 s
+	Wrap        func(net.Conn) net.Conn // between the link and its stream: for faults; nil: nothing
+}
+
+// Dial offers the request to the listener's hub and waits for its answer.
+func (d *PipeDialer) Dial(ctx context.Context, req Request) (Conn, error) {
+	t, err := newTarget(req)
+	if err != nil {
+		return nil, err
+	}
+	o := &Offer{dialer: d, answer: make(chan answer), gone: make(chan struct{})}
+	defer close(o.gone)
+	if o.Request, err = d.request(t); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(d.Timeout, 10*time.Second))
+	defer cancel()
+	select {
+	case <-d.Listener.done:
+		return nil, t.fail(PhaseConnect, syscall.ECONNREFUSED)
+	default:
+	}
+	select {
+	case d.Listener.offers <- o:
+	case <-d.Listener.done:
+		return nil, t.fail(PhaseConnect, syscall.ECONNREFUSED)
+	case <-ctx.Done():
+		return nil, t.fail(PhaseConnect, ctx.Err())
+	}
+	select {
+	case a := <-o.answer:
+		if a.refusal != nil {
+			return nil, a.refusal
+		}
+		return a.conn, nil
+	case <-ctx.Done():
+		return nil, t.fail(PhaseUpgrade, ctx.Err())
+	}
+}
+
+// request makes what the hub would see.
+func (d *PipeDialer) request(t *target) (*http.Request, error) {
+	r := t.request(newNonce())
+	r.RequestURI, r.RemoteAddr = r.URL.RequestURI(), cmp.Or(d.Name, "device")
+	r.URL = &url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
+	r.Host = t.addr
+	if !t.secure {
+		return r, nil
+	}
+	r.TLS = &tls.ConnectionState{Version: tls.VersionTLS13, HandshakeComplete: true, ServerName: t.host}
+	if d.Certificate == nil {
+		return r, nil
+	}
+	cert, err := clientCertificate(d.Certificate)
+	if err != nil {
+		return nil, t.fail(PhaseTLS, err)
+	}
+	for _, der := range cert.Certificate {
+		c, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, t.fail(PhaseTLS, &ownCertificateError{err})
+		}
+		r.TLS.PeerCertificates = append(r.TLS.PeerCertificates, c)
+	}
+	return r, nil
+}
