@@ -1,0 +1,252 @@
+package firmware
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestTranscripts plays every file of testdata/update: lines `at <time> <input>`, then `----`, then effects and the next deadline.
+// The boot record is the last one that a line `boot <name>` has set.
+func TestTranscripts(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("testdata", "update", "*.txt"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			want, err := os.ReadFile(file)
+			require.NoError(t, err)
+			got := play(t, string(want))
+			if *update {
+				require.NoError(t, os.WriteFile(file, got, 0o644))
+				return
+			}
+			require.Equal(t, string(want), string(got))
+		})
+	}
+}
+
+// script is a machine as a transcript sees it.
+type script struct {
+	t       *testing.T
+	cfg     Config
+	m       Machine
+	boot    BootState
+	journal []byte
+	run     uint64
+}
+
+func play(t *testing.T, text string) []byte {
+	s := &script{t: t, boot: onA()}
+	s.m = NewMachine(s.cfg)
+	var out bytes.Buffer
+	for _, block := range strings.Split(strings.TrimSpace(text), "\n\n") {
+		if out.Len() > 0 {
+			out.WriteByte('\n')
+		}
+		var effects []string
+		for line := range strings.Lines(block) {
+			line = strings.TrimSpace(line)
+			if line == "----" {
+				break
+			}
+			out.WriteString(line + "\n")
+			for _, e := range s.line(line) {
+				effects = append(effects, s.show(e))
+			}
+		}
+		out.WriteString("----\n")
+		for _, e := range effects {
+			out.WriteString(strings.TrimSpace(e) + "\n")
+		}
+		fmt.Fprintf(&out, "%v", s.m.State())
+		if d := s.m.Deadline(); !d.IsZero() {
+			fmt.Fprintf(&out, ", timer %v", d.Sub(epoch).Round(time.Millisecond))
+		}
+		out.WriteByte('\n')
+	}
+	return out.Bytes()
+}
+
+func (s *script) line(line string) []Effect {
+	words := strings.Fields(line)
+	switch words[0] {
+	case "#":
+		return nil
+	case "config":
+		s.config(words[1:])
+		return nil
+	case "boot":
+		s.setBoot(words[1:])
+		return nil
+	}
+	require.Equal(s.t, "at", words[0], line)
+	at, err := time.ParseDuration(words[1])
+	require.NoError(s.t, err)
+	if words[2] == "restart" {
+		s.m = NewMachine(s.cfg)
+	}
+	return s.m.Step(epoch.Add(at), s.input(words[2], words[3:]), nil)
+}
+
+func (s *script) config(words []string) {
+	for _, w := range words {
+		switch w {
+		case "manual":
+			s.cfg.ManualCommit = true
+		default:
+			s.t.Fatalf("config %s", w)
+		}
+	}
+	s.m = NewMachine(s.cfg)
+}
+
+func (s *script) setBoot(words []string) {
+	for _, w := range words {
+		key, value, _ := strings.Cut(w, "=")
+		switch key {
+		case "active":
+			s.boot.Active = value
+		case "next":
+			s.boot.Next = value
+		case "runs":
+			s.boot.Meta = meta(value, "2.0.0")
+		case "other":
+			s.boot.Other = meta(value, "2.0.0")
+		case "validated":
+			s.boot.Validated = value == "yes"
+		case "reverted":
+			s.boot.Reverted = value == "yes"
+		default:
+			s.t.Fatalf("boot %s", w)
+		}
+	}
+}
+
+// number reads the n-th argument.
+func (s *script) number(args []string, n int) int64 {
+	if n >= len(args) {
+		return 0
+	}
+	v, err := strconv.ParseInt(args[n], 10, 64)
+	require.NoError(s.t, err)
+	return v
+}
+
+var inputNames = map[string]InputKind{
+	"tick": Tick, "persist-failed": PersistFailed, "decided": Decided, "channel-up": ChannelUp, "channel-down": ChannelDown,
+	"written": Written, "confirmed": Confirmed, "prepared": Prepared, "attempt": AttemptStarted, "advanced": Advanced,
+	"fetched": Fetched, "fetch-failed": FetchFailed, "applied": Applied, "apply-failed": ApplyFailed, "lost": TransferLost,
+	"flip-done": FlipDone, "commit-done": CommitDone, "revert-done": RevertDone, "commit": CommitWanted, "reboot": RebootWanted,
+}
+
+func (s *script) input(name string, args []string) Input {
+	in := Input{Kind: inputNames[name], Run: s.run, Boot: s.boot}
+	switch name {
+	case "start", "restart", "again":
+		in.Kind, in.Journal = Started, s.journal
+		return in
+	case "offered":
+		o := offer()
+		if len(args) > 1 && args[1] == "by-hand" {
+			o.DeploymentID = 0
+		}
+		o.UUID = args[0]
+		o.Meta = meta(o.UUID, "2.0.0")
+		in.Kind, in.Offer = Offered, o
+		return in
+	case "decided":
+		in.UUID = s.m.journal.UUID
+		in.Decision = map[string]Decision{
+			"apply": Apply(), "ignore": Ignore("not now"), "later": Reschedule(time.Minute, "at night"),
+		}[args[0]]
+	case "channel-up", "written", "confirmed":
+		in.Seq = uint64(s.number(args, 0))
+	case "prepared", "attempt", "advanced":
+		in.Offset, in.Size = s.number(args, 0), s.number(args, 1)
+	case "fetch-failed":
+		in.Fault = map[string]Fault{"final": FaultFinal, "short": FaultShort, "lost": FaultLost}[args[0]]
+		in.Err = errors.New("the server said no")
+	case "apply-failed":
+		in.Err = map[string]error{"corrupt": &MismatchError{Part: -1, Want: sumOf("u2"), Got: sumOf("?")}, "full": errors.New("no space")}[args[0]]
+	case "flip-done", "commit-done", "revert-done":
+		if len(args) > 0 {
+			in.Err = errors.New("the boot record is stubborn")
+		}
+	case "persist-failed":
+		in.Err = errors.New("read-only file system")
+	case "lost":
+		in.Err = errors.New("crashed")
+	case "reboot":
+		in.Reason = "asked for"
+	default:
+		require.Contains(s.t, inputNames, name)
+	}
+	return in
+}
+
+func (s *script) show(e Effect) string {
+	switch e.Kind {
+	case DoPersist:
+		s.journal = e.Journal
+		j, err := DecodeJournal(e.Journal)
+		require.NoError(s.t, err)
+		text := fmt.Sprintf("persist %v %s", j.State, j.UUID)
+		if j.Checkpoint > 0 {
+			text += fmt.Sprintf(" at %d", j.Checkpoint)
+		}
+		if e.Must {
+			text += ", must"
+		}
+		return text
+	case DoReport:
+		return strings.TrimSpace(fmt.Sprintf("report %d %v %s", e.Report.Seq, e.Report.Status, because(e.Report.Reason, e.Report.Delay)))
+	case DoProgress:
+		return fmt.Sprintf("progress %v %d push %v", e.Stage, e.Percent, e.Push)
+	case DoDecide:
+		return "decide " + e.Offer.UUID
+	case DoPrepare:
+		s.run = e.Run
+		return fmt.Sprintf("prepare %s, limit %d, checkpoint %d, keep %v", e.Plan.Offer.UUID, e.Plan.Limit, e.Plan.Checkpoint, e.Plan.Keep)
+	case DoFetch:
+		return fmt.Sprintf("fetch %s from %d", e.Offer.UUID, e.Offset)
+	case DoFlip:
+		return "flip " + e.Offer.UUID
+	case DoReboot:
+		return "reboot: " + e.Reason
+	case DoAnswer:
+		return fmt.Sprintf("answer %v", e.Err)
+	case DoTell:
+		return strings.TrimSpace(fmt.Sprintf("tell %s %s %s", noteNames[e.Note], e.UUID, because(e.Reason, 0)))
+	default:
+		return map[EffectKind]string{
+			DoValidated: "validated", DoFinish: "finish", DoStop: "stop", DoCommit: "commit", DoRevert: "revert", DoInspect: "inspect",
+		}[e.Kind]
+	}
+}
+
+var noteNames = [...]string{
+	NoteOffered: "offered", NoteBusy: "busy", NoteIgnored: "ignored", NoteRescheduled: "rescheduled", NoteStarted: "started",
+	NoteResumed: "resumed", NoteRetrying: "retrying", NoteCompleted: "completed", NoteFailed: "failed", NoteTrial: "trial",
+	NoteCommitted: "committed", NoteCommitLate: "commit-late", NoteGoingBack: "going-back", NoteReverted: "reverted", NoteStuck: "stuck",
+	NoteRebooting: "rebooting", NoteNoReboot: "no-reboot", NoteBroken: "broken", NoteJournal: "journal",
+}
+
+func because(reason string, delay time.Duration) string {
+	var parts []string
+	if delay > 0 {
+		parts = append(parts, delay.String())
+	}
+	if reason != "" {
+		parts = append(parts, "because "+reason)
+	}
+	return strings.Join(parts, " ")
+}

@@ -1,0 +1,33 @@
+package firmware
+
+import (
+	"flag"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden transcripts")
+
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// meta describes a firmware for the device of these tests.
+func meta(uuid, version string) Metadata {
+	return Metadata{"uuid": uuid, "version": version, "product": "gate", "platform": "board", "architecture": "arm"}
+}
+
+// onA is a device that runs u1, committed, in slot a.
+func onA() BootState {
+	return BootState{Active: "a", Next: "a", Meta: meta("u1", "1.0.0"), Validated: true, Capacity: 8 << 20}
+}
+
+// offer is u2 of four MiB, from a deployment.
+func offer() *Offer {
+	return &Offer{
+		UUID: "u2", Meta: meta("u2", "2.0.0"), URL: "https://files.example.com/u2.fw?secret=1",
+		Size: 4 << 20, Checksum: sumOf("u2"), DeploymentID: 7,
+	}
+}

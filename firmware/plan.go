@@ -1,0 +1,90 @@
+package firmware
+
+import "crypto/sha256"
+
+// CheckpointEvery is how many bytes are written between two checkpoints: what a power cut makes the device download again, together
+// with what was on its way.
+const CheckpointEvery = 512 << 10
+
+// Rehash finds out how much of what a slot holds can be kept: it hashes the slot again from its start and trusts nothing else. With part
+// hashes every good part counts, behind the checkpoint too; bytes of an unfinished part, and those of an offer without part
+// hashes, count up to the checkpoint, and the hash of their part or of the whole file still judges them in the end.
+//
+//	for off, n := r.Next(); n > 0; off, n = r.Next() {
+//		read, _ := slot.ReadAt(buf[:n], off)
+//		r.Take(buf[:read])
+//	}
+type Rehash struct {
+	v          *Verifier
+	checkpoint int64
+	loose      bool // the next part is not good as a whole
+	ended      bool
+}
+
+// NewRehash starts at the beginning of the slot; v must be new.
+func NewRehash(v *Verifier, checkpoint int64) *Rehash {
+	return &Rehash{v: v, checkpoint: checkpoint}
+}
+
+// Next says which bytes to read now: n of them at off, at most PartSize; n is 0 when the rest has to be downloaded.
+func (r *Rehash) Next() (off int64, n int) {
+	if r.ended {
+		return r.v.off, 0
+	}
+	if !r.loose {
+		if n := r.part(); n > 0 {
+			return r.v.off, n
+		}
+	}
+	end := r.checkpoint
+	if r.v.limit > 0 {
+		end = min(end, r.v.limit)
+	}
+	if r.v.part != nil { // beyond this part its hash was bad
+		end = min(end, (r.v.off/PartSize+1)*PartSize-1)
+	}
+	return r.v.off, int(max(0, min(PartSize, end-r.v.off)))
+}
+
+// part is the length of the next part when it can be judged by itself.
+func (r *Rehash) part() int {
+	v := r.v
+	i := v.off / PartSize
+	switch {
+	case v.part == nil || v.off%PartSize != 0 || i >= int64(len(v.offer.Partials)):
+		return 0
+	case v.offer.Size > 0:
+		return int(min(PartSize, v.offer.Size-v.off))
+	case i == int64(len(v.offer.Partials))-1:
+		return 0 // the last part, of unknown length
+	default:
+		return PartSize
+	}
+}
+
+// Take hashes what was read; fewer bytes than asked for mean that there are no more.
+func (r *Rehash) Take(p []byte) {
+	_, n := r.Next()
+	if n == 0 {
+		return
+	}
+	whole := !r.loose && r.part() > 0
+	switch {
+	case whole && len(p) >= n && r.good(p[:n]):
+		r.v.trust(p[:n])
+	case whole:
+		r.loose = true // only what the checkpoint vouches for
+		r.ended = r.checkpoint >= r.v.off+int64(n)
+	default:
+		if _, err := r.v.Write(p[:min(n, len(p))]); err != nil {
+			r.v.Reset()
+			r.ended = true
+		}
+		r.ended = r.ended || len(p) < n
+	}
+}
+
+func (r *Rehash) good(p []byte) bool {
+	sum := sha256.Sum256(p)
+	return compareSum(r.v.offer.Partials[r.v.off/PartSize], sum)
+}

@@ -1,0 +1,89 @@
+package firmware
+
+import (
+	"fmt"
+	"time"
+	"unicode/utf8"
+)
+
+// Status is what a report tells the hub.
+type Status uint8
+
+// The statuses. StatusRebooting is an event of its own on the wire and travels with the others to keep their order.
+const (
+	StatusReceived    Status = iota + 1 // the offer has arrived
+	StatusStarted                       // a download attempt has begun
+	StatusCompleted                     // the new firmware is in place and will be booted next
+	StatusIgnored                       // the device does not want it
+	StatusRescheduled                   // the device wants it later
+	StatusFailed                        // for good
+	StatusRebooting                     // the device goes down now
+)
+
+var statusNames = [...]string{
+	StatusReceived: "received", StatusStarted: "started", StatusCompleted: "completed", StatusIgnored: "ignored",
+	StatusRescheduled: "rescheduled", StatusFailed: "failed", StatusRebooting: "rebooting",
+}
+
+// String returns the hub's name of the status.
+func (s Status) String() string {
+	if int(s) < len(statusNames) && s > 0 {
+		return statusNames[s]
+	}
+	return "unknown"
+}
+
+// MarshalText returns the name.
+func (s Status) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads a name.
+func (s *Status) UnmarshalText(text []byte) error {
+	for i, name := range statusNames {
+		if i > 0 && name == string(text) {
+			*s = Status(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("status %.32q is unknown", text)
+}
+
+// Report is one status on its way to the hub. Reports are numbered in the order in which they were made, over restarts too.
+type Report struct {
+	Seq    uint64
+	Status Status
+	Reason string
+	Delay  time.Duration // StatusRescheduled
+}
+
+const (
+	maxReports = 16
+	maxReason  = 1024 // bytes, as the hub takes it
+)
+
+// Stage is what a progress is about.
+type Stage uint8
+
+// The stages.
+const (
+	StageDownloading Stage = iota
+	StageUpdating
+)
+
+// String returns the hub's name of the stage.
+func (s Stage) String() string {
+	if s == StageUpdating {
+		return "updating"
+	}
+	return "downloading"
+}
+
+// shorten cuts text to limit bytes, between runes.
+func shorten(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return text[:limit]
+}

@@ -1,0 +1,179 @@
+package firmware
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"strings"
+)
+
+// TooLargeError says that a firmware does not fit into its slot.
+type TooLargeError struct {
+	Size     int64 // bytes of the firmware; of an endless one, what came so far
+	Capacity int64 // bytes that it may have
+}
+
+// Error implements error.
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("the firmware has %d bytes, the slot takes %d", e.Size, e.Capacity)
+}
+
+// ExcessError says that more bytes came than the offer announced.
+type ExcessError struct {
+	Size int64 // announced
+}
+
+// Error implements error.
+func (e *ExcessError) Error() string {
+	return fmt.Sprintf("the file is longer than the %d bytes that the hub announced", e.Size)
+}
+
+// ShortError says that fewer bytes came than the offer announced.
+type ShortError struct {
+	Size int64 // announced
+	Got  int64
+}
+
+// Error implements error.
+func (e *ShortError) Error() string {
+	return fmt.Sprintf("the file has %d bytes, the hub announced %d", e.Got, e.Size)
+}
+
+// MismatchError says that the bytes are not those that the offer describes.
+type MismatchError struct {
+	Part      int // of PartSize bytes; negative: the whole file
+	Want, Got string
+}
+
+// Error implements error. A dozen digits are enough to tell two files apart.
+func (e *MismatchError) Error() string {
+	what := "the file"
+	if e.Part >= 0 {
+		what = fmt.Sprintf("part %d of the file", e.Part)
+	}
+	return fmt.Sprintf("%s is corrupt: its SHA-256 is %.12s..., the hub announced %.12s...", what, e.Got, e.Want)
+}
+
+// Verifier checks size, part hashes and SHA-256 of a firmware over bytes that come in order. It belongs to one goroutine.
+type Verifier struct {
+	offer *Offer
+	limit int64
+	whole hash.Hash
+	part  hash.Hash // of the part that off is in; nil without part hashes
+	off   int64
+	good  int64 // up to here the part hashes were compared
+}
+
+// NewVerifier makes a verifier for the file that o describes, of at most limit bytes when the offer does not say how many.
+func NewVerifier(o *Offer, limit int64) *Verifier {
+	v := &Verifier{offer: o, limit: limit, whole: sha256.New()}
+	if o.Size > 0 {
+		v.limit = o.Size
+	}
+	if len(o.Partials) > 0 {
+		v.part = sha256.New()
+	}
+	return v
+}
+
+// Offset is how many bytes were taken, all of them good so far as that can be known.
+func (v *Verifier) Offset() int64 { return v.off }
+
+// Reset forgets everything: the next byte is the first.
+func (v *Verifier) Reset() {
+	v.whole.Reset()
+	if v.part != nil {
+		v.part.Reset()
+	}
+	v.off, v.good = 0, 0
+}
+
+// Write takes the next bytes. It fails with *ExcessError, *TooLargeError or *MismatchError, and is of no use afterwards.
+func (v *Verifier) Write(p []byte) (int, error) {
+	if v.limit > 0 && int64(len(p)) > v.limit-v.off {
+		if v.offer.Size > 0 {
+			return 0, &ExcessError{Size: v.offer.Size}
+		}
+		return 0, &TooLargeError{Size: v.off + int64(len(p)), Capacity: v.limit}
+	}
+	_, _ = v.whole.Write(p) // hashes do not fail
+	if v.part == nil {
+		v.off += int64(len(p))
+		return len(p), nil
+	}
+	for rest := p; len(rest) > 0; {
+		n := min(len(rest), int(PartSize-v.off%PartSize))
+		_, _ = v.part.Write(rest[:n])
+		rest, v.off = rest[n:], v.off+int64(n)
+		if v.off%PartSize == 0 {
+			if err := v.endPart(); err != nil {
+				return len(p) - len(rest), err
+			}
+		}
+	}
+	return len(p), nil
+}
+
+// Finish judges the whole file. It fails with *ShortError or *MismatchError.
+func (v *Verifier) Finish() error {
+	if v.offer.Size > 0 && v.off < v.offer.Size {
+		return &ShortError{Size: v.offer.Size, Got: v.off}
+	}
+	if v.part != nil {
+		if v.good < v.off {
+			if err := v.endPart(); err != nil {
+				return err
+			}
+		}
+		if all := int64(len(v.offer.Partials)) * PartSize; v.off <= all-PartSize {
+			return &ShortError{Size: all, Got: v.off}
+		}
+	}
+	if v.offer.Checksum == "" {
+		return nil
+	}
+	return compare(-1, v.offer.Checksum, v.whole)
+}
+
+// endPart judges the part that ends at off, or earlier at the end of the file.
+func (v *Verifier) endPart() error {
+	i := int((v.off - 1) / PartSize)
+	if i >= len(v.offer.Partials) {
+		return &ExcessError{Size: int64(len(v.offer.Partials)) * PartSize}
+	}
+	err := compare(i, v.offer.Partials[i], v.part)
+	v.part.Reset()
+	v.good = v.off
+	return err
+}
+
+// trust takes a whole part that was hashed by somebody else.
+func (v *Verifier) trust(p []byte) {
+	_, _ = v.whole.Write(p)
+	v.off += int64(len(p))
+	v.good = v.off
+}
+
+func compare(part int, want string, h hash.Hash) error {
+	var sum [sha256.Size]byte
+	got := hex.EncodeToString(h.Sum(sum[:0]))
+	if strings.EqualFold(got, want) {
+		return nil
+	}
+	return &MismatchError{Part: part, Want: lower(want), Got: got}
+}
+
+func compareSum(want string, sum [sha256.Size]byte) bool {
+	return strings.EqualFold(hex.EncodeToString(sum[:]), want)
+}
+
+func isSum(s string) bool {
+	if len(s) != hex.EncodedLen(sha256.Size) {
+		return false
+	}
+	_, err := hex.DecodeString(s)
+	return err == nil
+}
+
+func lower(s string) string { return strings.ToLower(s) }
