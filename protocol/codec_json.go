@@ -43,8 +43,7 @@ func (JSON) Append(dst []byte, m Message) ([]byte, error) {
 	if !payload.IsValid(allowDuplicates...) {
 		return dst, errInvalidPayload
 	}
-	out := append(dst, '[')
-	out = appendRef(out, m.JoinRef)
+	out := appendRef(append(dst, '['), m.JoinRef)
 	out = append(out, ',')
 	out = appendRef(out, m.Ref)
 	out = append(out, ',')

@@ -61,7 +61,8 @@ func unpack(data []byte, texts []string) ([]byte, error) {
 // appendPacked writes a push as a client sends it.
 func appendPacked(dst []byte, m Message) ([]byte, error) {
 	texts := [...]string{m.JoinRef, m.Ref, m.Topic, m.Event}
-	out := append(dst, packedPush)
+	out := dst
+	out = append(out, packedPush)
 	for _, t := range texts {
 		if len(t) > 255 {
 			return dst, errTooLong

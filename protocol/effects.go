@@ -16,6 +16,7 @@ type SocketInput struct {
 // SocketInputKind names what happened.
 type SocketInputKind uint8
 
+// What can happen to a socket.
 const (
 	SocketTick       SocketInputKind = iota // time has passed
 	SocketStart                             // begin: dial now
@@ -44,6 +45,7 @@ type SocketEffect struct {
 // SocketEffectKind names what to do.
 type SocketEffectKind uint8
 
+// What a socket can ask for.
 const (
 	DoDial    SocketEffectKind = iota + 1 // dial; answer with SocketOpened or SocketDialFailed
 	DoSend                                // write Msg to the socket
@@ -71,6 +73,7 @@ type ChannelInput struct {
 // ChannelInputKind names what happened.
 type ChannelInputKind uint8
 
+// What can happen to a channel.
 const (
 	ChannelTick     ChannelInputKind = iota // time has passed
 	ChannelUp                               // the socket of generation Gen is up
@@ -95,6 +98,7 @@ type ChannelEffect struct {
 // ChannelEffectKind names what to do.
 type ChannelEffectKind uint8
 
+// What a channel can ask for.
 const (
 	DoParams      ChannelEffectKind = iota + 1 // build fresh join parameters; answer with ChannelParams
 	DoTransmit                                 // give Msg to the socket under Tag; answer with ChannelSent

@@ -29,9 +29,10 @@ const (
 	// AnyAge makes Verify not look at the age, not even at one from the future.
 	AnyAge time.Duration = math.MaxInt64
 
-	// MaxIterations and MaxKeyLength (bytes) bound the work that a stranger's headers can ask for. The real hub has no such bounds.
+	// MaxIterations and MaxKeyLength bound the work that a stranger's headers can ask for. The real hub has no such bounds.
 	MaxIterations = 100_000
-	MaxKeyLength  = 128
+	// MaxKeyLength is in bytes; see MaxIterations.
+	MaxKeyLength = 128
 )
 
 // Verify judges the headers of a device as the hub does and gives the device identifier that they were signed with. lookup finds the

@@ -48,18 +48,19 @@ func (d *decoder) atom(tag byte, at int) (Term, error) {
 	return Atom(name), nil
 }
 
-// anAtom reads an atom where nothing else may stand.
-func (d *decoder) anAtom() (Term, error) {
+// skipAtom reads an atom where nothing else may stand.
+func (d *decoder) skipAtom() error {
 	at := d.pos
 	tag, err := d.octet()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	switch tag {
 	case tagAtom, tagSmallAtom, tagAtomUTF8, tagSmallAtomUTF8:
-		return d.atom(tag, at)
+		_, err = d.atom(tag, at)
+		return err
 	}
-	return nil, d.malformed(at, "not an atom where one must be")
+	return d.malformed(at, "not an atom where one must be")
 }
 
 // fromLatin1 gives the UTF-8 form; pure ASCII is given back as it is.

@@ -42,7 +42,7 @@ var identSizes = map[byte]int{
 }
 
 func (d *decoder) nodeAnd(n int) error {
-	if _, err := d.anAtom(); err != nil {
+	if err := d.skipAtom(); err != nil {
 		return err
 	}
 	_, err := d.take(n)
@@ -67,7 +67,7 @@ func (d *decoder) reference(tag byte, at int) error {
 // export reads fun Module:Name/Arity.
 func (d *decoder) export() error {
 	for range 2 {
-		if _, err := d.anAtom(); err != nil {
+		if err := d.skipAtom(); err != nil {
 			return err
 		}
 	}
@@ -115,10 +115,10 @@ func (d *decoder) newFun(at, depth int) error {
 	if err != nil {
 		return err
 	}
-	if _, err = d.anAtom(); err != nil {
+	if err := d.skipAtom(); err != nil {
 		return err
 	}
-	if err = d.claim(free, at); err != nil {
+	if err := d.claim(free, at); err != nil {
 		return err
 	}
 	for range 2 {
@@ -126,7 +126,7 @@ func (d *decoder) newFun(at, depth int) error {
 			return err
 		}
 	}
-	if err = d.pid(); err != nil {
+	if err := d.pid(); err != nil {
 		return err
 	}
 	for range free {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/zlib"
 	"encoding/binary"
+	"errors"
 	"io"
 )
 
@@ -48,5 +49,5 @@ func inflate(in *bytes.Reader, size int) ([]byte, bool) {
 	}
 	var more [1]byte
 	n, err := z.Read(more[:]) // reaches the checksum
-	return out, n == 0 && err == io.EOF
+	return out, n == 0 && errors.Is(err, io.EOF)
 }

@@ -34,10 +34,10 @@ func (s statusReport) push() Push {
 	return Push{Event: eventStatus, Payload: write(s)}
 }
 
-// Received: the offer has arrived.
+// Received says that the offer has arrived.
 func Received() Push { return statusReport{Status: "received"}.push() }
 
-// Started: a download has begun over the network interface of that name; "" when it is not known. Once per attempt.
+// Started says that a download has begun over the network interface of that name; "" when it is not known. Once per attempt.
 func Started(iface string) Push {
 	s := statusReport{Status: "started"}
 	if iface != "" {
@@ -47,25 +47,25 @@ func Started(iface string) Push {
 	return s.push()
 }
 
-// Downloading: bytes arrive. Progress says the same with a number.
+// Downloading says that bytes arrive. Progress says the same with a number.
 func Downloading() Push { return statusReport{Status: "downloading"}.push() }
 
-// Updating: the firmware is being written. Progress says the same with a number.
+// Updating says that the firmware is being written. Progress says the same with a number.
 func Updating() Push { return statusReport{Status: "updating"}.push() }
 
-// Completed: the new firmware is in place and will be booted next.
+// Completed says that the new firmware is in place and will be booted next.
 func Completed() Push { return statusReport{Status: "completed"}.push() }
 
-// Ignored: the device does not want this firmware; the hub offers it again after its penalty time (a day by default).
+// Ignored says that the device does not want this firmware; the hub offers it again after its penalty time (a day by default).
 func Ignored(reason string) Push { return statusReport{Status: "ignored", Reason: reason}.push() }
 
-// Rescheduled: the hub shall offer again after delay, rounded up to milliseconds.
+// Rescheduled asks the hub to offer again after delay, rounded up to milliseconds.
 func Rescheduled(delay time.Duration, reason string) Push {
 	ms := int64((max(delay, 0) + time.Millisecond - 1) / time.Millisecond)
 	return statusReport{Status: "rescheduled", DelayMS: &ms, Reason: reason}.push()
 }
 
-// Failed: the update has failed for good; the hub offers it again after its penalty time (a day by default).
+// Failed says that the update has failed for good; the hub offers it again after its penalty time (a day by default).
 func Failed(reason string) Push { return statusReport{Status: "failed", Reason: reason}.push() }
 
 // Progress reports percent (0 to 100) of a stage.
@@ -76,10 +76,10 @@ func Progress(stage Stage, percent int) Push {
 	}{stage.String(), min(max(percent, 0), 100)})}
 }
 
-// FirmwareValidated: the running firmware was committed since the join.
+// FirmwareValidated says that the running firmware was committed since the join.
 func FirmwareValidated() Push { return Push{Event: eventValidated, Payload: Empty} }
 
-// Rebooting: the device goes down now.
+// Rebooting says that the device goes down now.
 func Rebooting() Push { return Push{Event: eventRebooting, Payload: Empty} }
 
 // ReportNetworkInterface names the network interface of the socket; the hub derives wifi, ethernet or cellular from the name.

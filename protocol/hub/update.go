@@ -22,7 +22,7 @@ const (
 	sumLen      = 64 // hex digits of a SHA-256
 )
 
-// ErrNoUpdate: the hub said that there is no update, which is no offer and no error of anybody's.
+// ErrNoUpdate says that the hub has no update, which is no offer and no error of anybody's.
 var ErrNoUpdate = errors.New("no update available")
 
 // SignedURL is an address that carries a credential in its query. It prints as a fixed text; string(u) is the address.
@@ -30,9 +30,16 @@ type SignedURL string
 
 const hidden = "(signed URL)"
 
-func (SignedURL) String() string               { return hidden }
-func (SignedURL) GoString() string             { return hidden }
-func (SignedURL) LogValue() slog.Value         { return slog.StringValue(hidden) }
+// String hides the address.
+func (SignedURL) String() string { return hidden }
+
+// GoString hides the address.
+func (SignedURL) GoString() string { return hidden }
+
+// LogValue hides the address.
+func (SignedURL) LogValue() slog.Value { return slog.StringValue(hidden) }
+
+// MarshalText hides the address.
 func (SignedURL) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
 // Update is the hub's offer of a firmware.

@@ -116,9 +116,14 @@ func (d *Device) Report(kind string) Report {
 
 // Wait waits until cond holds. It is called after every change, with the device locked: it must not call the device's methods.
 func (d *Device) Wait(ctx context.Context, cond func(Snapshot) bool) error {
+	return d.await(ctx, func() bool { return cond(d.snapshot()) })
+}
+
+// await waits until cond holds; it is called with the device locked.
+func (d *Device) await(ctx context.Context, cond func() bool) error {
 	for {
 		d.mu.Lock()
-		if cond(d.snapshot()) {
+		if cond() {
 			d.mu.Unlock()
 			return nil
 		}
@@ -140,6 +145,11 @@ func (d *Device) WaitJoined(ctx context.Context) error {
 // WaitStatus waits until the device has ever reported a status.
 func (d *Device) WaitStatus(ctx context.Context, status string) error {
 	return d.Wait(ctx, func(s Snapshot) bool { return slices.Contains(s.Statuses, status) })
+}
+
+// WaitReport waits until an extension message of this kind, "health:report" for instance, was ever accepted.
+func (d *Device) WaitReport(ctx context.Context, kind string) error {
+	return d.await(ctx, func() bool { return d.state.reports[kind] != nil && d.state.reports[kind].Count > 0 })
 }
 
 // watch is closed at the next change; the lock is held.
