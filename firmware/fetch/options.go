@@ -1,0 +1,109 @@
+package fetch
+
+import (
+	"context"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Options of a Downloader. The zero value is sensible.
+type Options struct {
+	HTTP       *http.Client                        // its Transport is used and nothing else; nil: an own one, without a proxy
+	UserAgent  string                              // empty: "hublink"
+	Stall      time.Duration                       // an attempt without a byte, or without an answer, for this long is cut; zero: 60 s
+	RetryDelay time.Duration                       // longest wait between two attempts, but for Retry-After; zero: 30 s
+	Tries      int                                 // attempts in a row without a new byte, then it gives up; zero: 10
+	MinSpeed   int64                               // bytes per second over Patience, below it is given up; zero: 3750, negative: any speed
+	Patience   time.Duration                       // zero: 5 min
+	MaxTime    time.Duration                       // of everything; zero: 24 h
+	OnAttempt  func(Attempt)                       // the headers of a 200 or 206 are in; nil: nobody listens
+	OnRetry    func(err error, wait time.Duration) // an attempt failed, the next one follows after wait; nil: nobody listens
+	Rand       *rand.Rand                          // of the waits; with one, only one Fetch at a time. Nil: a random one
+}
+
+// Attempt is a request that the server answers with bytes.
+type Attempt struct {
+	Number int   // from 0, as in the header X-Retry-Number
+	Offset int64 // of the next byte that the sink gets
+	Status int   // 200 or 206
+	Total  int64 // bytes of the whole file, as the server says; negative: it does not
+}
+
+// Source is what to download.
+type Source struct {
+	URL       string // http or https; it may be signed
+	Offset    int64  // where to begin: bytes that the sink has from an earlier Fetch
+	Size      int64  // bytes of the whole file as announced; 0: not known
+	Limit     int64  // bytes that the file may have when Size is not known, for instance the slot's capacity; 0: any number
+	Validator string // Result.Validator of the Fetch that Offset is from; empty: not known
+}
+
+// Sink takes the bytes of the file in order. An error of a method ends the download and is what Fetch returns.
+type Sink interface {
+	// Write takes the next bytes, at most 64 KiB, p being valid only during the call. It blocks for back-pressure.
+	Write(ctx context.Context, p []byte) error
+	// Restart forgets everything: the next byte is byte 0, of a file that may be another one.
+	Restart(ctx context.Context) error
+}
+
+// Result says what was downloaded, or how far it got.
+type Result struct {
+	Size      int64  // bytes of the file that the sink has now, those before Source.Offset included
+	Attempts  int    // requests, not counting redirects
+	Validator string // of the file, for a later Source; empty: the server gave none
+}
+
+// Downloader fetches files. It may be used by several goroutines at a time unless Options.Rand is set.
+type Downloader struct {
+	opts Options
+	rt   http.RoundTripper
+}
+
+// New makes a downloader. It starts nothing and holds nothing open.
+func New(o Options) *Downloader {
+	or := func(d *time.Duration, standard time.Duration) {
+		if *d <= 0 {
+			*d = standard
+		}
+	}
+	or(&o.Stall, time.Minute)
+	or(&o.RetryDelay, 30*time.Second)
+	or(&o.Patience, 5*time.Minute)
+	or(&o.MaxTime, 24*time.Hour)
+	if o.Tries <= 0 {
+		o.Tries = 10
+	}
+	if o.MinSpeed == 0 {
+		o.MinSpeed = 30_000 / 8 // 30 kbit/s, as NervesHubLink has it
+	}
+	if o.UserAgent == "" {
+		o.UserAgent = "hublink"
+	}
+	if o.OnAttempt == nil {
+		o.OnAttempt = func(Attempt) {}
+	}
+	if o.OnRetry == nil {
+		o.OnRetry = func(error, time.Duration) {}
+	}
+	d := &Downloader{opts: o}
+	if o.HTTP != nil {
+		d.rt = o.HTTP.Transport
+	}
+	if d.rt == nil {
+		d.rt = newTransport()
+	}
+	return d
+}
+
+// newTransport speaks HTTP/1.1 only, because HTTP/2 would buffer megabytes for a sink that is slower than the server.
+func newTransport() *http.Transport {
+	var p http.Protocols
+	p.SetHTTP1(true)
+	dialer := net.Dialer{Timeout: 30 * time.Second}
+	return &http.Transport{
+		DialContext: dialer.DialContext, TLSHandshakeTimeout: 15 * time.Second, Protocols: &p,
+		DisableCompression: true, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10,
+	}
+}

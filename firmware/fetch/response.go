@@ -1,0 +1,140 @@
+package fetch
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// judge decides what an answer is good for. Without an error and without a body everything is there already.
+func (r *run) judge(ctx context.Context, resp *http.Response) (part, error) {
+	switch code := resp.StatusCode; {
+	case code == http.StatusOK || code == http.StatusPartialContent:
+		if e := resp.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+			return part{}, &EncodingError{Encoding: e}
+		}
+		if code == http.StatusOK {
+			return r.whole(ctx, resp)
+		}
+		return r.rest(ctx, resp)
+	case code == http.StatusRequestedRangeNotSatisfiable:
+		return part{}, r.beyond(ctx, resp)
+	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests, code >= 500:
+		return part{}, &again{error: &StatusError{Status: code}, after: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
+	default:
+		return part{}, &StatusError{Status: code}
+	}
+}
+
+// whole takes an answer with the file from its first byte. If it is provably the same file, what the sink has is thrown away here.
+func (r *run) whole(ctx context.Context, resp *http.Response) (part, error) {
+	v := versionOf(resp.Header)
+	p := part{body: resp.Body, end: resp.ContentLength}
+	if r.pos > 0 && r.version.same(v) && (p.end < 0 || p.end >= r.pos) {
+		p.skip = r.pos
+	} else if err := r.restart(ctx); err != nil {
+		return part{}, err
+	}
+	return p, r.measure(resp.ContentLength, v)
+}
+
+// rest takes an answer that begins where it was asked to, of the file that the sink has the beginning of.
+func (r *run) rest(ctx context.Context, resp *http.Response) (part, error) {
+	c, ok := parseContentRange(resp.Header.Get("Content-Range"))
+	v := versionOf(resp.Header)
+	switch {
+	case !ok || c.start != r.pos,
+		resp.ContentLength >= 0 && resp.ContentLength != c.end-c.start,
+		r.version.differs(v),
+		r.total >= 0 && c.total >= 0 && c.total != r.total:
+		return part{}, r.wrongRange(ctx, resp)
+	}
+	return part{body: resp.Body, end: c.end}, r.measure(c.total, v)
+}
+
+// wrongRange begins anew after an answer that does not continue what the sink has.
+func (r *run) wrongRange(ctx context.Context, resp *http.Response) error {
+	err := &RangeError{Offset: r.pos, Answer: resp.Header.Get("Content-Range")}
+	if fail := r.restart(ctx); fail != nil {
+		return fail
+	}
+	return &again{error: err}
+}
+
+// beyond judges an answer that says that there are no bytes from pos on.
+func (r *run) beyond(ctx context.Context, resp *http.Response) error {
+	c, ok := parseContentRange(resp.Header.Get("Content-Range"))
+	known := ok && c.start < 0
+	switch {
+	case r.pos == 0:
+		return &StatusError{Status: resp.StatusCode}
+	case known && c.total != r.pos:
+		return r.wrongRange(ctx, resp) // another file
+	case r.pos == r.src.Size:
+		return nil
+	case known:
+		return r.complete(r.pos)
+	}
+	return r.wrongRange(ctx, resp)
+}
+
+// measure takes what the server says about the file and ends an attempt that cannot fit.
+func (r *run) measure(total int64, v version) error {
+	r.total = max(r.total, total)
+	r.version.merge(v)
+	if total < 0 {
+		return nil
+	}
+	if err := r.tooLong(total); err != nil {
+		return err
+	}
+	return r.complete(total)
+}
+
+// contentRange is the header of that name; the end is exclusive. The start is negative in "bytes */total", the total in "bytes a-b/*".
+type contentRange struct{ start, end, total int64 }
+
+func parseContentRange(s string) (contentRange, bool) {
+	s, ok := strings.CutPrefix(s, "bytes ")
+	span, size, found := strings.Cut(s, "/")
+	if !ok || !found {
+		return contentRange{}, false
+	}
+	c := contentRange{start: -1, end: -1, total: -1}
+	if size != "*" {
+		if c.total, ok = number(size); !ok {
+			return contentRange{}, false
+		}
+	}
+	if span == "*" {
+		return c, c.total >= 0
+	}
+	from, to, found := strings.Cut(span, "-")
+	first, ok1 := number(from)
+	last, ok2 := number(to)
+	c.start, c.end = first, last+1
+	return c, found && ok1 && ok2 && first <= last && (c.total < 0 || last < c.total)
+}
+
+// number reads digits; 18 of them are enough for any file.
+func number(s string) (int64, bool) {
+	if s == "" || len(s) > 18 || strings.Trim(s, "0123456789") != "" {
+		return -1, false
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, err == nil
+}
+
+// retryAfter reads the header of that name: seconds or a date.
+func retryAfter(s string, now time.Time) time.Duration {
+	if n, ok := number(s); ok {
+		return min(time.Duration(min(n, 1<<20))*time.Second, maxRetryAfter)
+	}
+	at, err := http.ParseTime(s)
+	if err != nil {
+		return 0
+	}
+	return min(max(at.Sub(now), 0), maxRetryAfter)
+}

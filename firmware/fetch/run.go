@@ -1,0 +1,173 @@
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/hublink-go/hublink/firmware"
+)
+
+// run is one Fetch.
+type run struct {
+	opts     *Options
+	rt       http.RoundTripper
+	url      *url.URL
+	src      Source
+	sink     Sink
+	buf      []byte
+	pace     pace
+	number   int     // of the attempt, from 0
+	tries    int     // attempts in a row without a new byte
+	pos      int64   // of the next byte for the sink
+	furthest int64   // pos at its highest
+	shortAt  int64   // where the file ended too early; negative: it did not
+	total    int64   // bytes of the file, as the server says; negative: it did not
+	version  version // of the file that the bytes before pos are from
+	answered bool    // the latest attempt was answered with bytes
+}
+
+// errMore means that the server gives the file in pieces.
+var errMore = errors.New("the server sent a piece only")
+
+// part is what an answer holds.
+type part struct {
+	body io.Reader
+	skip int64 // bytes to throw away, because the sink has them
+	end  int64 // offset in the file where the body ends; negative: not known
+}
+
+// attempt makes one request and passes on what it brings. Errors that another attempt may get over are *again.
+func (r *run) attempt(ctx context.Context) error {
+	r.answered = false
+	inner, cut := context.WithCancelCause(ctx)
+	defer cut(nil)
+	idle := time.AfterFunc(r.opts.Stall, func() { cut(&StallError{After: r.opts.Stall}) })
+	defer idle.Stop()
+	resp, err := r.request(inner)
+	if err != nil {
+		return retryUnlessFinal(inner, err)
+	}
+	defer resp.Body.Close()
+	idle.Stop()
+	p, err := r.judge(ctx, resp)
+	if err != nil || p.body == nil {
+		return err
+	}
+	r.answered = true
+	r.opts.OnAttempt(Attempt{Number: r.number, Offset: r.pos, Status: resp.StatusCode, Total: r.total})
+	err = r.copy(ctx, p, idle)
+	if errors.Is(err, errCut) {
+		return retryUnlessFinal(inner, err)
+	}
+	return err
+}
+
+// retryUnlessFinal turns an error of the connection into one that is tried again.
+func retryUnlessFinal(ctx context.Context, err error) error {
+	var redirect *RedirectError
+	var status *StatusError
+	if errors.As(err, &redirect) || errors.As(err, &status) {
+		return err
+	}
+	var stall *StallError
+	if cause := context.Cause(ctx); errors.As(cause, &stall) {
+		err = stall
+	}
+	return &again{error: err}
+}
+
+var errCut = errors.New("the connection broke")
+
+// copy passes the body on. idle cuts the attempt when it fires; it runs only while the server is waited for.
+func (r *run) copy(ctx context.Context, p part, idle *time.Timer) error {
+	for {
+		if p.end >= 0 && r.pos-p.skip >= p.end {
+			return r.ended(p)
+		}
+		start := time.Now()
+		idle.Reset(r.opts.Stall)
+		n, err := p.body.Read(r.buf)
+		idle.Stop()
+		r.pace.earn(n)
+		inTime := r.pace.spend(time.Since(start))
+		skipped := min(p.skip, int64(n))
+		p.skip -= skipped
+		if fresh := r.buf[skipped:n]; len(fresh) > 0 {
+			if err := r.deliver(ctx, fresh); err != nil {
+				return err
+			}
+		}
+		switch {
+		case err == io.EOF:
+			return r.ended(p)
+		case err != nil && r.src.Size > 0 && r.pos == r.src.Size:
+			return nil // nothing is missing but the end itself
+		case err != nil:
+			return fmt.Errorf("%w: %w", errCut, redact(err, r.url))
+		case !inTime:
+			return r.pace.err()
+		}
+	}
+}
+
+// deliver gives the sink its next bytes, unless they are more than there may be.
+func (r *run) deliver(ctx context.Context, p []byte) error {
+	if err := r.tooLong(r.pos + int64(len(p))); err != nil {
+		return err
+	}
+	if err := r.sink.Write(ctx, p); err != nil {
+		return sinkError{err}
+	}
+	r.pos += int64(len(p))
+	return nil
+}
+
+// tooLong judges a file of n bytes or more.
+func (r *run) tooLong(n int64) error {
+	switch {
+	case r.src.Size > 0 && n > r.src.Size:
+		return &firmware.ExcessError{Size: r.src.Size}
+	case r.src.Size == 0 && r.src.Limit > 0 && n > r.src.Limit:
+		return &firmware.TooLargeError{Size: n, Capacity: r.src.Limit}
+	}
+	return nil
+}
+
+// ended judges a body that ended as it should.
+func (r *run) ended(p part) error {
+	if r.total >= 0 && r.pos < r.total && p.end >= 0 {
+		return &again{error: errMore, more: true}
+	}
+	return r.complete(r.pos)
+}
+
+// complete judges a file of n bytes. One that ends too early at the same byte twice is that short.
+func (r *run) complete(n int64) error {
+	if r.src.Size == 0 || n >= r.src.Size {
+		return nil
+	}
+	err := &firmware.ShortError{Size: r.src.Size, Got: n}
+	if r.shortAt == n {
+		return err
+	}
+	r.shortAt = n
+	return &again{error: err}
+}
+
+// restart begins at byte 0 again.
+func (r *run) restart(ctx context.Context) error {
+	r.version, r.total = version{}, -1
+	if r.pos == 0 {
+		return nil // the sink has nothing
+	}
+	if err := r.sink.Restart(ctx); err != nil {
+		return sinkError{err}
+	}
+	r.pos = 0
+	return nil
+}
