@@ -1,0 +1,141 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/rs/zerolog"
+)
+
+// levels says which levels a logger writes, so that nothing is prepared for a line that nobody sees.
+type levels [zerolog.ErrorLevel + 1]bool
+
+func levelsOf(log zerolog.Logger) (on levels) {
+	for l := range on {
+		e := log.WithLevel(zerolog.Level(l))                      //nolint:gosec // a handful of levels
+		on[l] = e.Enabled() && log.GetLevel() <= zerolog.Level(l) //nolint:gosec // a handful of levels
+		e.Discard()
+	}
+	return on
+}
+
+// level of an event: a crash is repaired, but somebody should look; a crash loop and what does not return need a person.
+func (e *Event) level() zerolog.Level {
+	switch e.Kind {
+	case EventGaveUp, EventAbandoned:
+		return zerolog.ErrorLevel
+	case EventTerminateFailed, EventUnexpected, EventNotACall:
+		return zerolog.WarnLevel
+	case EventExited:
+		if !orderly(e.Reason) {
+			return zerolog.WarnLevel
+		}
+	case EventStarted, EventRestarting, EventDropped:
+	}
+	return zerolog.DebugLevel
+}
+
+func (s *System) log(e Event) {
+	level := e.level()
+	if !s.levels[level] {
+		return
+	}
+	line := s.opts.Logger.WithLevel(level).Str("actor", e.Path).Str("event", e.Kind.String()).Uint64("incarnation", e.Incarnation)
+	if e.Reason != nil {
+		line = line.Err(e.Reason)
+	}
+	if len(e.Stack) > 0 {
+		line = line.Bytes("stack", e.Stack)
+	}
+	if e.Detail != "" {
+		line = line.Str("detail", e.Detail)
+	}
+	if e.Count > 0 {
+		line = line.Int("count", e.Count)
+	}
+	if e.Kind == EventRestarting {
+		line = line.Int("restarts", e.Restarts).Dur("delay", e.Delay)
+	}
+	line.Msg("supervision")
+}
+
+// logs says whether an event of this kind can be worth a line.
+func (s *System) logs(k EventKind) bool {
+	worst := Event{Kind: k}
+	if k == EventExited {
+		worst.Reason = ErrKilled
+	}
+	return s.levels[zerolog.DebugLevel] || s.levels[worst.level()]
+}
+
+// protoLogger makes protoactor log through a zerolog.Logger, on level debug at most for what is not a problem, and without what
+// was in messages.
+func protoLogger(log zerolog.Logger) func(*actor.ActorSystem) *slog.Logger {
+	return func(*actor.ActorSystem) *slog.Logger {
+		return slog.New(discreet{zerolog.NewSlogHandler(log.With().Str("lib", "protoactor").Logger())})
+	}
+}
+
+// discreet is a slog.Handler that shows values by type only, unless they cannot be from a message.
+type discreet struct{ next slog.Handler }
+
+// Enabled implements slog.Handler.
+func (d discreet) Enabled(ctx context.Context, l slog.Level) bool {
+	return d.next.Enabled(ctx, quiet(l))
+}
+
+// Handle implements slog.Handler.
+func (d discreet) Handle(ctx context.Context, r slog.Record) error {
+	out := slog.NewRecord(r.Time, quiet(r.Level), r.Message, r.PC)
+	r.Attrs(func(a slog.Attr) bool {
+		out.AddAttrs(discreetly(a))
+		return true
+	})
+	return d.next.Handle(ctx, out)
+}
+
+// WithAttrs implements slog.Handler.
+func (d discreet) WithAttrs(attrs []slog.Attr) slog.Handler {
+	shown := make([]slog.Attr, len(attrs))
+	for i, a := range attrs {
+		shown[i] = discreetly(a)
+	}
+	return discreet{d.next.WithAttrs(shown)}
+}
+
+// WithGroup implements slog.Handler.
+func (d discreet) WithGroup(name string) slog.Handler { return discreet{d.next.WithGroup(name)} }
+
+// quiet: what protoactor finds worth an info, an operator does not.
+func quiet(l slog.Level) slog.Level {
+	if l < slog.LevelWarn {
+		return slog.LevelDebug
+	}
+	return l
+}
+
+func discreetly(a slog.Attr) slog.Attr {
+	v := a.Value.Resolve().Any()
+	switch v := v.(type) {
+	case *actor.PID:
+		return slog.String(a.Key, pidString(v))
+	case bool, int64, uint64, float64:
+		if a.Key != "message" && a.Key != "reason" {
+			return a
+		}
+	case string:
+		if a.Key == "id" || a.Key == "system" || a.Key == "lib" {
+			return a
+		}
+	}
+	return slog.String(a.Key+"_type", fmt.Sprintf("%T", v))
+}
+
+func pidString(p *actor.PID) string {
+	if p == nil {
+		return "nobody"
+	}
+	return p.Id
+}
