@@ -1,0 +1,162 @@
+package config
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Allowed values of keys that are choices.
+const (
+	CommitJoined  = "joined"
+	CommitManual  = "manual"
+	RebootExit    = "exit"
+	RebootCommand = "command"
+)
+
+// maxIdentity is the longest identity; hubs use it as a name.
+const maxIdentity = 255
+
+// problems collects what is wrong.
+type problems []error
+
+func (p *problems) add(format string, args ...any) { *p = append(*p, fmt.Errorf(format, args...)) }
+
+func (p *problems) oneOf(key, value string, allowed ...string) {
+	for _, a := range allowed {
+		if value == a {
+			return
+		}
+	}
+	p.add("%s = %q: allowed are %s", key, value, strings.Join(allowed, ", "))
+}
+
+// check reports everything that is wrong.
+func (c *File) check() []error {
+	var p problems
+	c.checkIdentity(&p)
+	c.checkHub(&p)
+	c.checkSlots(&p)
+	p.oneOf("firmware.commit", c.Firmware.Commit, CommitJoined, CommitManual)
+	if c.Firmware.CommitDeadline < 0 || c.Firmware.Stall < 0 || c.Hub.Heartbeat < 0 {
+		p.add("firmware.commit_deadline, firmware.stall_timeout and hub.heartbeat: a positive duration like 90s or 15m")
+	}
+	p.oneOf("reboot.mode", c.Reboot.Mode, RebootExit, RebootCommand)
+	if c.Reboot.Mode == RebootCommand && len(c.Reboot.Command) == 0 {
+		p.add(`reboot.command is missing: give program and arguments, like ["/sbin/reboot"]`)
+	}
+	levels := []string{"trace", "debug", "info", "warn", "error"}
+	p.oneOf("log.level", c.Log.Level, levels...)
+	if c.Log.Format != "" {
+		p.oneOf("log.format", c.Log.Format, "json", "console")
+	}
+	p.oneOf("extensions.logging.level", c.Extensions.Logging.Level, levels...)
+	if _, err := strconv.ParseUint(c.Control.Mode, 8, 9); err != nil {
+		p.add("control.mode = %q: an octal file mode like 0660", c.Control.Mode)
+	}
+	return p
+}
+
+func (c *File) checkIdentity(p *problems) {
+	given := 0
+	for _, set := range []bool{c.Identity.Value != "", c.Identity.File != "", len(c.Identity.Command) > 0} {
+		if set {
+			given++
+		}
+	}
+	if given != 1 {
+		p.add("identity: give exactly one of identity.value, identity.file and identity.command; %d are given", given)
+	}
+}
+
+func (c *File) checkHub(p *problems) {
+	if c.Hub.URL == "" {
+		p.add("hub.url is missing: give the host, host:port or URL of the hub's device endpoint")
+	}
+	if c.Hub.Secret == nil && c.Hub.Certificate == nil {
+		p.add("hub has no credentials: give [hub.shared_secret] or [hub.certificate]")
+	}
+	if s := c.Hub.Secret; s != nil {
+		if s.Key == "" {
+			p.add("hub.shared_secret.key is missing: the hub shows it, it begins with nhp_ or nhd_")
+		}
+		if (s.Secret == "") == (s.SecretFile == "") {
+			p.add("hub.shared_secret: give exactly one of secret and secret_file")
+		}
+	}
+	if cert := c.Hub.Certificate; cert != nil && (cert.CertFile == "" || cert.KeyFile == "") {
+		p.add("hub.certificate: give both cert_file and key_file, the paths of PEM files")
+	}
+}
+
+func (c *File) checkSlots(p *problems) {
+	if c.Slots.A == "" || c.Slots.B == "" {
+		p.add("slots.a and slots.b: give the paths of the two slots, files or block devices")
+	} else if c.Slots.A == c.Slots.B {
+		p.add("slots.a and slots.b are the same: an update would overwrite the running firmware")
+	}
+	if c.Slots.Size < 0 {
+		p.add("slots.size = %d: bytes, not negative", c.Slots.Size)
+	}
+	if n := len(c.Slots.Env); n < 1 || n > 2 {
+		p.add("slots.env: give one or two copies of the boot record, each with path, offset and size; %d are given", n)
+	}
+	for i, e := range c.Slots.Env {
+		if e.Path == "" || e.Offset < 0 || e.Size < 64 || e.Size > 1<<20 {
+			p.add("slots.env[%d]: a path, an offset that is not negative, and a size of 64 to 1048576 bytes", i)
+		}
+	}
+}
+
+// Resolve returns the device's identity.
+func (i Identity) Resolve(ctx context.Context) (string, error) {
+	var raw []byte
+	var err error
+	var from string
+	switch {
+	case i.Value != "":
+		raw, from = []byte(i.Value), "identity.value"
+	case i.File != "":
+		from = "identity.file " + i.File
+		raw, err = os.ReadFile(i.File)
+	default:
+		from = "identity.command " + i.Command[0]
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		raw, err = exec.CommandContext(ctx, i.Command[0], i.Command[1:]...).Output() //nolint:gosec // the operator's own command
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", from, err)
+	}
+	line, _, _ := bytes.Cut(bytes.TrimSpace(raw), []byte("\n"))
+	id := strings.TrimSpace(string(line))
+	if id == "" {
+		return "", fmt.Errorf("%s: it is empty: the first line has to be the device identifier", from)
+	}
+	if len(id) > maxIdentity {
+		return "", fmt.Errorf("%s: the identifier has %d bytes, allowed are %d", from, len(id), maxIdentity)
+	}
+	return id, nil
+}
+
+// Read returns the shared secret.
+func (s *SharedSecret) Read() (string, error) {
+	if s.Secret != "" {
+		return string(s.Secret), nil
+	}
+	data, err := os.ReadFile(s.SecretFile)
+	if err != nil {
+		return "", fmt.Errorf("hub.shared_secret.secret_file: %w", err)
+	}
+	secret := strings.TrimSpace(string(data))
+	if secret == "" {
+		return "", errors.New("hub.shared_secret.secret_file is empty")
+	}
+	return secret, nil
+}
