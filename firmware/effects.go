@@ -16,7 +16,7 @@ type Input struct {
 	Run      uint64    // of a transfer: see DoPrepare
 	Offset   int64     // Prepared: bytes that can be kept; AttemptStarted: first byte; Advanced: bytes written
 	Size     int64     // Advanced: bytes that would survive a power cut; AttemptStarted: of the whole file, 0 when not known
-	Fault    Fault     // FetchFailed
+	Knows    bool      // ChannelUp: this join has said that the running firmware is committed
 	Reason   string    // RebootWanted
 	Err      error     // Started: the journal could not be read; PersistFailed, and whatever may fail
 }
@@ -46,7 +46,7 @@ const (
 	AttemptStarted                  // the server answers with the file, from Offset on
 	Advanced                        // bytes were written
 	Fetched                         // the download is complete and was handed to the applier
-	FetchFailed                     // the download ended otherwise
+	FetchFailed                     // the download ended otherwise, and whoever downloads has tried all that helps
 	Applied                         // every byte is verified and safe in the slot
 	ApplyFailed                     // the slot cannot be written, or the bytes are not those of the offer
 	TransferLost                    // downloader or applier crashed
@@ -58,16 +58,6 @@ const (
 	inputs
 )
 
-// Fault says what is to be thought of a failed download.
-type Fault uint8
-
-// The faults.
-const (
-	FaultFinal Fault = iota // trying again is of no use
-	FaultShort              // the file ended early, as it seems on purpose: worth one more try
-	FaultLost               // worth more tries
-)
-
 // Effect is one thing to do, in order; Kind says which fields are set.
 type Effect struct {
 	Kind    EffectKind
@@ -75,11 +65,11 @@ type Effect struct {
 	Must    bool   // Persist: when it fails, drop the rest of the step and answer PersistFailed; else log and go on
 	Err     error  // Persist, Answer; Tell: why
 	Report  Report
-	Stage   Stage // Progress
-	Percent int   // Progress
-	Push    bool  // Progress: tell the hub too
-	Offer   *Offer
-	Plan    Plan   // Prepare
+	Stage   Stage  // Progress
+	Percent int    // Progress
+	Push    bool   // Progress: tell the hub too
+	Offer   *Offer // Progress, Decide, Flip
+	Plan    Plan   // Prepare; Fetch: Offer and Limit
 	Run     uint64 // Prepare, Fetch, Finish
 	Offset  int64  // Fetch: first byte that is wanted
 	Note    Note   // Tell
@@ -106,7 +96,7 @@ const (
 	DoValidated                       // push that the firmware was committed since the join
 	DoDecide                          // ask the client about Offer; answer Decided
 	DoPrepare                         // start an applier on Plan, with number Run; answer Prepared or ApplyFailed, later Advanced
-	DoFetch                           // start a downloader of Offer from Offset on; answer AttemptStarted, then Fetched or FetchFailed
+	DoFetch                           // start a downloader of Plan.Offer from Offset on; answer AttemptStarted, then Fetched or FetchFailed
 	DoFinish                          // have the applier judge all and finish; answer Applied or ApplyFailed
 	DoStop                            // end downloader and applier, if they run; what was written stays in the slot
 	DoFlip                            // flip to Offer.Target(); answer FlipDone

@@ -52,7 +52,7 @@ func FuzzStep(f *testing.F) {
 			now = now.Add(time.Duration(how) * time.Second)
 			in := Input{
 				Kind: InputKind(script[0] % byte(inputs)), Run: m.transfer.run, UUID: m.journal.UUID, Offset: int64(how) << 18, Size: int64(how) << 17,
-				Seq: uint64(how % 8), Boot: boots[how%len(boots)], Fault: Fault(how % 3), Journal: journal,
+				Seq: uint64(how % 8), Boot: boots[how%len(boots)], Knows: how%2 == 0, Journal: journal,
 			}
 			switch in.Kind {
 			case Started:

@@ -170,13 +170,13 @@ func (s *script) input(name string, args []string) Input {
 		}[args[0]]
 	case "channel-up", "written", "confirmed":
 		in.Seq = uint64(s.number(args, 0))
+		in.Knows = s.boot.Validated // what the join has said
 	case "prepared", "attempt", "advanced":
 		in.Offset, in.Size = s.number(args, 0), s.number(args, 1)
 	case "fetch-failed":
-		in.Fault = map[string]Fault{"final": FaultFinal, "short": FaultShort, "lost": FaultLost}[args[0]]
 		in.Err = errors.New("the server said no")
 	case "apply-failed":
-		in.Err = map[string]error{"corrupt": &MismatchError{Part: -1, Want: sumOf("u2"), Got: sumOf("?")}, "full": errors.New("no space")}[args[0]]
+		in.Err = map[string]error{"corrupt": &MismatchError{Part: -1, Want: sumOf("u2"), Got: sumOf("?")}, "full": errors.New("no space"), "short": &ShortError{Size: 4 << 20, Got: 1 << 20}}[args[0]]
 	case "flip-done", "commit-done", "revert-done":
 		if len(args) > 0 {
 			in.Err = errors.New("the boot record is stubborn")
@@ -217,7 +217,7 @@ func (s *script) show(e Effect) string {
 		s.run = e.Run
 		return fmt.Sprintf("prepare %s, limit %d, checkpoint %d, keep %v", e.Plan.Offer.UUID, e.Plan.Limit, e.Plan.Checkpoint, e.Plan.Keep)
 	case DoFetch:
-		return fmt.Sprintf("fetch %s from %d", e.Offer.UUID, e.Offset)
+		return fmt.Sprintf("fetch %s from %d", e.Plan.Offer.UUID, e.Offset)
 	case DoFlip:
 		return "flip " + e.Offer.UUID
 	case DoReboot:

@@ -33,7 +33,7 @@ type Machine struct {
 type hubSide struct {
 	joined bool
 	pushed uint64 // reports up to here were given to this join
-	knows  bool   // that the running firmware is committed
+	knows  bool   // that the running firmware is committed; its join said so, or we did since
 }
 
 // step is what only lives for one call of Step.
@@ -90,15 +90,15 @@ type Facts struct {
 	Reverted    bool
 }
 
-// Join returns what to tell the hub with the join that is about to be sent, and remembers that it was told.
-func (m *Machine) Join() Facts {
+// Facts returns what to tell the hub with the next join.
+func (m *Machine) Facts() Facts {
 	f := Facts{Reverted: m.Reverted()}
 	if m.state.busy() {
 		f.Downloading = m.journal.UUID
 	}
 	if m.state != Starting {
 		validated := m.boot.Validated
-		f.Meta, f.Validated, m.hub.knows = m.boot.Meta, &validated, validated
+		f.Meta, f.Validated = m.boot.Meta, &validated
 	}
 	return f
 }
@@ -166,6 +166,12 @@ func (m *Machine) enter(s State) {
 
 // due reports whether the state's deadline has come.
 func (m *Machine) overdue() bool { return !m.due.IsZero() && !m.step.now.Before(m.due) }
+
+// recent reports whether t lies less than d back; what lies ahead, by a clock that was set back, does not.
+func (m *Machine) recent(t time.Time, d time.Duration) bool {
+	since := m.step.now.Sub(t)
+	return since >= 0 && since < d
+}
 
 func (m *Machine) after(d time.Duration) time.Time { return m.step.now.Add(d) }
 

@@ -63,7 +63,7 @@ func (m *Machine) prepared(in Input) {
 		return
 	}
 	m.enter(Fetching)
-	m.do(Effect{Kind: DoFetch, Run: t.run, Offer: m.journal.Offer, Offset: t.off})
+	m.do(Effect{Kind: DoFetch, Run: t.run, Plan: Plan{Offer: m.journal.Offer, Limit: m.limit()}, Offset: t.off})
 }
 
 func (m *Machine) attemptStarted(in Input) {
@@ -100,7 +100,7 @@ func (m *Machine) advanced(in Input) {
 	switch {
 	case safe < j.Checkpoint: // the server gave another file: what was safe is being written over
 		t.kept = false
-	case safe-j.Checkpoint < CheckpointEvery, m.step.now.Sub(t.saved) < persistEvery && m.step.now.After(t.saved):
+	case safe-j.Checkpoint < CheckpointEvery, m.recent(t.saved, persistEvery):
 		safe = j.Checkpoint
 	}
 	if safe != j.Checkpoint {
@@ -138,16 +138,8 @@ func (m *Machine) verify() {
 }
 
 func (m *Machine) fetchFailed(in Input) {
-	t := &m.transfer
-	switch {
-	case in.Run != t.run:
-	case in.Fault == FaultShort && !t.short:
-		t.short = true
-		m.retry(in.Err)
-	case in.Fault == FaultLost:
-		m.retry(in.Err)
-	default:
-		m.fail("download: " + text(in.Err))
+	if in.Run == m.transfer.run {
+		m.fail(text(in.Err))
 	}
 }
 

@@ -34,7 +34,7 @@ func (m *Machine) flush() {
 }
 
 func (m *Machine) channelUp(in Input) {
-	m.hub.joined, m.hub.pushed = true, in.Seq
+	m.hub.joined, m.hub.pushed, m.hub.knows = true, in.Seq, in.Knows
 	m.step.pushed = in.Seq
 	m.journal.Seq = max(m.journal.Seq, in.Seq)
 	m.flush()
@@ -75,7 +75,7 @@ func (m *Machine) progress(stage Stage, percent int) {
 	if stage < t.stage || stage == t.stage && percent <= t.percent {
 		return
 	}
-	if percent < 100 && m.step.now.Sub(t.told) < progressEvery && m.step.now.After(t.told) {
+	if percent < 100 && m.recent(t.told, progressEvery) {
 		return
 	}
 	t.stage, t.percent, t.told = stage, percent, m.step.now

@@ -14,7 +14,6 @@ func (m *Machine) start(in Input) {
 		return
 	}
 	m.boot, m.due = in.Boot, time.Time{}
-	m.hub.knows = m.boot.Validated
 	seq := m.journal.Seq // of a channel that came up before the boot record could be read
 	j, err := DecodeJournal(in.Journal)
 	if in.Err != nil {
@@ -34,6 +33,7 @@ func (m *Machine) start(in Input) {
 	}
 	m.resume(in.Memory.Again)
 	m.flush()
+	m.tellValidated()
 }
 
 func (m *Machine) inspect(Input) {
@@ -130,7 +130,6 @@ const maxWait = 24 * time.Hour
 func (m *Machine) newFirmware() {
 	m.journal.Reports = nil
 	if m.boot.Validated {
-		m.hub.knows = false
 		m.committed()
 		return
 	}
@@ -160,7 +159,6 @@ func (m *Machine) resumeFlipped(again bool) {
 func (m *Machine) resumeTrial(again bool) {
 	j := &m.journal
 	if m.boot.Validated { // the commit was written, the rest was lost
-		m.hub.knows = false
 		m.committed()
 		return
 	}

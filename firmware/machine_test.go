@@ -61,18 +61,18 @@ func find(effects []Effect, kind EffectKind) (Effect, bool) {
 
 func TestJoinSaysWhatIsTrue(t *testing.T) {
 	m := NewMachine(Config{})
-	require.Equal(t, Facts{}, m.Join(), "nothing is known before the boot record is")
+	require.Equal(t, Facts{}, m.Facts(), "nothing is known before the boot record is")
 	r := started(t, Config{}, onA(), nil)
-	f := r.m.Join()
+	f := r.m.Facts()
 	require.Equal(t, "u1", f.Meta["uuid"])
 	require.True(t, *f.Validated)
 	require.Empty(t, f.Downloading)
 	r.fetching()
-	require.Equal(t, "u2", r.m.Join().Downloading)
+	require.Equal(t, "u2", r.m.Facts().Downloading)
 	again := started(t, Config{}, onA(), r.journal())
-	require.Equal(t, "u2", again.m.Join().Downloading, "over a restart too")
+	require.Equal(t, "u2", again.m.Facts().Downloading, "over a restart too")
 	again.step(Input{Kind: Offered, Offer: offer()})
-	require.Equal(t, "u2", again.m.Join().Downloading)
+	require.Equal(t, "u2", again.m.Facts().Downloading)
 
 	boot := onA()
 	boot.Other, boot.Reverted = meta("u2", "2.0.0"), true
@@ -85,14 +85,12 @@ func TestValidatedIsPushedOnlyOnAChange(t *testing.T) {
 	committed.Validated = true
 
 	r := started(t, Config{}, onTrial, nil)
-	r.m.Join()
 	_, ok := find(r.step(Input{Kind: ChannelUp}), DoCommit)
 	require.True(t, ok, "it has reached the hub")
 	_, ok = find(r.step(Input{Kind: CommitDone, Boot: committed}), DoValidated)
 	require.True(t, ok, "the join had said that it is not")
 	r.step(Input{Kind: ChannelDown})
-	r.m.Join()
-	_, ok = find(r.step(Input{Kind: ChannelUp}), DoValidated)
+	_, ok = find(r.step(Input{Kind: ChannelUp, Knows: true}), DoValidated)
 	require.False(t, ok, "this join has said it")
 
 	crashed := started(t, Config{}, onTrial, nil)
@@ -117,7 +115,7 @@ func TestUnreadableBootRecord(t *testing.T) {
 	r := &rig{t: t, m: NewMachine(Config{}), now: epoch}
 	r.step(Input{Kind: Started, BootErr: errors.New("i/o error")})
 	require.Equal(t, Starting, r.m.State())
-	require.Nil(t, r.m.Join().Validated, "the device shows up all the same")
+	require.Nil(t, r.m.Facts().Validated, "the device shows up all the same")
 	r.step(Input{Kind: ChannelUp})
 	e, ok := find(r.step(Input{Kind: Offered, Offer: offer()})[2:], DoReport)
 	require.True(t, ok)

@@ -79,8 +79,7 @@ func (w *world) life(offered bool) (done bool) {
 	w.applier, w.queue, w.seqs = nil, nil, nil
 	w.join++
 	w.feed(Input{Kind: Started, Boot: w.boot, Journal: w.journal})
-	w.m.Join()
-	w.feed(Input{Kind: ChannelUp})
+	w.feed(Input{Kind: ChannelUp, Knows: w.boot.Validated})
 	if offered && w.m.State() == Idle {
 		w.feed(Input{Kind: Offered, Offer: w.offer})
 	}
