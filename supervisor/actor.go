@@ -32,7 +32,7 @@ func (a *shell) begin() {
 	a.born(a.guard(initEnded{err: ErrGoexit}, func() error {
 		a.behavior = a.rec.spec.New(Heir{c: &a.cell})
 		if a.behavior == nil {
-			return errors.New("New returned nil")
+			return errors.New("the New of its child spec returned nil")
 		}
 		return a.behavior.Init(&a.ctx)
 	}))
@@ -44,12 +44,12 @@ func (a *shell) born(err error) {
 		return
 	}
 	if err != nil {
-		a.exit(&StartError{Path: a.path, Err: err})
+		a.exit(&StartError{Path: a.path(), Err: err})
 		return
 	}
 	left := a.settle()
 	a.setStage(atWork)
-	a.sys.emit(Event{Kind: EventStarted, Path: a.path, Incarnation: a.incarnation})
+	a.sys.emit(Event{Kind: EventStarted, Path: a.path(), Incarnation: a.incarnation})
 	a.parent.tell(childUp{c: &a.cell})
 	for _, s := range left {
 		a.closeSlot(s)
@@ -116,7 +116,7 @@ func (a *shell) caught(value, instead any) error {
 
 func (a *shell) inject(point string) {
 	if a.sys.opts.Inject != nil {
-		a.sys.opts.Inject(a.path, point, a.msg)
+		a.sys.opts.Inject(a.path(), point, a.msg)
 	}
 }
 

@@ -135,7 +135,7 @@ func (c *cell) failCalls(reason error) {
 		if l == nil {
 			return
 		}
-		l.fail(&DownError{Path: c.path, Reason: reason})
+		l.fail(&DownError{Path: c.path(), Reason: reason})
 	}
 }
 

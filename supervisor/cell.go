@@ -13,15 +13,15 @@ type cell struct {
 	parent      *Supervisor // nil: a root supervisor
 	rec         *child      // what the parent knows of it; only the parent looks inside
 	role        role
-	path        string
+	name        string // of the PID: path, "#", incarnation
 	incarnation uint64 // unique in the System
 
 	mu      sync.Mutex
 	user    queue                // what others sent
 	control queue                // what the machinery sent: comes first
-	policy  *MailboxPolicy       // nil: unbounded
 	links   *links               // nil: nothing is tied to it
 	invoker actor.MessageInvoker // protoactor's side
+	pathLen int32
 	at      stage
 	flags   flags
 }
@@ -72,8 +72,10 @@ func (c *cell) Receive(ctx actor.Context) {
 	}
 }
 
+func (c *cell) path() string { return c.name[:c.pathLen] }
+
 // pid makes the PID that the cell is registered under.
-func (c *cell) pid() *actor.PID { return c.sys.as.NewLocalPID(pidName(c.path, c.incarnation)) }
+func (c *cell) pid() *actor.PID { return c.sys.as.NewLocalPID(c.name) }
 
 // turn does everything that there is to do. Only one turn runs at a time.
 func (c *cell) turn() {
@@ -103,7 +105,7 @@ func (c *cell) finish(reason error) {
 	if c.setFlag(registered, false) {
 		c.invoker.InvokeSystemMessage(&actor.Stop{})
 	}
-	c.sys.emit(Event{Kind: EventExited, Path: c.path, Incarnation: c.incarnation, Reason: reason, Stack: stackOf(reason)})
+	c.sys.emit(Event{Kind: EventExited, Path: c.path(), Incarnation: c.incarnation, Reason: reason, Stack: stackOf(reason)})
 	c.failCalls(reason)
 	for _, o := range orders {
 		o.answer(nil, ErrNoProc)

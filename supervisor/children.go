@@ -9,8 +9,7 @@ import (
 // child is what a supervisor knows of one child.
 type child struct {
 	spec     *ChildSpec
-	cell     *cell // of its last incarnation
-	slots    []slot
+	cell     *cell       // of its last incarnation, which holds what it kept until somebody inherits
 	timer    *time.Timer // of the deadline or backoff in force
 	alarm    uint32      // number of that timer
 	streak   uint32      // restarts in a row
@@ -22,7 +21,7 @@ type child struct {
 	upSince  time.Duration // since the start of the System
 	reason   error         // why it is ending
 	starter  *order        // StartChild or RestartChild waits for Init
-	stoppers []*order      // TerminateChild waits for the end
+	stoppers *order        // TerminateChild and DeleteChild wait for the end: list
 }
 
 // phase of a child.

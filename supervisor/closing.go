@@ -9,7 +9,7 @@ import (
 type closing struct {
 	c        *cell
 	slots    []slot
-	stoppers []*order // wait for it
+	stoppers *order // wait for it
 	timer    *time.Timer
 	finished chan struct{} // closed after the last Close
 	over     bool          // is not waited for any more
@@ -17,12 +17,17 @@ type closing struct {
 
 // discard closes what the child kept and then tells those who wait for the child's end.
 func (s *Supervisor) discard(c *child) {
-	cl := &closing{c: c.cell, slots: c.slots, stoppers: c.stoppers}
-	c.slots, c.stoppers = nil, nil
-	if len(cl.slots) == 0 {
-		cl.tell()
+	stoppers := c.stoppers
+	c.stoppers = nil
+	var slots []slot
+	if c.cell != nil {
+		slots = c.cell.kept()
+	}
+	if len(slots) == 0 {
+		answerAll(stoppers)
 		return
 	}
+	cl := &closing{c: c.cell, slots: slots, stoppers: stoppers}
 	s.closings++
 	cl.finished = make(chan struct{})
 	cl.timer = time.AfterFunc(c.spec.shutdown(), func() { s.tell(closedAll{of: cl}) })
@@ -62,7 +67,7 @@ func (s *Supervisor) closed(cl *closing) {
 	}
 	cl.over = true
 	s.closings--
-	cl.tell()
+	answerAll(cl.stoppers)
 	if !cl.hangs() {
 		return
 	}
@@ -72,11 +77,5 @@ func (s *Supervisor) closed(cl *closing) {
 	}
 	what := "Close of " + strings.Join(keys, ", ")
 	s.sys.hanging.note(cl, cl.c, what)
-	s.sys.emit(Event{Kind: EventAbandoned, Path: cl.c.path, Incarnation: cl.c.incarnation, Reason: ErrStopTimeout, Detail: what})
-}
-
-func (cl *closing) tell() {
-	for _, o := range cl.stoppers {
-		o.answer(nil, nil)
-	}
+	s.sys.emit(Event{Kind: EventAbandoned, Path: cl.c.path(), Incarnation: cl.c.incarnation, Reason: ErrStopTimeout, Detail: what})
 }

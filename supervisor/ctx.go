@@ -13,7 +13,7 @@ type Ctx struct{ a *shell }
 func (c *Ctx) Self() Ref { return c.a.ref() }
 
 // Path returns the actor's path, like "device-x/link/connection".
-func (c *Ctx) Path() string { return c.a.path }
+func (c *Ctx) Path() string { return c.a.path() }
 
 // Incarnation returns the number of this incarnation, unique in the System and growing.
 func (c *Ctx) Incarnation() uint64 { return c.a.incarnation }
@@ -63,7 +63,7 @@ func (c *Ctx) Reply(v any) {
 		a.sys.as.Root.Send(a.from, v)
 		a.from = nil
 	default:
-		a.sys.emit(Event{Kind: EventNotACall, Path: a.path, Incarnation: a.incarnation, Detail: typeOf(v)})
+		a.sys.emit(Event{Kind: EventNotACall, Path: a.path(), Incarnation: a.incarnation, Detail: typeOf(v)})
 	}
 }
 
@@ -78,7 +78,7 @@ func (c *Ctx) Caller() Caller {
 // gets an error at once.
 func (c *Ctx) Unexpected(msg any) error {
 	a := c.a
-	a.sys.emit(Event{Kind: EventUnexpected, Path: a.path, Incarnation: a.incarnation, Detail: typeOf(msg)})
+	a.sys.emit(Event{Kind: EventUnexpected, Path: a.path(), Incarnation: a.incarnation, Detail: typeOf(msg)})
 	if a.call != nil {
 		a.call.fail(ErrUnexpected)
 		a.call = nil

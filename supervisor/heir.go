@@ -139,7 +139,7 @@ func (c *cell) closeSlot(s slot) {
 		}
 	}()
 	if err := s.v.Close(); err != nil {
-		c.sys.opts.Logger.Debug().Err(err).Str("actor", c.path).Str("slot", s.key).Msg("closing what nobody inherited")
+		c.sys.opts.Logger.Debug().Err(err).Str("actor", c.path()).Str("slot", s.key).Msg("closing what nobody inherited")
 	}
 	ended = true
 }

@@ -174,7 +174,7 @@ func (c *cell) hangs() bool {
 }
 
 func (c *cell) terminateFailed(reason error) {
-	c.sys.emit(Event{Kind: EventTerminateFailed, Path: c.path, Incarnation: c.incarnation, Reason: reason, Stack: stackOf(reason)})
+	c.sys.emit(Event{Kind: EventTerminateFailed, Path: c.path(), Incarnation: c.incarnation, Reason: reason, Stack: stackOf(reason)})
 }
 
 func newPanicError(value any) *PanicError { return &PanicError{Value: value, Stack: debug.Stack()} }

@@ -9,18 +9,6 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// levels says which levels a logger writes, so that nothing is prepared for a line that nobody sees.
-type levels [zerolog.ErrorLevel + 1]bool
-
-func levelsOf(log zerolog.Logger) (on levels) {
-	for l := range on {
-		e := log.WithLevel(zerolog.Level(l))                      //nolint:gosec // a handful of levels
-		on[l] = e.Enabled() && log.GetLevel() <= zerolog.Level(l) //nolint:gosec // a handful of levels
-		e.Discard()
-	}
-	return on
-}
-
 // level of an event: a crash is repaired, but somebody should look; a crash loop and what does not return need a person.
 func (e *Event) level() zerolog.Level {
 	switch e.Kind {
@@ -38,11 +26,11 @@ func (e *Event) level() zerolog.Level {
 }
 
 func (s *System) log(e Event) {
-	level := e.level()
-	if !s.levels[level] {
+	line := s.opts.Logger.WithLevel(e.level())
+	if !line.Enabled() {
 		return
 	}
-	line := s.opts.Logger.WithLevel(level).Str("actor", e.Path).Str("event", e.Kind.String()).Uint64("incarnation", e.Incarnation)
+	line = line.Str("actor", e.Path).Str("event", e.Kind.String()).Uint64("incarnation", e.Incarnation)
 	if e.Reason != nil {
 		line = line.Err(e.Reason)
 	}
@@ -63,11 +51,16 @@ func (s *System) log(e Event) {
 
 // logs says whether an event of this kind can be worth a line.
 func (s *System) logs(k EventKind) bool {
-	worst := Event{Kind: k}
-	if k == EventExited {
-		worst.Reason = ErrKilled
-	}
-	return s.levels[zerolog.DebugLevel] || s.levels[worst.level()]
+	e := Event{Kind: k, Reason: ErrKilled}
+	return s.talks && s.opts.Logger.GetLevel() <= e.level()
+}
+
+// talks says whether a logger writes at all.
+func talks(log zerolog.Logger) bool {
+	log = log.Sample(nil)
+	e := log.Log()
+	defer e.Discard()
+	return e.Enabled()
 }
 
 // protoLogger makes protoactor log through a zerolog.Logger, on level debug at most for what is not a problem, and without what

@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
@@ -38,13 +37,20 @@ func (c *cell) post(msg any) error {
 	return err
 }
 
+func (c *cell) policy() MailboxPolicy {
+	if c.rec == nil {
+		return MailboxPolicy{}
+	}
+	return c.rec.spec.Mailbox
+}
+
 // put appends msg, as far as the policy lets it, and returns what was lost for it. The lock is held.
 func (c *cell) put(msg any) (lost any, err error) {
 	if c.is(closed) {
 		return nil, ErrNoProc
 	}
-	if c.policy != nil && int(c.user.n) >= c.policy.Capacity && !alwaysFits(msg) {
-		switch c.policy.Overflow {
+	if policy := c.policy(); policy.Capacity > 0 && int(c.user.n) >= policy.Capacity && !alwaysFits(msg) {
+		switch policy.Overflow {
 		case Refuse:
 			return nil, ErrMailboxFull
 		case DropNewest:
@@ -158,7 +164,7 @@ func (c *cell) reportLost(msgs []any) {
 	if len(msgs) == 0 {
 		return
 	}
-	c.sys.emit(Event{Kind: EventDropped, Path: c.path, Incarnation: c.incarnation, Count: len(msgs), Detail: typeOf(msgs[0])})
+	c.sys.emit(Event{Kind: EventDropped, Path: c.path(), Incarnation: c.incarnation, Count: len(msgs), Detail: typeOf(msgs[0])})
 }
 
 func typeOf(msg any) string {
@@ -200,9 +206,4 @@ func (c *cell) UserMessageCount() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return int(c.user.n)
-}
-
-// pidName is the name of one incarnation's PID. No two are alike, so a PID that somebody kept never reaches a successor.
-func pidName(path string, incarnation uint64) string {
-	return path + "#" + strconv.FormatUint(incarnation, 36)
 }

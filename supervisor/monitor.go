@@ -98,4 +98,4 @@ func (c *cell) ended() <-chan struct{} {
 	return l.done
 }
 
-func (c *cell) ref() Ref { return Ref{sys: c.sys, path: c.path} }
+func (c *cell) ref() Ref { return Ref{sys: c.sys, path: c.path()} }

@@ -35,25 +35,25 @@ func (n *names) get(path string) *cell {
 
 // claim gives the name to c, unless somebody has it.
 func (n *names) claim(c *cell) bool {
-	s := n.shard(c.path)
+	s := n.shard(c.path())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.m[c.path] != nil {
+	if s.m[c.path()] != nil {
 		return false
 	}
 	if s.m == nil {
 		s.m = make(map[string]*cell)
 	}
-	s.m[c.path] = c
+	s.m[c.path()] = c
 	return true
 }
 
 // release takes the name from c, if c has it.
 func (n *names) release(c *cell) {
-	s := n.shard(c.path)
+	s := n.shard(c.path())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.m[c.path] == c {
-		delete(s.m, c.path)
+	if s.m[c.path()] == c {
+		delete(s.m, c.path())
 	}
 }

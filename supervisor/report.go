@@ -49,7 +49,7 @@ func (h *hanging) note(who hanger, c *cell, what string) {
 	if h.m == nil {
 		h.m = make(map[hanger]Abandoned)
 	}
-	h.m[who] = Abandoned{Path: c.path, Incarnation: c.incarnation, What: what, Since: time.Now()}
+	h.m[who] = Abandoned{Path: c.path(), Incarnation: c.incarnation, What: what, Since: time.Now()}
 }
 
 func (h *hanging) forget(who hanger) {

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"errors"
+	"strconv"
 	"time"
 )
 
@@ -9,23 +10,28 @@ var errNameTaken = errors.New("another actor has this name: IDs that contain sla
 
 // newChild makes the next incarnation of c.
 func (s *System) newChild(parent *Supervisor, c *child) *cell {
-	path := join(parent.path, c.spec.ID)
+	path := join(parent.path(), c.spec.ID)
 	if c.spec.Supervisor != nil {
 		return &s.newSupervisor(path, c.spec.Supervisor, parent, c).cell
 	}
 	a := &shell{}
-	a.cell = cell{sys: s, parent: parent, rec: c, role: a, path: path, incarnation: s.last.Add(1)}
-	if c.spec.Mailbox.Capacity > 0 {
-		a.policy = &c.spec.Mailbox
-	}
+	a.cell = s.newCell(path, a, parent, c)
 	a.ctx.a = a
 	return &a.cell
 }
 
 func (s *System) newSupervisor(path string, spec *Spec, parent *Supervisor, rec *child) *Supervisor {
 	sv := &Supervisor{spec: spec, window: newIntensity(spec.Intensity)}
-	sv.cell = cell{sys: s, parent: parent, rec: rec, role: sv, path: path, incarnation: s.last.Add(1)}
+	sv.cell = s.newCell(path, sv, parent, rec)
 	return sv
+}
+
+// newCell gives the incarnation a number and its PID a name: path, "#", number. No two are alike, so a PID that somebody kept never
+// reaches a successor.
+func (s *System) newCell(path string, r role, parent *Supervisor, rec *child) cell {
+	number := s.last.Add(1)
+	name := path + "#" + strconv.FormatUint(number, 36)
+	return cell{sys: s, parent: parent, rec: rec, role: r, name: name, pathLen: int32(len(path)), incarnation: number}
 }
 
 // launch gives the cell its name and makes it an actor of protoactor's. Its first turn runs on another goroutine.
@@ -37,7 +43,7 @@ func (s *System) launch(c *cell) error {
 	}
 	s.spawning.Lock()
 	s.next = c
-	_, err := s.as.Root.SpawnNamed(s.props, pidName(c.path, c.incarnation))
+	_, err := s.as.Root.SpawnNamed(s.props, c.name)
 	s.next = nil
 	s.spawning.Unlock()
 	if err != nil {

@@ -46,14 +46,22 @@ type (
 
 // order is what somebody outside wants from a supervisor. It is carried out in the supervisor's turn and answered once.
 type order struct {
-	do  func(s *Supervisor, o *order)
-	out chan answer
+	do   func(s *Supervisor, o *order)
+	out  chan answer
+	next *order // that waits for the same
 }
 
 func (o *order) answer(v any, err error) {
 	select {
 	case o.out <- answer{v: v, err: err}:
 	default: // answered before
+	}
+}
+
+// answerAll answers a list of orders.
+func answerAll(o *order) {
+	for ; o != nil; o = o.next {
+		o.answer(nil, nil)
 	}
 }
 
@@ -97,9 +105,9 @@ func (s *Supervisor) Stop(ctx context.Context) (Report, error) {
 	select {
 	case <-s.Done():
 	case <-ctx.Done():
-		err = fmt.Errorf("stop %s: %w", s.path, ctx.Err())
+		err = fmt.Errorf("stop %s: %w", s.path(), ctx.Err())
 	}
-	return s.sys.hanging.report(s.path), err
+	return s.sys.hanging.report(s.path()), err
 }
 
 func (s *Supervisor) begin() {
@@ -117,7 +125,7 @@ func (s *Supervisor) begin() {
 // isUp is called when the first start of all children is done.
 func (s *Supervisor) isUp() {
 	s.setStage(atWork)
-	s.sys.emit(Event{Kind: EventStarted, Path: s.path, Incarnation: s.incarnation})
+	s.sys.emit(Event{Kind: EventStarted, Path: s.path(), Incarnation: s.incarnation})
 	if s.parent != nil {
 		s.parent.tell(childUp{c: &s.cell})
 	} else {
@@ -135,7 +143,7 @@ func (s *Supervisor) isUp() {
 }
 
 func (s *Supervisor) receive(msg any, _ *actor.PID) {
-	s.sys.emit(Event{Kind: EventUnexpected, Path: s.path, Incarnation: s.incarnation, Detail: typeOf(msg)})
+	s.sys.emit(Event{Kind: EventUnexpected, Path: s.path(), Incarnation: s.incarnation, Detail: typeOf(msg)})
 }
 
 func (s *Supervisor) answerable(*call) error { return ErrUnexpected }
@@ -197,7 +205,7 @@ func (s *Supervisor) abandonChild(c *child, reason error) {
 	if !ok {
 		return // its last message is under way
 	}
-	s.sys.emit(Event{Kind: EventAbandoned, Path: c.cell.path, Incarnation: c.cell.incarnation, Reason: reason, Detail: what})
+	s.sys.emit(Event{Kind: EventAbandoned, Path: c.cell.path(), Incarnation: c.cell.incarnation, Reason: reason, Detail: what})
 	s.childDown(c, reason)
 }
 

@@ -10,14 +10,16 @@ import (
 func (s *Supervisor) start(c *child) {
 	s.disarm(c)
 	c.phase, c.off, c.reason = starting, false, nil
+	before := c.cell
 	c.cell = s.sys.newChild(s, c)
-	c.cell.offer(c.slots)
-	c.slots = nil
+	if before != nil {
+		c.cell.offer(before.kept())
+	}
 	if c.spec.Supervisor == nil {
 		s.arm(c, c.spec.start())
 	}
 	if err := s.sys.launch(c.cell); err != nil {
-		s.tell(childDown{c: c.cell, reason: &StartError{Path: c.cell.path, Err: err}})
+		s.tell(childDown{c: c.cell, reason: &StartError{Path: c.cell.path(), Err: err}})
 	}
 }
 
@@ -64,7 +66,6 @@ func (s *Supervisor) childDown(c *child, reason error) {
 	}
 	s.disarm(c)
 	c.phase, c.reason = down, nil
-	c.slots = c.cell.kept()
 	switch {
 	case s.reason != nil:
 		s.retire(c)
@@ -86,12 +87,10 @@ func (s *Supervisor) stopped(c *child) {
 		return
 	}
 	if c.starter != nil && (c.off || !c.redo) { // else it is started again
-		c.starter.answer(nil, &StartError{Path: c.cell.path, Err: ErrShutdown})
+		c.starter.answer(nil, &StartError{Path: c.cell.path(), Err: ErrShutdown})
 		c.starter = nil
 	}
-	for _, o := range c.stoppers {
-		o.answer(nil, nil)
-	}
+	answerAll(c.stoppers)
 	c.stoppers = nil
 }
 
@@ -100,12 +99,12 @@ func (s *Supervisor) startFailed(c *child, reason error) {
 	switch o := c.starter; {
 	case o != nil:
 		c.starter = nil
-		o.answer(nil, startError(c.cell.path, reason))
+		o.answer(nil, startError(c.cell.path(), reason))
 		if c.fresh {
 			s.retire(c)
 		}
 	case s.job == bringUp:
-		s.stopAll(startError(c.cell.path, reason))
+		s.stopAll(startError(c.cell.path(), reason))
 	default:
 		s.restart(c, reason)
 	}
@@ -139,8 +138,8 @@ func (s *Supervisor) judge(c *child, reason error) {
 func (s *Supervisor) restart(c *child, reason error) {
 	if !s.window.allow(time.Now()) {
 		limit := s.window.limit
-		gaveUp := &GaveUpError{Path: s.path, Child: c.spec.ID, Max: limit.Max, Within: limit.Within, Reason: reason}
-		s.sys.emit(Event{Kind: EventGaveUp, Path: s.path, Incarnation: s.incarnation, Reason: gaveUp, Stack: stackOf(reason)})
+		gaveUp := &GaveUpError{Path: s.path(), Child: c.spec.ID, Max: limit.Max, Within: limit.Within, Reason: reason}
+		s.sys.emit(Event{Kind: EventGaveUp, Path: s.path(), Incarnation: s.incarnation, Reason: gaveUp, Stack: stackOf(reason)})
 		s.stopAll(gaveUp)
 		return
 	}
@@ -152,7 +151,7 @@ func (s *Supervisor) restart(c *child, reason error) {
 	c.upSince = 0
 	delay := s.sys.jitter(s.spec.Backoff, c.streak)
 	s.sys.emit(Event{
-		Kind: EventRestarting, Path: c.cell.path, Incarnation: c.cell.incarnation, Reason: reason,
+		Kind: EventRestarting, Path: c.cell.path(), Incarnation: c.cell.incarnation, Reason: reason,
 		Restarts: int(c.restarts), Delay: delay,
 	})
 	switch {
@@ -188,11 +187,11 @@ func (s *Supervisor) retire(c *child) {
 	}
 	if o := c.starter; o != nil {
 		c.starter = nil
-		o.answer(nil, &StartError{Path: c.cell.path, Err: ErrShutdown})
+		o.answer(nil, &StartError{Path: c.cell.path(), Err: ErrShutdown})
 	}
 	s.discard(c)
 }
 
 func childOf(s *Supervisor, what, id string, err error) error {
-	return fmt.Errorf("%s %s of %s: %w", what, id, s.path, err)
+	return fmt.Errorf("%s %s of %s: %w", what, id, s.path(), err)
 }

@@ -8,7 +8,7 @@ import (
 // ErrAlreadyPresent: the ID is taken by a child that runs, or does not; *StartError: it did not start, and is forgotten; ErrShutdown: the
 // supervisor is stopping; ErrNoProc: it has ended; ctx's error: nobody waits for the start any more, but it goes on.
 func (s *Supervisor) StartChild(ctx context.Context, cs ChildSpec) (Ref, error) {
-	if err := cs.validate(s.path, 1); err != nil {
+	if err := cs.validate(s.path(), 1); err != nil {
 		return Ref{}, err
 	}
 	v, err := s.ask(ctx, func(s *Supervisor, o *order) { s.add(&cs, o) })
@@ -55,7 +55,7 @@ func (s *Supervisor) TerminateChild(ctx context.Context, id string) error {
 
 func (s *Supervisor) terminate(c *child, o *order) {
 	c.off = true
-	c.stoppers = append(c.stoppers, o)
+	o.next, c.stoppers = c.stoppers, o
 	if c.phase.running() {
 		s.stop(c)
 		return
@@ -92,7 +92,7 @@ func (s *Supervisor) DeleteChild(ctx context.Context, id string) error {
 		if c == nil || s.busy(c, o) {
 			return
 		}
-		c.stoppers = append(c.stoppers, o) // answered when what it kept is closed
+		o.next, c.stoppers = c.stoppers, o // answered when what it kept is closed
 		s.retire(c)
 	})
 	if err != nil {
@@ -190,7 +190,7 @@ func (s *Supervisor) WhichChildren(ctx context.Context) ([]ChildInfo, error) {
 
 func (s *Supervisor) info(c *child) ChildInfo {
 	i := ChildInfo{
-		ID: c.spec.ID, Ref: Ref{sys: s.sys, path: join(s.path, c.spec.ID)},
+		ID: c.spec.ID, Ref: Ref{sys: s.sys, path: join(s.path(), c.spec.ID)},
 		Supervisor: c.spec.Supervisor != nil, Restart: c.spec.Restart, Restarts: int(c.restarts),
 	}
 	if c.cell != nil {

@@ -41,7 +41,7 @@ type System struct {
 	born    time.Time
 	last    atomic.Uint64 // incarnation
 	props   *actor.Props
-	levels  levels
+	talks   bool // the logger does
 	hanging hanging
 
 	spawning sync.Mutex
@@ -61,7 +61,7 @@ func NewSystem(opts Options) (*System, error) {
 		opts.Logger = opts.Logger.With().Str("system", opts.Name).Logger()
 	}
 	s := &System{
-		opts: opts, as: opts.ActorSystem, names: newNames(), pool: newPool(), born: time.Now(), levels: levelsOf(opts.Logger),
+		opts: opts, as: opts.ActorSystem, names: newNames(), pool: newPool(), born: time.Now(), talks: talks(opts.Logger),
 		rng: rand.New(rand.NewPCG(opts.Seed, 0)), //nolint:gosec // jitter, not a secret
 	}
 	if s.as == nil {
@@ -95,6 +95,9 @@ func (s *System) Start(ctx context.Context, spec Spec) (*Supervisor, error) {
 	if err := spec.validate(spec.Name, 1); err != nil {
 		return nil, err
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
+	}
 	root := s.newSupervisor(spec.Name, &spec, nil, nil)
 	isUp := make(chan struct{})
 	if err := s.addRoot(root, isUp); err != nil {
@@ -108,7 +111,7 @@ func (s *System) Start(ctx context.Context, spec Spec) (*Supervisor, error) {
 	case <-isUp:
 		return root, nil
 	case <-root.Done():
-		return nil, root.reason
+		return nil, startError(root.path(), root.reason)
 	case <-ctx.Done():
 		root.tell(stopRequest{})
 		return nil, fmt.Errorf("start %s: %w", spec.Name, ctx.Err())
@@ -140,7 +143,7 @@ func (s *System) Shutdown(ctx context.Context) (Report, error) {
 	}
 	for _, root := range roots {
 		if err := await(ctx, root.Done()); err != nil {
-			return s.hanging.report(""), fmt.Errorf("shut down, waiting for %s: %w", root.path, err)
+			return s.hanging.report(""), fmt.Errorf("shut down, waiting for %s: %w", root.path(), err)
 		}
 	}
 	s.pool.close()
