@@ -1,0 +1,122 @@
+package supervisortest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+)
+
+// AnyPoint stands for all the points of an actor.
+const AnyPoint = ""
+
+// Injector crashes actors at their points: before and after Receive, and at the checkpoints between. The same seed and the same
+// order of calls choose the same places.
+type Injector struct {
+	mu     sync.Mutex
+	rng    *rand.Rand
+	shots  []*Shot
+	passed map[string]int
+}
+
+// NewInjector makes an Injector that crashes nobody yet.
+func NewInjector(seed uint64) *Injector {
+	return &Injector{rng: rand.New(rand.NewPCG(seed, 0)), passed: map[string]int{}} //nolint:gosec // a test that can be repeated
+}
+
+// Crash is the panic value of an injected crash. An exit reason carries it: errors.As finds it.
+type Crash struct {
+	Path  string
+	Point string
+	Msg   string // type of the message under way; "<nil>" in Init and Terminate
+}
+
+// Error implements error.
+func (c *Crash) Error() string {
+	return fmt.Sprintf("injected crash of %s at %q while handling %s", c.Path, c.Point, c.Msg)
+}
+
+// Shot is one crash that was ordered.
+type Shot struct {
+	in    *Injector
+	path  string
+	point string
+	left  int
+	hit   *Crash
+}
+
+// CrashAt orders a crash of the actor at path when it comes to its n-th point from now; 1 is the next.
+func (i *Injector) CrashAt(path string, n int) *Shot { return i.CrashAtPoint(path, AnyPoint, n) }
+
+// CrashAtPoint orders a crash when the actor comes to the point with that name for the n-th time from now.
+func (i *Injector) CrashAtPoint(path, point string, n int) *Shot {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.order(path, point, n)
+}
+
+// CrashWithin orders a crash at a random one of the actor's next n points.
+func (i *Injector) CrashWithin(path string, n int) *Shot {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.order(path, AnyPoint, 1+i.rng.IntN(max(n, 1)))
+}
+
+func (i *Injector) order(path, point string, n int) *Shot {
+	s := &Shot{in: i, path: path, point: point, left: max(n, 1)}
+	i.shots = append(i.shots, s)
+	return s
+}
+
+// Points returns how many points the actor at path has passed, those of its earlier incarnations included.
+func (i *Injector) Points(path string) int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.passed[path]
+}
+
+// Inject is for supervisor.Options.
+func (i *Injector) Inject(path, point string, msg any) {
+	if crash := i.pass(path, point, msg); crash != nil {
+		panic(crash)
+	}
+}
+
+func (i *Injector) pass(path, point string, msg any) *Crash {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.passed[path]++
+	for at, s := range i.shots {
+		if s.path != path || s.point != AnyPoint && s.point != point {
+			continue
+		}
+		if s.left--; s.left > 0 {
+			continue
+		}
+		s.hit = &Crash{Path: path, Point: point, Msg: fmt.Sprintf("%T", msg)}
+		i.shots = slices.Delete(i.shots, at, at+1)
+		return s.hit
+	}
+	return nil
+}
+
+// Hit says where the actor was crashed; false: it has not come there yet.
+func (s *Shot) Hit() (Crash, bool) {
+	s.in.mu.Lock()
+	defer s.in.mu.Unlock()
+	if s.hit == nil {
+		return Crash{}, false
+	}
+	return *s.hit, true
+}
+
+// Cancel takes the order back and says whether it came in time.
+func (s *Shot) Cancel() bool {
+	s.in.mu.Lock()
+	defer s.in.mu.Unlock()
+	at := slices.Index(s.in.shots, s)
+	if at >= 0 {
+		s.in.shots = slices.Delete(s.in.shots, at, at+1)
+	}
+	return at >= 0
+}
