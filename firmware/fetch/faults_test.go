@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -124,7 +125,7 @@ var faults = []struct {
 func TestFaults(t *testing.T) {
 	for seed := range uint64(400) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				rng := rand.New(rand.NewPCG(seed, 0))
 				o := &origin{rng: rng, data: file(1+rng.IntN(200_000), seed), faults: rng.IntN(8)}
 				opts := options(serve(t, o.ServeHTTP))

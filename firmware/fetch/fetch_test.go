@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -52,7 +53,7 @@ func status(code int) http.HandlerFunc {
 }
 
 func TestRequestHeaders(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		data := file(1000, 1)
 		var got []http.Header
 		var query string
@@ -121,7 +122,7 @@ func TestFinalAnswers(t *testing.T) {
 		}, 10, new(*fetch.RangeError), "7-9"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				sink := &memory{}
 				result, err := fetch.New(options(serve(t, c.server))).Fetch(t.Context(), fetch.Source{URL: address, Size: 1000}, sink)
 				require.ErrorAs(t, err, c.want)
@@ -154,7 +155,7 @@ func TestLimitWithoutSize(t *testing.T) {
 		"endless":            {endless, 100_000, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				sink := &memory{}
 				_, err := fetch.New(options(serve(t, c.server))).Fetch(t.Context(), fetch.Source{URL: address, Limit: c.limit}, sink)
 				var tooLarge *firmware.TooLargeError
@@ -173,7 +174,7 @@ func TestLimitWithoutSize(t *testing.T) {
 
 // A proxy may end an answer too early and say that this was all. The rest is there when it is asked for.
 func TestShortOnce(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		data := file(3000, 3)
 		sink := &memory{}
 		_, err := fetch.New(options(serve(t, answers(named(chunked(data[:1000])), good(data))))).
@@ -217,7 +218,7 @@ func TestResumeOfAnEarlierRun(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprint(c.name, " ", size), func(t *testing.T) {
-				bubble(t, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
 					sink := &memory{data: bytes.Clone(data[:min(c.offset, 5000)])}
 					src := fetch.Source{URL: address, Size: size, Offset: int64(c.offset), Validator: c.validator}
 					result, err := fetch.New(options(serve(t, c.server))).Fetch(t.Context(), src, sink)
@@ -233,7 +234,7 @@ func TestResumeOfAnEarlierRun(t *testing.T) {
 
 // A complete file of unknown size was on disk already: 416 says so.
 func TestBeyondTheEnd(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		data := file(5000, 5)
 		sink := &memory{data: data}
 		result, err := fetch.New(options(serve(t, good(data)))).Fetch(t.Context(), fetch.Source{URL: address, Offset: 5000}, sink)
@@ -247,7 +248,7 @@ func TestErrorsOfTheSink(t *testing.T) {
 	full := errors.New("no space left on device")
 	for name, server := range map[string]http.HandlerFunc{"write": good(file(100, 1)), "restart": chunked(file(100, 1))} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				_, err := fetch.New(options(serve(t, server))).
 					Fetch(t.Context(), fetch.Source{URL: address, Offset: 50, Validator: `"1"`}, brokenSink{full})
 				require.Equal(t, full, err, "as it is, and not tried again")
@@ -268,7 +269,7 @@ func TestCancel(t *testing.T) {
 		"between attempts":  answers(status(503)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				opts := options(serve(t, server))
 				start := time.Now()
 				ctx, cancel := context.WithCancel(t.Context())

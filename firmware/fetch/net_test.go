@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"sync"
 	"testing"
-	"testing/synctest"
 
 	"github.com/hublink-go/hublink/firmware/fetch"
 )
@@ -63,9 +62,6 @@ func serve(t *testing.T, h http.HandlerFunc) *http.Client {
 	t.Cleanup(func() { _ = s.Close(); <-done })
 	return &http.Client{Transport: &http.Transport{DialContext: n.dial, DisableCompression: true}}
 }
-
-// bubble runs a test in virtual time.
-func bubble(t *testing.T, f func(t *testing.T)) { t.Helper(); synctest.Test(t, f) }
 
 // memory is a Sink.
 type memory struct {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -17,7 +18,7 @@ func TestRedirects(t *testing.T) {
 	for _, code := range []int{301, 302, 303, 307, 308} {
 		for hops, ok := range map[int]bool{1: true, 5: true, 6: false} {
 			t.Run(fmt.Sprint(code, " ", hops), func(t *testing.T) {
-				bubble(t, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
 					n := 0
 					server := func(w http.ResponseWriter, r *http.Request) {
 						require.Empty(t, r.Header.Get("Referer"), "the next host must not learn the signed URL")
@@ -47,7 +48,7 @@ func TestRedirects(t *testing.T) {
 
 // Where a redirect leads may be signed for minutes only: the next attempt asks the hub's address again.
 func TestRetryFromTheOriginalURL(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		data := file(2000, 1)
 		var asked []string
 		n := 0

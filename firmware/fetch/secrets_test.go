@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -38,7 +39,7 @@ func TestSecretsStayHidden(t *testing.T) {
 		"redirect to nowhere":  {url: address, server: locate("")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				if c.server != nil {
 					c.client = serve(t, c.server)
 				}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -32,7 +33,7 @@ func drip(data []byte, size int, wait time.Duration) http.HandlerFunc {
 }
 
 func TestStallIsCutAndResumed(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		data := file(1000, 1)
 		start := time.Now()
 		var silence time.Duration
@@ -58,7 +59,7 @@ func TestStallIsCutAndResumed(t *testing.T) {
 
 // A slow link that goes on is no stall, however long it takes.
 func TestSlowButHonest(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		data := file(4_000_000, 1)
 		opts := options(serve(t, drip(data, 200_000, 50*time.Second)))
 		start := time.Now()
@@ -89,7 +90,7 @@ func TestFloor(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
 				_, err := fetch.New(options(serve(t, server))).Fetch(t.Context(), fetch.Source{URL: address, Size: 1_000_000}, &memory{})
 				var slow *fetch.SlowError
@@ -102,7 +103,7 @@ func TestFloor(t *testing.T) {
 }
 
 func TestMaxTime(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		opts := options(serve(t, drip(file(1_000_000, 1), 1, 50*time.Second)))
 		opts.MinSpeed, opts.MaxTime = -1, time.Hour
 		start := time.Now()
@@ -116,7 +117,7 @@ func TestMaxTime(t *testing.T) {
 
 // The sink's time is nobody's fault: no stall, no lack of speed, and no more is read meanwhile than what the connection buffers.
 func TestBackPressure(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
 		data := file(300_000, 1)
 		opts := options(serve(t, good(data)))
 		sink := &memory{onWrite: func() error { time.Sleep(10 * time.Minute); return nil }}
@@ -131,7 +132,7 @@ func TestBackPressure(t *testing.T) {
 func TestTries(t *testing.T) {
 	data := file(500_000, 1)
 	t.Run("progress", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
 			vain, n := 0, 0
 			opts := options(serve(t, func(w http.ResponseWriter, r *http.Request) {
 				if n++; n%3 != 0 { // two attempts in vain, then one that brings a little
@@ -150,7 +151,7 @@ func TestTries(t *testing.T) {
 		})
 	})
 	t.Run("the same bytes again and again", func(t *testing.T) {
-		bubble(t, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
 			n := 0
 			opts := options(serve(t, func(w http.ResponseWriter, _ *http.Request) {
 				n++
@@ -199,7 +200,7 @@ func TestWaits(t *testing.T) {
 		{"Retry-After is nonsense", retry("-5"), 0, 10 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
 				opts := options(serve(t, c.server))
 				opts.RetryDelay = 10 * time.Second
 				var waits []time.Duration
