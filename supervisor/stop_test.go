@@ -91,6 +91,9 @@ func TestFailedStartLeavesNothing(t *testing.T) {
 	}
 }
 
+// failing is a linked goroutine that fails.
+func failing(context.Context) error { return errBoom }
+
 // block is a linked goroutine that ends when it is told to.
 func block(ctx context.Context) error {
 	<-ctx.Done()
@@ -194,6 +197,7 @@ func TestCrashedActorThatHangsIsReplaced(t *testing.T) {
 		require.True(w, w.alive("r/a"), "Shutdown bounds every end")
 		require.ErrorIs(w, w.events.Events(supervisor.EventAbandoned)[0].Reason, errBoom)
 		close(release)
+		synctest.Wait()
 	})
 }
 
@@ -203,6 +207,7 @@ func TestShutdown(t *testing.T) {
 		w.start(supervisor.Spec{Name: "one", Children: w.children("a")})
 		w.start(supervisor.Spec{Name: "two", Children: w.children("b")})
 		w.do("two/b", hang(release))
+		synctest.Wait()
 		ctx, cancel := context.WithTimeout(w.Context(), time.Second)
 		defer cancel()
 		_, err := w.sys.Shutdown(ctx)

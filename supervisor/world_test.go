@@ -2,7 +2,6 @@ package supervisor_test
 
 import (
 	"errors"
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -126,12 +125,4 @@ func elapsed(f func()) time.Duration {
 	before := time.Now()
 	f()
 	return time.Since(before)
-}
-
-func lines(path string, formats ...string) []string {
-	out := make([]string, len(formats))
-	for i, f := range formats {
-		out[i] = fmt.Sprintf(f, path)
-	}
-	return out
 }
