@@ -77,7 +77,7 @@ func (v1 *journalV1) journal() (Journal, bool) {
 	if len(o.Partials)%sha256.Size != 0 {
 		return j, false
 	}
-	j.Offer = &Offer{o.UUID, o.Meta, SignedURL(o.URL), o.Size, o.Checksum, nil, o.DeploymentID}
+	j.Offer = &Offer{o.UUID, o.Meta, SignedURL(o.URL), o.Size, o.Checksum, nil, o.DeploymentID, ""}
 	for i := 0; i < len(o.Partials); i += sha256.Size {
 		j.Offer.Partials = append(j.Offer.Partials, hex.EncodeToString(o.Partials[i:i+sha256.Size]))
 	}

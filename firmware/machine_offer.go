@@ -72,7 +72,7 @@ func (m *Machine) release() {
 }
 
 func (m *Machine) refuseBusy(in Input) {
-	if in.Offer != nil {
+	if in.Offer != nil && in.Offer.UUID != m.journal.UUID { // else it was handed over once more
 		m.tell(NoteBusy, in.Offer.UUID, "an update to "+m.journal.UUID+" is under way")
 	}
 }

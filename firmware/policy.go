@@ -51,6 +51,9 @@ func (p Policy) Judge(boot BootState, o *Offer) Refusal {
 
 // wanted refuses what is running already and what was built for something else.
 func wanted(boot BootState, o *Offer) Refusal {
+	if o.Problem != "" {
+		return failure("the offer cannot be read: %s", o.Problem)
+	}
 	if o.UUID == "" {
 		return failure("the offer names no firmware: its uuid is missing")
 	}

@@ -38,6 +38,7 @@ func TestPolicy(t *testing.T) {
 		{"odd checksum", Policy{AllowUnverified: true}, func(o *Offer) { o.Checksum = "abc" }, StatusFailed, "not a SHA-256"},
 		{"odd part hash", Policy{}, func(o *Offer) { o.Partials = []string{"abc"} }, StatusFailed, "part hash 0"},
 		{"part hashes for another size", Policy{}, func(o *Offer) { o.Partials = []string{sumOf("a")} }, StatusFailed, "1 part hashes for 4194304 bytes"},
+		{"unreadable", Policy{}, func(o *Offer) { o.Problem = "size is not a number" }, StatusFailed, "cannot be read: size is not a number"},
 		{"no address", Policy{}, func(o *Offer) { o.URL = "" }, StatusFailed, "no address"},
 		{"too large", Policy{}, func(o *Offer) { o.Size = 9 << 20 }, StatusFailed, "the firmware has 9437184 bytes, the slot takes 8388608"},
 		{"negative size", Policy{}, func(o *Offer) { o.Size = -1 }, StatusFailed, "impossible size"},

@@ -38,6 +38,7 @@ type Offer struct {
 	Checksum     string   // SHA-256 in hex, either case; "": not known
 	Partials     []string // SHA-256 of each PartSize bytes in hex, either case; nil: not known
 	DeploymentID int64    // 0: pushed by hand
+	Problem      string   // why it could not be read; it is refused. "": nothing
 }
 
 // Manual reports whether a person pushed the firmware, rather than a deployment.
