@@ -22,7 +22,9 @@ func (c *Ctx) Incarnation() uint64 { return c.a.incarnation }
 func (c *Ctx) Context() context.Context {
 	c.a.mu.Lock()
 	defer c.a.mu.Unlock()
-	return c.a.context()
+	ctx := c.a.context()
+	c.a.links.given = true
+	return ctx
 }
 
 // Keep puts v into the heir slot key: the next incarnation may take it, whatever the restart was for. It is closed when nobody
@@ -34,9 +36,9 @@ func (c *Ctx) Keep(key string, v io.Closer) {
 	}
 }
 
-// Go starts a linked goroutine. Its context ends when the actor is asked to stop or ends by itself. A panic, an error and
-// runtime.Goexit end the actor with that reason; nil ends nothing. The actor's end waits for its goroutines as long as its Shutdown
-// allows. In Terminate and later nothing is started.
+// Go starts a linked goroutine. Its context ends when the actor is asked to stop or ends by itself, and may end once the goroutine
+// has. A panic, an error and runtime.Goexit end the actor with that reason; nil ends nothing. The actor's end waits for its goroutines
+// as long as its Shutdown allows. In Terminate and later nothing is started.
 func (c *Ctx) Go(name string, f func(ctx context.Context) error) { c.a.start(name, f) }
 
 // After sends msg to this incarnation after d. In Terminate and later it does nothing and returns the zero Timer.

@@ -188,3 +188,30 @@ func TestPanicsHaveStacks(t *testing.T) {
 }
 
 func panics(*supervisor.Ctx, any) error { panic("no way") }
+
+// A context that has served its goroutines is forgotten; what was asked for with Context lives as long as the actor.
+func TestContextsOfGoroutines(t *testing.T) {
+	inBubble(t, func(w *world) {
+		w.start(supervisor.Spec{Name: "r", Children: w.children("a")})
+		var mine, first, second context.Context
+		goOn := make(chan struct{})
+		w.do("r/a", func(c *supervisor.Ctx) error {
+			c.Go("first", func(ctx context.Context) error { first = ctx; return nil })
+			return nil
+		})
+		synctest.Wait()
+		require.Error(w, first.Err(), "nobody needs it any more")
+		w.do("r/a", func(c *supervisor.Ctx) error {
+			c.Go("second", func(ctx context.Context) error { second = ctx; <-goOn; return nil })
+			mine = c.Context()
+			return nil
+		})
+		synctest.Wait()
+		require.NoError(w, second.Err(), "a fresh one")
+		close(goOn)
+		synctest.Wait()
+		require.NoError(w, mine.Err(), "the actor lives")
+		w.end("r/a", errBoom)
+		require.Error(w, mine.Err())
+	})
+}

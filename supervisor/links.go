@@ -18,6 +18,7 @@ type links struct {
 	running  []*linked // goroutines
 	ctx      context.Context
 	cancel   context.CancelFunc
+	given    bool          // ctx was given away for the life of the incarnation
 	done     chan struct{} // closed at the end
 }
 
@@ -48,6 +49,14 @@ func (c *cell) context() context.Context {
 		}
 	}
 	return l.ctx
+}
+
+// dropContext forgets a context that only goroutines had, which have ended: the next one gets a fresh one.
+func (l *links) dropContext() {
+	if l.ctx != nil && !l.given {
+		l.cancel()
+		l.ctx, l.cancel = nil, nil
+	}
 }
 
 // start starts a linked goroutine, unless the cell has begun to end.
@@ -89,6 +98,7 @@ func (c *cell) linkedEnded(l *linked, reason error) {
 	last, at, gone := len(c.links.running) == 0, c.at, c.is(abandoned)
 	if last {
 		c.links.running = nil
+		c.links.dropContext()
 	}
 	c.mu.Unlock()
 	var panicked *PanicError
@@ -125,8 +135,8 @@ func (c *cell) cut() {
 		return
 	}
 	for t := c.links.timers; t != nil; t = c.links.timers {
-		c.dropTimer(t)
 		t.t.Stop()
+		c.dropTimer(t)
 	}
 	watching := c.links.watching
 	c.links.watching = nil

@@ -75,8 +75,8 @@ func (t *timer) stop() bool {
 	defer t.c.mu.Unlock()
 	switch t.state {
 	case timerSet:
-		t.c.dropTimer(t)
 		t.t.Stop()
+		t.c.dropTimer(t)
 		return true
 	case timerQueued:
 		t.state = timerOver
@@ -96,5 +96,5 @@ func (c *cell) dropTimer(t *timer) {
 	if t.next != nil {
 		t.next.prev = t.prev
 	}
-	t.prev, t.next, t.state = nil, nil, timerOver
+	t.prev, t.next, t.t, t.state = nil, nil, nil, timerOver // a Timer that somebody keeps shall not keep more
 }
