@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// sim runs a command line.
+func sim(t *testing.T, args ...string) (code int, out, errOut string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	code = run(t.Context(), args, strings.NewReader(""), &o, &e)
+	return code, o.String(), e.String()
+}
+
+func TestWrongArguments(t *testing.T) {
+	folder := t.TempDir()
+	empty := filepath.Join(folder, "empty.fw")
+	require.NoError(t, os.WriteFile(empty, nil, 0o600))
+	for _, c := range []struct{ name, args, want string }{
+		{"fault", "demo --fault gremlins", `no fault "gremlins"`},
+		{"no file", "demo --firmware " + filepath.Join(folder, "none.fw"), "no such file"},
+		{"empty file", "demo --firmware " + empty, "is empty"},
+		{"folder", "demo --firmware " + folder, "is not a file"},
+		{"argument", "demo now", "unknown command"},
+		{"victim", "chaos --kill hub", `no actor "hub"`},
+		{"too few devices", "chaos --times 200 --devices 3", "take at least"},
+		{"no devices", "fleet --devices 0", "must be positive"},
+		{"too many devices", "fleet --devices 2000000000", "take at most"},
+		{"no such command", "dance", "unknown command"},
+		{"no such flag", "demo --loud", "unknown flag"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, out, errOut := sim(t, strings.Fields(c.args)...)
+			require.Equal(t, exitUsage, code)
+			require.Contains(t, errOut, c.want)
+			require.Empty(t, out)
+		})
+	}
+}
+
+func TestEmptyFileName(t *testing.T) {
+	code, _, errOut := sim(t, "demo", "--firmware", "")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, errOut, "--firmware")
+}
+
+func TestDemoOfAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "app.fw")
+	require.NoError(t, os.WriteFile(file, []byte("x"), 0o600))
+	code, out, errOut := sim(t, "demo", "--firmware", file, "--json")
+	require.Equal(t, exitOK, code, errOut)
+	var r struct {
+		OK       bool
+		Bytes    int
+		Statuses []string
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &r), "one object and nothing else")
+	require.True(t, r.OK)
+	require.Equal(t, 1, r.Bytes)
+	require.Equal(t, []string{"received", "started", "completed"}, r.Statuses)
+
+	code, out, _ = sim(t, "demo", "--firmware", file, "--fault", "corrupt", "--json")
+	require.Equal(t, exitFailure, code)
+	require.Contains(t, out, `"ok":false`)
+	require.Contains(t, out, `"reason":`)
+}
+
+func TestHelp(t *testing.T) {
+	code, out, _ := sim(t, "--help")
+	require.Equal(t, exitOK, code)
+	require.Contains(t, out, "chaos")
+	require.NotContains(t, out, hubCommand)
+}

@@ -1,0 +1,69 @@
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hublink-go/hublink/cmd/sim/internal/report"
+	"github.com/hublink-go/hublink/supervisor"
+)
+
+func TestRun(t *testing.T) {
+	var out bytes.Buffer
+	cfg := Config{Kinds: all(t), Kills: 24, Devices: 4, Seed: 3, Print: &report.Printer{Out: &out}}
+	require.NoError(t, cfg.Validate())
+	r, err := Run(t.Context(), cfg)
+	require.NoError(t, err, out.String())
+	require.True(t, r.OK)
+	require.Equal(t, Kills{3, 3, 3, 3, 3, 3, 3, 3}, r.Kills)
+	require.Positive(t, r.UpdatesCompleted)
+}
+
+func TestRunThatIsCancelled(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	r, err := Run(ctx, Config{Kinds: []Kind{Connection}, Kills: 5, Devices: 1, Seed: 1, Print: &report.Printer{JSON: true}})
+	require.Error(t, err)
+	require.False(t, r.OK)
+	require.Zero(t, r.GoroutinesLeaked)
+}
+
+// What the plan keeps below is what a device's supervisors really have.
+func TestLimitsAreThoseOfADevice(t *testing.T) {
+	r := &run{cfg: Config{Print: &report.Printer{JSON: true}}, injector: newInjector()}
+	require.NoError(t, r.open())
+	defer func() { require.NoError(t, r.close()) }()
+	u := r.newUnit(0, nil)
+	require.NoError(t, u.boot(t.Context()))
+	defer u.off()
+	require.NoError(t, u.attached(t.Context()))
+	tree, err := u.agent.Tree(t.Context())
+	require.NoError(t, err)
+
+	found := Limits{}
+	var walk func(n supervisor.TreeNode)
+	walk = func(n supervisor.TreeNode) {
+		path := ""
+		if n.Path != u.name {
+			path = n.Path[len(u.name)+1:]
+		}
+		if n.Supervisor && n.Strategy != supervisor.Dynamic {
+			found[path] = n.Intensity
+		}
+		for _, c := range n.Children {
+			walk(c)
+		}
+	}
+	walk(tree)
+	require.Equal(t, DeviceLimits(), found)
+	for k := range kinds {
+		if v := victims[k]; !v.uncounted {
+			require.Contains(t, found, v.counted)
+			require.True(t, r.sys.Ref(u.name+"/"+v.path).Alive(), "nobody lives at %s", v.path)
+		}
+	}
+}

@@ -1,0 +1,248 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hublink-go/hublink/actors"
+	"github.com/hublink-go/hublink/cmd/sim/internal/flash"
+	"github.com/hublink-go/hublink/extensions"
+	"github.com/hublink-go/hublink/extensions/health"
+	"github.com/hublink-go/hublink/protocol/hubtest"
+)
+
+const (
+	offerAgain  = 2 * time.Second // an offer may be lost with the actor that held it; a hub repeats it, too
+	stopWithin  = 8 * time.Second
+	healthEvery = 300 * time.Millisecond
+)
+
+// unit is one device of a run: its flash, the agent that runs on it at the moment, and what was counted of it. It belongs to the
+// goroutine of live but for what mu guards.
+type unit struct {
+	run    *run
+	name   string
+	flash  *flash.Device
+	hub    *hubtest.Device
+	agent  *actors.Device
+	boots  int
+	kills  []Kill
+	counts Kills
+
+	completed int // updates
+
+	mu        sync.Mutex
+	rebooting bool
+	drops     int
+	started   map[string]bool // firmware whose download has begun
+	news      chan struct{}   // closed at the next event
+	failure   string          // why an update failed
+}
+
+// live runs the device until all its kills have hit and the update that was under way then is over.
+func (u *unit) live(ctx context.Context) error {
+	if err := u.boot(ctx); err != nil {
+		return err
+	}
+	defer u.off()
+	ctx, cancel := context.WithCancel(ctx)
+	var reaper sync.WaitGroup
+	done := make(chan struct{})
+	reaper.Go(func() { // ends with ctx, or when all are dead
+		defer close(done)
+		u.killAll(ctx)
+	})
+	reaper.Go(func() { u.checkHealth(ctx) }) // ends with ctx
+	defer reaper.Wait()
+	defer cancel()
+	for version := 1; ; version++ {
+		if err := u.update(ctx, version); err != nil {
+			return fmt.Errorf("%s: update to %s: %w (%s)", u.name, versionName(version), err, u.situation())
+		}
+		select {
+		case <-done:
+			return ctx.Err()
+		default:
+		}
+	}
+}
+
+// situation says where the device stands, for the one who has to find out.
+func (u *unit) situation() string {
+	s := u.agent.Status()
+	where := fmt.Sprintf("%s, runs %s, validated %v", s.Connection, s.Firmware["version"], s.Validated)
+	if s.Update != nil {
+		where += fmt.Sprintf(", update %s %d %%", s.Update.Stage, s.Update.Percent)
+	}
+	return where + ", statuses " + strings.Join(u.hub.Statuses(), " ")
+}
+
+// boot starts the machine: the boot loader first, then an agent.
+func (u *unit) boot(ctx context.Context) error {
+	if err := u.flash.Boot(); err != nil {
+		return fmt.Errorf("%s: %w", u.name, err)
+	}
+	u.boots++
+	u.mu.Lock()
+	u.rebooting = false
+	u.mu.Unlock()
+	secret := u.run.hub.Secret(u.name)
+	agent, err := actors.New(actors.Config{
+		Identity: u.name, Name: u.name, System: u.run.sys,
+		Hub:        actors.Hub{URL: u.run.hub.URL(), Secret: &secret},
+		Firmware:   actors.Firmware{Slots: u.flash, Applier: u.flash, Journal: u.flash, HTTP: u.run.http, RetryDelay: time.Second},
+		Extensions: []extensions.Factory{health.New(health.Options{})},
+		Client:     actors.Client{Deadline: time.Second},
+		OnEvent:    u.event,
+		Seed:       u.run.cfg.Seed + 1,
+	})
+	if err != nil {
+		return err
+	}
+	if err := agent.Start(ctx); err != nil {
+		return err
+	}
+	u.agent = agent
+	return nil
+}
+
+// attached waits until the hub has attached the extension.
+func (u *unit) attached(ctx context.Context) error {
+	return u.hub.Wait(ctx, func(s hubtest.Snapshot) bool { return len(s.Attached) > 0 })
+}
+
+// off stops the agent. What does not stop shows up as a goroutine that was left behind.
+func (u *unit) off() {
+	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	if err := u.agent.Stop(ctx); err != nil {
+		u.run.cfg.Print.Line("%s does not stop: %v", u.name, err)
+	}
+}
+
+// update brings the device to a version: offers it, as often as it takes, waits for the reboot, and for the commit after it.
+func (u *unit) update(ctx context.Context, version int) error {
+	fw, err := u.run.firmware(version)
+	if err != nil {
+		return err
+	}
+	if err := u.offer(ctx, fw); err != nil {
+		return err
+	}
+	agent, ended := u.agent, make(chan error, 1)
+	go func() { ended <- agent.Wait() }() // ends with the agent, which off stops at the latest
+	if err := u.await(ctx, ended); err != nil {
+		return err
+	}
+	u.off()
+	if err := u.boot(ctx); err != nil {
+		return err
+	}
+	err = u.hub.Wait(ctx, func(s hubtest.Snapshot) bool {
+		return s.Online && s.Running.UUID == fw.UUID && s.Validated != nil && *s.Validated
+	})
+	if err != nil {
+		return fmt.Errorf("wait for the commit: %w", err)
+	}
+	u.completed++
+	return nil
+}
+
+// offer offers until the download has begun.
+func (u *unit) offer(ctx context.Context, fw *hubtest.Firmware) error {
+	for {
+		if err := u.hub.WaitJoined(ctx); err != nil {
+			return err
+		}
+		_ = u.hub.Update(fw) // it may just rejoin: then again
+		again := time.NewTimer(offerAgain)
+		for waiting := true; waiting; {
+			started, news := u.look(fw.UUID)
+			if started {
+				again.Stop()
+				return nil
+			}
+			select {
+			case <-news:
+			case <-again.C:
+				waiting = false
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+	}
+}
+
+// await waits for the agent to ask for its reboot.
+func (u *unit) await(ctx context.Context, ended <-chan error) error {
+	for {
+		_, news := u.look("")
+		if why := u.failed(); why != "" {
+			return errors.New(why)
+		}
+		select {
+		case err := <-ended:
+			if !errors.Is(err, actors.ErrReboot) {
+				return fmt.Errorf("the agent has ended by itself: %w", err)
+			}
+			return nil
+		case <-news:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// checkHealth keeps the extension busy.
+func (u *unit) checkHealth(ctx context.Context) {
+	tick := time.NewTicker(healthEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			_ = u.hub.HealthCheck() // it may be off
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// event is the agent's hook.
+func (u *unit) event(e actors.Event) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch e.Kind {
+	case actors.EventDisconnected:
+		if !u.rebooting {
+			u.drops++
+			u.run.cfg.Print.Line("%s has lost its socket: %v", u.name, e.Err)
+		}
+	case actors.EventRebooting:
+		u.rebooting = true
+	case actors.EventUpdateStarted:
+		u.started[e.UUID] = true
+	case actors.EventUpdateFailed:
+		u.failure = "it has failed: " + e.Detail
+	default:
+		return
+	}
+	close(u.news)
+	u.news = make(chan struct{})
+}
+
+// look says whether the download of a firmware has begun; the channel is closed when something happens.
+func (u *unit) look(uuid string) (started bool, news <-chan struct{}) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.started[uuid], u.news
+}
+
+func (u *unit) failed() string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.failure
+}

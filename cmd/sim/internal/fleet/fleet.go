@@ -1,0 +1,283 @@
+package fleet
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/hublink-go/hublink/actors"
+	"github.com/hublink-go/hublink/cmd/sim/internal/flash"
+	"github.com/hublink-go/hublink/cmd/sim/internal/report"
+	"github.com/hublink-go/hublink/extensions"
+	"github.com/hublink-go/hublink/extensions/health"
+	"github.com/hublink-go/hublink/firmware"
+	"github.com/hublink-go/hublink/protocol/auth"
+	"github.com/hublink-go/hublink/supervisor"
+)
+
+// Config of a run.
+type Config struct {
+	HubConfig
+	Ramp      int           // devices started a second
+	Duration  time.Duration // that the fleet stays after the last join
+	Heartbeat time.Duration // zero: 30 s
+	Hub       *exec.Cmd     // a program that calls ServeHub with the same HubConfig
+	Print     *report.Printer
+}
+
+const (
+	joinWithin = 30 * time.Second // after the last start, and as long again as the hub's limit makes it
+	stopWithin = 20 * time.Second
+	stoppers   = 64 // devices that are started or stopped at the same time
+	capacity   = 1 << 20
+	grace      = 500 * time.Millisecond // by which a heartbeat may be late
+	gcPercent  = 25                     // joins leave garbage between what stays: collected early, it leaves fewer holes
+)
+
+// fleet is one run.
+type fleet struct {
+	cfg        Config
+	hub        *child
+	sys        *supervisor.System
+	http       *http.Client
+	security   *tls.Config
+	extensions []extensions.Factory
+	agents     []*actors.Device
+
+	joins    atomic.Int64
+	lastJoin atomic.Int64 // UnixNano
+	cut      atomic.Int64 // dials that failed
+	lost     atomic.Int64 // sockets
+	crashes  atomic.Int64
+	joined   chan struct{} // has a token after each join
+	ending   atomic.Bool
+}
+
+// Run starts the hub and the fleet, measures, and stops both.
+func Run(ctx context.Context, cfg Config) (result Result, err error) {
+	if err := openFiles(cfg.Devices); err != nil {
+		return result, err
+	}
+	f := &fleet{cfg: cfg, joined: make(chan struct{}, 1), extensions: []extensions.Factory{health.New(health.Options{})}}
+	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
+	if f.hub, err = startHub(ctx, cfg.Hub); err != nil {
+		return result, err
+	}
+	defer func() { err = errors.Join(err, f.hub.end()) }()
+	f.security = &tls.Config{RootCAs: f.hub.roots, MinVersion: tls.VersionTLS12}
+	f.http = &http.Client{Transport: &http.Transport{TLSClientConfig: f.security}}
+	defer f.http.CloseIdleConnections()
+	if f.sys, err = supervisor.NewSystem(supervisor.Options{Name: "fleet", OnEvent: f.supervised}); err != nil {
+		return result, fmt.Errorf("start the fleet: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.stop()) }()
+	result, err = f.measure(ctx)
+	if err == nil && !result.OK {
+		err = errors.New("not all devices have joined and stayed without an error")
+	}
+	return result, err
+}
+
+// measure is the run proper.
+func (f *fleet) measure(ctx context.Context) (result Result, err error) {
+	result.Devices = f.cfg.Devices
+	without, err := use()
+	if err != nil {
+		return result, err
+	}
+	began := time.Now()
+	if err := f.start(ctx, began); err != nil {
+		return result, err
+	}
+	f.await(ctx)
+	f.cfg.Print.Line("%d devices have joined after %.1f s; staying for %v", f.joins.Load(), time.Since(began).Seconds(), f.cfg.Duration)
+	before, err := f.hub.stats(ctx)
+	if err != nil {
+		return result, err
+	}
+	if !sleep(ctx, f.cfg.Duration+grace) {
+		return result, context.Cause(ctx)
+	}
+	after, err := f.hub.stats(ctx)
+	if err != nil {
+		return result, err
+	}
+	with, err := use()
+	if err != nil {
+		return result, err
+	}
+	f.count(&result)
+	result.pace(time.Unix(0, f.lastJoin.Load()).Sub(began))
+	result.cost(without, with)
+	result.heartbeats(after.Received.Heartbeats-before.Received.Heartbeats, f.cfg.Duration, f.cfg.Heartbeat)
+	result.Seconds = round(time.Since(began).Seconds())
+	result.judge()
+	return result, nil
+}
+
+// use is what the process uses once the garbage is gone.
+func use() (usage, error) {
+	resident, err := report.Resident()
+	return usage{resident: resident, goroutines: runtime.NumGoroutine()}, err
+}
+
+// count looks at every device.
+func (f *fleet) count(r *Result) {
+	f.ending.Store(true) // what follows is our doing
+	frames := 0
+	for _, d := range f.agents {
+		s := d.Status()
+		if s.Connection == actors.Connected {
+			r.Joined++
+		}
+		frames += int(s.Counters.BadFrames) //nolint:gosec // few
+	}
+	r.Errors = int(f.lost.Load()+f.crashes.Load()) + frames
+	if f.cfg.Handshakes > 0 {
+		r.TurnedAway = int(f.cut.Load())
+	} else {
+		r.Errors += int(f.cut.Load())
+	}
+}
+
+// start starts the devices, one after the other at the pace of the ramp.
+func (f *fleet) start(ctx context.Context, began time.Time) error {
+	f.agents = make([]*actors.Device, f.cfg.Devices)
+	errs := make([]error, stoppers)
+	turns := make(chan int)
+	var wg sync.WaitGroup
+	for w := range errs {
+		wg.Go(func() { // ends with turns
+			for i := range turns {
+				errs[w] = errors.Join(errs[w], f.agents[i].Start(ctx))
+			}
+		})
+	}
+	var err error
+	for i := range f.agents {
+		if f.agents[i], err = f.newAgent(i); err != nil {
+			break
+		}
+		due := began.Add(time.Duration(i) * time.Second / time.Duration(f.cfg.Ramp))
+		if !sleep(ctx, time.Until(due)) {
+			err = context.Cause(ctx)
+			break
+		}
+		turns <- i
+	}
+	close(turns)
+	wg.Wait()
+	return errors.Join(err, errors.Join(errs...))
+}
+
+// running is what all devices run.
+var running = firmware.Metadata{"uuid": "fleet-1.0.0", "product": "fleet", "version": "1.0.0", "platform": "sim", "architecture": "any"}
+
+func (f *fleet) newAgent(i int) (*actors.Device, error) {
+	store := flash.New(running, capacity)
+	return actors.New(actors.Config{
+		Identity: fmt.Sprintf("fleet-%06d", i+1), System: f.sys,
+		Hub: actors.Hub{
+			URL: f.hub.URL, Secret: &auth.SharedSecret{Key: f.hub.Key, Secret: f.hub.Secret},
+			TLS: f.security, Dialer: source(i, f.security), Heartbeat: f.cfg.Heartbeat,
+		},
+		Firmware:   actors.Firmware{Slots: store, Applier: store, Journal: store, HTTP: f.http},
+		Extensions: f.extensions,
+		Logger:     zerolog.Nop(),
+		OnEvent:    f.event,
+	})
+}
+
+// event is the hook of all agents.
+func (f *fleet) event(e actors.Event) {
+	if f.ending.Load() {
+		return
+	}
+	switch e.Kind {
+	case actors.EventConnected:
+		f.lastJoin.Store(e.Time.UnixNano())
+		f.joins.Add(1)
+		select {
+		case f.joined <- struct{}{}:
+		default:
+		}
+	case actors.EventConnectFailed:
+		if e.Err != nil {
+			f.cut.Add(1)
+		}
+	case actors.EventDisconnected:
+		f.lost.Add(1)
+	}
+}
+
+// supervised is the hook of the system.
+func (f *fleet) supervised(e supervisor.Event) {
+	orderly := errors.Is(e.Reason, supervisor.ErrNormal) || errors.Is(e.Reason, supervisor.ErrShutdown)
+	if e.Kind == supervisor.EventExited && !orderly || e.Kind == supervisor.EventAbandoned {
+		f.crashes.Add(1)
+	}
+}
+
+// await waits for the last join, but not for ever.
+func (f *fleet) await(ctx context.Context) {
+	within := joinWithin
+	if f.cfg.Handshakes > 0 {
+		within += 3 * time.Duration(f.cfg.Devices) * time.Second / time.Duration(f.cfg.Handshakes)
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	for f.joins.Load() < int64(f.cfg.Devices) {
+		select {
+		case <-f.joined:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// stop ends all devices.
+func (f *fleet) stop() error {
+	f.ending.Store(true)
+	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	var wg sync.WaitGroup
+	turns := make(chan *actors.Device)
+	for range stoppers {
+		wg.Go(func() { // ends with turns
+			for d := range turns {
+				_ = d.Stop(ctx) // what does not stop is in the report of the shutdown
+			}
+		})
+	}
+	for _, d := range f.agents {
+		if d != nil {
+			turns <- d
+		}
+	}
+	close(turns)
+	wg.Wait()
+	left, err := f.sys.Shutdown(ctx)
+	return errors.Join(err, left.Err())
+}
+
+// sleep waits. False: ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(max(0, d))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
