@@ -30,7 +30,6 @@ func (s *socket) Close() error {
 // keeper is an actor with a socket in its heir slot: it takes the one that is there, or opens another.
 type keeper struct {
 	w       *world
-	sock    *socket
 	fail    *int // Init fails as many times, after the socket was taken
 	forget  bool // does not take
 	opened  []*socket

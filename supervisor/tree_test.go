@@ -21,7 +21,8 @@ func TestTree(t *testing.T) {
 		client := w.probe.Child("client")
 		client.Restart = supervisor.Transient
 		root := w.start(supervisor.Spec{Name: "device-x", Children: []supervisor.ChildSpec{
-			{ID: "link", Supervisor: &link}, client,
+			{ID: "link", Supervisor: &link},
+			client,
 			{ID: "extensions", Restart: supervisor.Temporary, Supervisor: &supervisor.Spec{Strategy: supervisor.Dynamic}},
 		}})
 		extensions, _ := w.sys.Supervisor("device-x/extensions")
