@@ -1,0 +1,90 @@
+# The commands of this repository. `make test` is everything that CI runs.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := test
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+GOFUMPT_VERSION := v0.12.0
+GOLANGCI_VERSION := v2.15.0
+
+# Programs that tests use, as program:Debian-package. Root installs what is missing; others are told.
+PROGRAMS := \
+	gcc:gcc gcc:libc6-dev \
+	erl:erlang-base \
+	fw_printenv:libubootenv-tool
+
+# Modules of their own below tests/, and packages of npm that tests there use.
+MODULES := $(patsubst %/go.mod,%,$(wildcard tests/*/go.mod))
+NPM := $(patsubst %/package-lock.json,%,$(wildcard tests/*/package-lock.json tests/*/testdata/package-lock.json))
+
+# Tools live in the checkout, so that their versions are the repository's and nothing else on the machine changes.
+TOOLS := $(CURDIR)/.tools
+GOFUMPT := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)/gofumpt
+GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
+
+TIMEOUT := 6m
+FUZZTIME := 10s
+BENCHTIME := 0.5s
+
+.PHONY: test check deps programs tools npm fmt lint build bench fuzz measure clean
+
+# The last lines are go test's own. Without the test cache: CI wants to know, not to remember.
+test: deps check
+	@for dir in $(MODULES); do go -C "$$dir" test -timeout $(TIMEOUT) ./...; done
+	HUBLINK_REQUIRE_TOOLS=1 CGO_ENABLED=1 go test -race -count=1 -timeout $(TIMEOUT) ./...
+
+# What can be said without running anything; seconds but for the first time.
+check: tools
+	@unformatted=$$($(GOFUMPT) -l .); \
+	if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	$(GOLANGCI) run
+
+deps: programs tools npm
+
+programs:
+	@missing=(); \
+	for pair in $(PROGRAMS); do command -v "$${pair%%:*}" >/dev/null || missing+=("$${pair#*:}"); done; \
+	if [ $${#missing[@]} -eq 0 ]; then exit 0; fi; \
+	if [ "$$(id -u)" -ne 0 ]; then echo "missing, install them as root: apt-get install $${missing[*]}"; exit 0; fi; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	apt-get update -qq; \
+	apt-get install -y -qq --no-install-recommends "$${missing[@]}" >/dev/null
+
+tools: $(GOFUMPT) $(GOLANGCI)
+
+$(GOFUMPT):
+	GOBIN=$(@D) go install mvdan.cc/gofumpt@$(GOFUMPT_VERSION)
+
+$(GOLANGCI):
+	GOBIN=$(@D) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+
+npm:
+	@for dir in $(NPM); do npm ci --prefix "$$dir" --no-audit --no-fund --ignore-scripts --silent; done
+
+fmt: $(GOFUMPT)
+	$(GOFUMPT) -w .
+
+# Static and stripped: one file that runs on any Linux of its architecture. GOOS and GOARCH work as usual.
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/device ./cmd/sim
+
+bench:
+	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+# Every fuzz test for FUZZTIME. Findings go to testdata/fuzz beside the test.
+fuzz:
+	@grep -rEo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]+' . | sed -E 's#^(.*)/[^/]+:func (.*)#\1 \2#' | sort -u | \
+	while read -r dir name; do \
+		echo "$$dir $$name"; \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir"; \
+	done
+
+# Size and memory of the built agent.
+measure: build
+	./tests/measure/run.sh
+
+clean:
+	rm -rf bin .tools

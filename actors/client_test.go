@@ -1,0 +1,166 @@
+package actors_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hublink-go/hublink/actors"
+	"github.com/hublink-go/hublink/extensions"
+	"github.com/hublink-go/hublink/firmware"
+	"github.com/hublink-go/hublink/protocol/hubtest"
+)
+
+var newer = hubtest.Metadata{
+	UUID: "22222222-2222-5222-8222-222222222222", Product: "press", Platform: "ram", Architecture: "generic", Version: "1.1.0",
+}
+
+// offer pushes a firmware of a size by hand.
+func offer(r *rig, size int64) *hubtest.Firmware {
+	r.t.Helper()
+	fw, err := r.hub.AddFirmware(newer, hubtest.Generated(1, size))
+	require.NoError(r.t, err)
+	require.NoError(r.t, r.seen.Update(fw))
+	return fw
+}
+
+// waitReboot waits until the device has ended for a reboot.
+func waitReboot(r *rig) {
+	r.t.Helper()
+	require.ErrorIs(r.t, r.dev.Wait(), actors.ErrReboot)
+}
+
+// The embedder's callbacks may panic or hang: the default applies and nothing else is hurt.
+func TestClientThatMisbehaves(t *testing.T) {
+	for name, misbehave := range map[string]func(context.Context){
+		"panics": func(context.Context) { panic("the embedder's bug") },
+		"hangs":  func(ctx context.Context) { <-ctx.Done() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, func(r *rig) {
+				r.cfg.Client = actors.Client{
+					UpdateAvailable: func(ctx context.Context, _ firmware.Offer) firmware.Decision {
+						misbehave(ctx)
+						return firmware.Ignore("too late to be heard")
+					},
+					Progress:  func(ctx context.Context, _ actors.Progress) { misbehave(ctx) },
+					Connected: misbehave,
+					Deadline:  2 * time.Second,
+				}
+			}, func(r *rig) {
+				talk := r.seen.Converse(t)
+				offer(r, 1<<20)
+				talk.ExpectLater("the default decision is to apply", hubtest.Status("completed"))
+				talk.ExpectSameSocket("a callback never costs the link")
+				waitReboot(r)
+			})
+		})
+	}
+}
+
+func TestClientDecides(t *testing.T) {
+	for status, decision := range map[string]firmware.Decision{
+		"ignored":     firmware.Ignore("on battery"),
+		"rescheduled": firmware.Reschedule(time.Hour, "busy"),
+	} {
+		t.Run(status, func(t *testing.T) {
+			inVirtualTime(t, func(r *rig) {
+				r.cfg.Client.UpdateAvailable = func(context.Context, firmware.Offer) firmware.Decision { return decision }
+			}, func(r *rig) {
+				offer(r, 1<<20)
+				r.settle(10 * time.Second)
+				require.Equal(t, []string{"received", status}, r.seen.Statuses())
+				require.Equal(t, "a", r.slots.next, "nothing was flipped")
+			})
+		})
+	}
+}
+
+func TestRebootByTheHub(t *testing.T) {
+	inVirtualTime(t, nil, func(r *rig) {
+		require.NoError(t, r.seen.Reboot())
+		waitReboot(r)
+		require.Equal(t, 1, r.seen.Snapshot().Reboots, "announced before it goes down")
+	})
+}
+
+// flaky crashes as often as it is told.
+type flaky struct {
+	host    extensions.Host
+	crashes *atomic.Int32
+}
+
+func (f *flaky) Handle(e extensions.Event) error {
+	if e.Kind == extensions.Message && f.crashes.Add(-1) >= 0 {
+		return errors.New("the extension's bug")
+	}
+	if e.Kind == extensions.Message {
+		return f.host.Push("location:update", map[string]any{"latitude": 1.0, "longitude": 2.0, "source": "test"})
+	}
+	return nil
+}
+
+func withFlaky(crashes *atomic.Int32) func(*rig) {
+	return func(r *rig) {
+		r.cfg.Extensions = append(r.cfg.Extensions, extensions.Factory{
+			Name: "geo", Versions: []string{"0.0.1"},
+			New: func(h extensions.Host) (extensions.Extension, error) { return &flaky{host: h, crashes: crashes}, nil },
+		})
+	}
+}
+
+func TestExtensionCrashHurtsNobody(t *testing.T) {
+	var crashes atomic.Int32
+	inVirtualTime(t, withFlaky(&crashes), func(r *rig) {
+		talk := r.seen.Converse(t)
+		crashes.Store(3)
+		for range 4 {
+			require.NoError(t, r.seen.Push("extensions", "geo:location:request", map[string]int{}))
+			r.settle(time.Second)
+		}
+		talk.Expect("the fresh one answers", hubtest.Event("extensions", "geo:location:update"))
+		talk.ExpectSameSocket("an extension never costs the link")
+		require.Equal(t, []string{"geo", "health"}, r.dev.Status().Extensions)
+	})
+}
+
+// The fourth crash within 30 s detaches the extension; the hub is told, and may attach it again.
+func TestExtensionIsQuarantined(t *testing.T) {
+	var crashes atomic.Int32
+	inVirtualTime(t, withFlaky(&crashes), func(r *rig) {
+		talk := r.seen.Converse(t)
+		crashes.Store(4)
+		for range 4 {
+			require.NoError(t, r.seen.Push("extensions", "geo:location:request", map[string]int{}))
+			r.settle(time.Second)
+		}
+		talk.Expect("the hub is told", hubtest.Event("extensions", "geo:error"))
+		require.Equal(t, 1, r.happened(actors.EventExtensionQuarantined))
+		require.Equal(t, []string{"health"}, r.dev.Status().Extensions)
+		require.Len(t, r.gaveUp, 1)
+		r.gaveUp = nil
+
+		require.NoError(t, r.seen.Attach("geo"))
+		talk.Expect("attached again", hubtest.Event("extensions", "geo:attached"))
+		r.settle(time.Second)
+		talk.Expect("and it works", hubtest.Event("extensions", "geo:location:update"))
+		talk.ExpectSameSocket("an extension never costs the link")
+	})
+}
+
+func TestDetachAndAttach(t *testing.T) {
+	inVirtualTime(t, nil, func(r *rig) {
+		talk := r.seen.Converse(t)
+		require.NoError(t, r.seen.Detach("health"))
+		talk.Expect("says so", hubtest.Event("extensions", "health:detached"))
+		r.settle(time.Second)
+		require.Empty(t, r.dev.Status().Extensions)
+		require.NoError(t, r.seen.Attach("health"))
+		talk.Expect("says so", hubtest.Event("extensions", "health:attached"))
+		talk.Expect("the hub asks at once", hubtest.Event("extensions", "health:report"))
+	})
+}

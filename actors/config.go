@@ -1,0 +1,173 @@
+package actors
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/hublink-go/hublink/extensions"
+	"github.com/hublink-go/hublink/firmware"
+	"github.com/hublink-go/hublink/protocol/auth"
+	"github.com/hublink-go/hublink/protocol/transport"
+	"github.com/hublink-go/hublink/supervisor"
+)
+
+// Config says what a device is and what it is given. New checks all of it at once.
+type Config struct {
+	Identity   string               // the device identifier on the hub; required
+	Name       string               // root of the supervision tree, unique in System; empty: "device-" + Identity
+	Hub        Hub                  // where and how to connect
+	Firmware   Firmware             // what updates need
+	Client     Client               // the embedder's callbacks; zero: apply newer firmware and stop for the reboot
+	Extensions []extensions.Factory // offered to the hub; none: the extensions channel is not joined
+	System     *supervisor.System   // to run under; nil: an own one, which ends with the device
+	Logger     zerolog.Logger       // zero: silent
+	OnEvent    func(Event)          // must not block; nil: nobody listens
+	Seed       uint64               // of the jitter; zero: a random one
+}
+
+// Hub is the hub's address and the device's credentials: a shared secret, or a client certificate, or both.
+type Hub struct {
+	URL         string                           // host, host:port or ws, wss, http, https URL; without a scheme wss; without a path the usual one
+	Secret      *auth.SharedSecret               // nil: none; its Identifier may be empty, Config.Identity is meant then
+	Certificate func() (*tls.Certificate, error) // asked for at every dial; nil: none
+	TLS         *tls.Config                      // root pool, server name; nil: the system's roots. At least TLS 1.2 is spoken
+	Dialer      transport.Dialer                 // nil: WebSocket over TCP, made of the above
+	Clock       ClockStore                       // remembers the hub's time for a device without a clock; nil: not remembered
+	Heartbeat   time.Duration                    // zero: 30 s
+}
+
+// ClockStore keeps the latest time that is known to have been, over restarts of a device whose clock does not.
+type ClockStore interface {
+	LoadTime() (time.Time, error) // the zero time when there is none
+	SaveTime(t time.Time) error
+}
+
+// Firmware is what the update path works on.
+type Firmware struct {
+	Slots          firmware.Slots   // the boot record; required
+	Applier        firmware.Applier // takes the bytes; required; slotdev.Device is both
+	Journal        Journal          // survives power loss; required
+	Policy         firmware.Policy  // zero: newer firmware for this device, with a checksum
+	HTTP           *http.Client     // for downloads; nil: an own one that trusts what Hub.TLS trusts
+	Stall          time.Duration    // a download without a byte for this long is tried again; zero: 60 s
+	RetryDelay     time.Duration    // longest wait between two tries of a download; zero: 30 s
+	ManualCommit   bool             // commit only on Device.Commit; false: as soon as the device channel has joined
+	CommitDeadline time.Duration    // a trial that is not committed by then is reverted; zero: 15 min, negative: never
+}
+
+// Journal keeps the state of a running update over crashes and power loss. Save returns when the bytes are safe.
+type Journal interface {
+	Load() ([]byte, error) // nil, nil when there is none
+	Save(data []byte) error
+}
+
+// Client is the embedder's part. Every callback is optional, runs in a goroutine that is not an actor's, one at a time in order,
+// and gets a context that ends at its deadline: then, and when it panics, the default applies.
+type Client struct {
+	UpdateAvailable func(ctx context.Context, o firmware.Offer) firmware.Decision // default: apply
+	Progress        func(ctx context.Context, p Progress)
+	Error           func(ctx context.Context, err error)           // an update failed
+	Reboot          func(ctx context.Context, reason string) error // default: stop the tree, Wait returns ErrReboot
+	Identify        func(ctx context.Context)                      // blink
+	Connected       func(ctx context.Context)
+	Disconnected    func(ctx context.Context)
+	Deadline        time.Duration // of each callback; zero: 30 s
+}
+
+// Progress of an update.
+type Progress struct {
+	UUID    string
+	Stage   string // "downloading" or "updating"
+	Percent int    // 0 to 100, never falling within an update
+}
+
+// Validate reports everything that is wrong with the config, each with the field and what is allowed.
+func (c *Config) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.Identity == "" {
+		bad("Identity is empty: give the device identifier that the hub knows")
+	}
+	if _, err := c.Hub.url(); err != nil {
+		errs = append(errs, err)
+	}
+	if c.Hub.Secret == nil && c.Hub.Certificate == nil && c.Hub.Dialer == nil {
+		bad("Hub has no credentials: give Hub.Secret or Hub.Certificate")
+	}
+	if c.Hub.Secret != nil {
+		if err := c.secret().Validate(); err != nil {
+			errs = append(errs, fmt.Errorf("Hub.Secret: %w", err))
+		}
+	}
+	if c.Firmware.Slots == nil {
+		bad("Firmware.Slots is nil: give the boot record, for instance a slotdev.Device")
+	}
+	if c.Firmware.Applier == nil {
+		bad("Firmware.Applier is nil: give what writes the slots, for instance a slotdev.Device")
+	}
+	if c.Firmware.Journal == nil {
+		bad("Firmware.Journal is nil: give a place that survives power loss, for instance actors.FileJournal")
+	}
+	seen := map[string]bool{}
+	for i, f := range c.Extensions {
+		if err := f.Validate(); err != nil {
+			bad("Extensions[%d]: %w", i, err)
+		}
+		if seen[f.Name] {
+			bad("Extensions[%d]: %q is there twice: names are unique", i, f.Name)
+		}
+		seen[f.Name] = true
+	}
+	return errors.Join(errs...)
+}
+
+// secret is the shared secret with the identifier filled in.
+func (c *Config) secret() auth.SharedSecret {
+	s := *c.Hub.Secret
+	if s.Identifier == "" {
+		s.Identifier = c.Identity
+	}
+	return s
+}
+
+// url completes Hub.URL: scheme, path and protocol version. Devices with a shared secret and devices with a certificate have
+// paths of their own on the hub.
+func (h *Hub) url() (*url.URL, error) {
+	const allowed = `give host, host:port, or a wss, ws, https or http URL`
+	u, err := parseHubURL(h.URL)
+	if err != nil {
+		return nil, fmt.Errorf("Hub.URL %q cannot be read: %s", redactURL(h.URL), allowed)
+	}
+	switch u.Scheme {
+	case "wss", "ws":
+	case "https":
+		u.Scheme = "wss"
+	case "http":
+		u.Scheme = "ws"
+	default:
+		return nil, fmt.Errorf("Hub.URL has the scheme %q: %s", u.Scheme, allowed)
+	}
+	if u.Host == "" || u.Hostname() == "" {
+		return nil, fmt.Errorf("Hub.URL %q has no host: %s", redactURL(h.URL), allowed)
+	}
+	if u.User != nil || u.Fragment != "" {
+		return nil, errors.New("Hub.URL has a user or a fragment: leave them out, credentials go into Hub.Secret or Hub.Certificate")
+	}
+	if u.Path == "" || u.Path == "/" {
+		u.Path = "/device-socket/websocket"
+		if h.Secret == nil {
+			u.Path = "/socket/websocket"
+		}
+	}
+	q := u.Query()
+	q.Set("vsn", "2.0.0")
+	u.RawQuery = q.Encode()
+	return u, nil
+}

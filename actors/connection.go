@@ -1,0 +1,266 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/hublink-go/hublink/protocol"
+	"github.com/hublink-go/hublink/protocol/transport"
+	"github.com/hublink-go/hublink/supervisor"
+)
+
+// framesPerTurn is how many frames one turn of the actor handles before it lets others run.
+const framesPerTurn = 16
+
+// connection moves messages between the socket and the channels of one device. It reads envelopes, never payloads, and keeps
+// the link in its heir slot: when it crashes, its next incarnation goes on with the same socket and the same generation.
+type connection struct {
+	dev  *Device
+	link *link
+	loop drive
+	log  zerolog.Logger
+}
+
+func (d *Device) newConnection(h supervisor.Heir) supervisor.Behavior {
+	c := &connection{dev: d, log: d.log("connection")}
+	if kept, ok := h.Take(linkKey); ok {
+		c.link, _ = kept.(*link)
+	}
+	return c
+}
+
+// Init adopts the link of the previous incarnation, or begins with a new one.
+func (c *connection) Init(ctx *supervisor.Ctx) error {
+	if c.link == nil {
+		c.link = c.dev.newLink()
+		ctx.Keep(linkKey, c.link)
+		return c.step(ctx, protocol.SocketInput{Kind: protocol.SocketStart})
+	}
+	ctx.Keep(linkKey, c.link)
+	if c.link.writing { // nobody knows how much of the frame went out: this socket is spoilt
+		_ = c.link.conn.Abort()
+		c.link.writing = false
+	}
+	return ctx.Self().Send(adopted{})
+}
+
+// Receive handles one message; see the table in the package documentation.
+func (c *connection) Receive(ctx *supervisor.Ctx, msg any) error {
+	switch m := msg.(type) {
+	case wake:
+		return c.turn(ctx)
+	case tick:
+		return c.step(ctx, protocol.SocketInput{})
+	case adopted:
+		return c.adopt(ctx)
+	case transmit:
+		return c.transmit(ctx, m)
+	case askLink:
+		return c.answer(m)
+	case deviceJoined:
+		return c.step(ctx, protocol.SocketInput{Kind: protocol.SocketJoined})
+	case reconnect:
+		return c.step(ctx, protocol.SocketInput{Kind: protocol.SocketReconnect})
+	case hangup:
+		return c.hangup(ctx)
+	default:
+		return ctx.Unexpected(msg)
+	}
+}
+
+// Terminate closes the socket politely when the device stops; after a crash the link goes to the heir untouched.
+func (c *connection) Terminate(_ *supervisor.Ctx, reason error) {
+	if c.link.conn != nil && (errors.Is(reason, supervisor.ErrShutdown) || errors.Is(reason, supervisor.ErrNormal)) {
+		_ = c.link.conn.Close(closeNormal, "device stops")
+	}
+}
+
+// adopt carries out what the previous incarnation had decided, then tells the channels where the stream stands.
+func (c *connection) adopt(ctx *supervisor.Ctx) error {
+	if err := c.run(ctx); err != nil {
+		return err
+	}
+	if c.link.core.Dialing() && c.link.outcome == nil {
+		c.dial(ctx) // the goroutine that dialed ended with the incarnation that had started it
+	}
+	c.announce()
+	return c.turn(ctx)
+}
+
+// turn takes what the dialer and the reader have left for the actor.
+func (c *connection) turn(ctx *supervisor.Ctx) error {
+	if d, ok := c.link.takeDial(); ok {
+		if err := c.dialed(ctx, d); err != nil {
+			return err
+		}
+	}
+	for range framesPerTurn {
+		f, ok, lost := c.link.next()
+		switch {
+		case ok:
+			if err := c.received(ctx, f); err != nil {
+				return err
+			}
+		case lost != nil:
+			return c.lost(ctx, lost)
+		default:
+			return c.step(ctx, protocol.SocketInput{})
+		}
+	}
+	return ctx.Self().Send(wake{})
+}
+
+func (c *connection) dialed(ctx *supervisor.Ctx, d dialed) error {
+	if d.err != nil {
+		in := c.dialFailed(d.err)
+		return c.step(ctx, in)
+	}
+	c.link.open(d.conn, ctx.Self())
+	return c.step(ctx, protocol.SocketInput{Kind: protocol.SocketOpened})
+}
+
+// received decodes one frame. A frame that cannot be read is counted, never a reason to give the socket up.
+func (c *connection) received(ctx *supervisor.Ctx, f frame) error {
+	msg, err := c.dev.codec.Decode(f.data, f.kind == transport.Binary)
+	if err != nil {
+		c.dev.board.count(func(n *Counters) { n.BadFrames++ })
+		c.log.Debug().Err(err).Int("bytes", len(f.data)).Msg("unreadable frame dropped")
+		return nil
+	}
+	return c.step(ctx, protocol.SocketInput{Kind: protocol.SocketReceived, Msg: msg})
+}
+
+func (c *connection) lost(ctx *supervisor.Ctx, cause error) error {
+	code := closeAbnormal
+	var ce *transport.CloseError
+	if errors.As(cause, &ce) {
+		code = ce.Code
+	}
+	_ = c.link.conn.Abort()
+	c.link.drop()
+	return c.step(ctx, protocol.SocketInput{Kind: protocol.SocketLost, Cause: cause, Code: code})
+}
+
+func (c *connection) transmit(ctx *supervisor.Ctx, m transmit) error {
+	if last := c.link.tags[m.topic]; m.tag <= last || m.after > last {
+		return nil // sent again by a channel that could not know that it had got through; or about to be, since one before it was lost
+	}
+	c.link.tags[m.topic] = m.tag
+	return c.step(ctx, protocol.SocketInput{Kind: protocol.SocketTransmit, Msg: m.msg, Tag: m.tag})
+}
+
+// answer tells a channel that has just started where the stream stands. Its transmissions count from one again.
+func (c *connection) answer(m askLink) error {
+	c.link.tags[m.topic] = 0
+	c.tell(m.topic)
+	return nil
+}
+
+// hangup closes the socket after everything that was sent before has been written, and answers.
+func (c *connection) hangup(ctx *supervisor.Ctx) error {
+	err := c.step(ctx, protocol.SocketInput{Kind: protocol.SocketStop})
+	ctx.Reply(hungUp{})
+	return err
+}
+
+// step feeds the core a copy of itself and keeps the result only when the step came to its end, so that a crash in the
+// middle leaves the link as it was.
+func (c *connection) step(ctx *supervisor.Ctx, in protocol.SocketInput) error {
+	core := c.link.core
+	todo := core.Step(time.Now(), in, c.link.todo)
+	c.link.core, c.link.todo = core, todo
+	return c.run(ctx)
+}
+
+// run carries out what was decided, in order. An effect leaves the list before it is carried out: never twice.
+func (c *connection) run(ctx *supervisor.Ctx) error {
+	l := c.link
+	for done := 0; ; done++ {
+		ctx.Checkpoint("effect")
+		if len(l.todo) == 0 {
+			break
+		}
+		e := l.todo[0]
+		l.todo = l.todo[1:]
+		if err := c.apply(ctx, e); err != nil {
+			return err
+		}
+	}
+	l.todo = nil
+	c.loop.arm(ctx, l.core.Deadline())
+	return nil
+}
+
+func (c *connection) apply(ctx *supervisor.Ctx, e protocol.SocketEffect) error {
+	switch e.Kind {
+	case protocol.DoDial:
+		c.dial(ctx)
+	case protocol.DoSend:
+		c.write(e.Msg)
+	case protocol.DoSent:
+		c.deliver(e.Msg.Topic, sent{tag: e.Tag, ref: e.Msg.Ref})
+	case protocol.DoDeliver:
+		c.deliver(e.Msg.Topic, delivered{gen: c.link.core.Gen(), msg: e.Msg})
+	case protocol.DoHangup:
+		c.closeConn(e.Code, e.Reason)
+	case protocol.DoUp:
+		c.up(e)
+	case protocol.DoDown:
+		c.down(e)
+	case protocol.DoConfirm:
+		c.deliver(topicDevice.name(), confirmed{ref: e.Msg.Ref})
+	case protocol.DoWait:
+		c.waiting(e)
+	case protocol.DoDrop:
+		c.dev.board.count(func(n *Counters) { n.Dropped++ })
+	default:
+		return fmt.Errorf("connection: unknown effect %d", e.Kind)
+	}
+	return nil
+}
+
+// write sends one message with one Write. A failed write shows up at the reader, which reports the loss.
+func (c *connection) write(m protocol.Message) {
+	if c.link.conn == nil {
+		return
+	}
+	buf := writeBuffers.get()
+	defer writeBuffers.put(buf)
+	data, err := c.dev.codec.Append((*buf)[:0], m)
+	if err != nil {
+		c.log.Error().Err(err).Str("topic", m.Topic).Str("event", m.Event).Msg("message cannot be encoded, dropped")
+		return
+	}
+	*buf = data
+	kind := transport.Text
+	if c.dev.codec.Binary() || m.Binary {
+		kind = transport.Binary
+	}
+	c.link.writing = true
+	err = c.link.conn.WriteMessage(kind, data)
+	c.link.writing = false
+	if err != nil {
+		c.log.Debug().Err(err).Str("event", m.Event).Msg("write failed")
+		_ = c.link.conn.Abort()
+	}
+}
+
+// closeConn closes in a goroutine of its own, because a peer that does not answer may take its time; the reader reports the end.
+func (c *connection) closeConn(code int, reason string) {
+	conn := c.link.conn
+	if conn == nil {
+		return
+	}
+	c.log.Debug().Int("code", code).Str("reason", reason).Msg("hanging up")
+	go func() { _ = conn.Close(code, reason) }() // bounded by the transport's drain time
+}
+
+func (c *connection) deliver(topic string, msg any) {
+	t, ok := topicOf(topic)
+	if !ok || c.dev.topics[t].Send(msg) != nil {
+		c.dev.board.count(func(n *Counters) { n.Dropped++ })
+	}
+}

@@ -1,0 +1,67 @@
+package actors
+
+import (
+	"sync"
+	"time"
+
+	"github.com/hublink-go/hublink/protocol"
+)
+
+// announce tells every channel where the stream stands.
+func (c *connection) announce() {
+	for t := range topics {
+		c.tell(t)
+	}
+}
+
+func (c *connection) tell(t topic) {
+	core := &c.link.core
+	_ = c.dev.topics[t].Send(linkState{gen: core.Gen(), up: core.Up(), tag: c.link.tags[t]}) // being restarted: it asks
+}
+
+func (c *connection) up(protocol.SocketEffect) {
+	c.dev.board.count(func(n *Counters) { n.Sockets++ })
+	c.announce()
+}
+
+func (c *connection) down(e protocol.SocketEffect) {
+	c.dev.board.count(func(n *Counters) { n.Losses++ })
+	c.dev.emit(Event{Kind: EventDisconnected, Err: e.Cause})
+	c.log.Info().Err(e.Cause).Msg("socket lost")
+	c.announce()
+}
+
+// waiting notes why there is no socket and when the next dial comes. The first failure of its kind is logged for people, its
+// repetitions only for those who look closely.
+func (c *connection) waiting(e protocol.SocketEffect) {
+	d := diagnosis{}
+	if e.Cause != nil {
+		d = diagnose(e.Cause, c.dev.cfg.Hub.Secret != nil)
+	}
+	repeated := c.dev.board.waiting(d.what, e.Until)
+	level := c.log.Warn()
+	if repeated {
+		level = c.log.Debug()
+	}
+	level.Str("reason", d.what).Str("advice", d.advice).Dur("wait", time.Until(e.Until)).Msg("not connected")
+	c.dev.emit(Event{Kind: EventConnectFailed, Err: e.Cause, Detail: d.advice})
+}
+
+// bufferPool keeps the buffers that messages are encoded into; a large one is not kept.
+type bufferPool struct{ pool sync.Pool }
+
+var writeBuffers bufferPool
+
+func (p *bufferPool) get() *[]byte {
+	if b, ok := p.pool.Get().(*[]byte); ok {
+		return b
+	}
+	b := make([]byte, 0, 1024)
+	return &b
+}
+
+func (p *bufferPool) put(b *[]byte) {
+	if cap(*b) <= 64<<10 {
+		p.pool.Put(b)
+	}
+}

@@ -1,0 +1,197 @@
+package actors_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hublink-go/hublink/actors"
+	"github.com/hublink-go/hublink/protocol/hubtest"
+)
+
+// count counts what the device has said.
+func count(r *rig, match hubtest.Match) (n int) {
+	for _, e := range r.seen.Messages() {
+		if e.Direction == hubtest.Inbound && match(e.Message) {
+			n++
+		}
+	}
+	return n
+}
+
+// script has the hub and the device exchange frames, in bursts and one by one, and says what has to have arrived.
+func script(r *rig, identified *atomic.Int32) {
+	const rounds, burst = 3, 4
+	reports := count(r, hubtest.Event("extensions", "health:report"))
+	identified.Store(0)
+	for range rounds {
+		for range burst {
+			require.NoError(r.t, r.seen.Identify())
+			require.NoError(r.t, r.seen.HealthCheck())
+		}
+		r.settle(40 * time.Second) // a heartbeat lies in between
+	}
+	require.EqualValues(r.t, rounds*burst, identified.Load(), "every frame of the hub is handled, and none twice")
+	require.Equal(r.t, reports+rounds*burst, count(r, hubtest.Event("extensions", "health:report")), "every answer goes out, and none twice")
+}
+
+// A connection that crashes before, in the middle of, or after any frame costs neither the socket nor a frame.
+func TestConnectionCrashesAroundEveryFrame(t *testing.T) {
+	hits := 0
+	for point := 0; ; point++ {
+		hit := false
+		t.Run(fmt.Sprint("point", point), func(t *testing.T) {
+			var identified atomic.Int32
+			inVirtualTime(t, func(r *rig) {
+				r.cfg.Client.Identify = func(context.Context) { identified.Add(1) }
+			}, func(r *rig) {
+				talk := r.seen.Converse(t)
+				joins := r.seen.Joins()
+				r.crashAt("link/connection", point)
+				script(r, &identified)
+				hit = r.hit()
+				talk.ExpectSameSocket("a crash never costs the link")
+				require.Equal(t, joins, r.seen.Joins(), "and the channels stay joined")
+				require.Zero(t, r.dev.Status().Counters.Losses)
+				require.Equal(t, actors.Connected, r.dev.Status().Connection)
+			})
+		})
+		if t.Failed() || !hit {
+			break
+		}
+		hits++
+	}
+	require.Greater(t, hits, 100, "the script has many points")
+}
+
+// The first frames are the hardest: the socket has just opened, joins are under way.
+func TestConnectionCrashesWhileConnecting(t *testing.T) {
+	hits := 0
+	for point := 0; ; point++ {
+		hit := false
+		t.Run(fmt.Sprint("point", point), func(t *testing.T) {
+			inVirtualTime(t, func(r *rig) {
+				r.crashAt("link/connection", point)
+			}, func(r *rig) {
+				hit = r.hit()
+				r.settle(10 * time.Second)
+				require.Equal(t, actors.Connected, r.dev.Status().Connection)
+				require.Equal(t, 1, r.seen.Sockets(), "a crash never costs the link")
+				require.Equal(t, 1, r.seen.Joins(), "nor a join")
+				require.Equal(t, []string{"health"}, r.dev.Status().Extensions)
+			})
+		})
+		if t.Failed() || !hit {
+			break
+		}
+		hits++
+	}
+	require.Greater(t, hits, 10)
+}
+
+func TestChannelCrashRejoinsOnTheSameSocket(t *testing.T) {
+	for _, topic := range []string{"device", "extensions"} {
+		t.Run(topic, func(t *testing.T) {
+			inVirtualTime(t, nil, func(r *rig) {
+				talk := r.seen.Converse(t)
+				before := r.seen.Joins()
+				r.crash("link/channel/" + topic)
+				require.NoError(t, r.seen.Push(topic, "nobody knows this", map[string]int{}))
+				talk.ExpectLater("joins anew", hubtest.Join(topic))
+				r.settle(10 * time.Second)
+				talk.ExpectSameSocket("a crash never costs the link")
+				require.True(t, r.hit())
+				require.Equal(t, actors.Connected, r.dev.Status().Connection)
+				require.Equal(t, []string{"health"}, r.dev.Status().Extensions)
+				if topic == "extensions" {
+					require.Equal(t, before, r.seen.Joins(), "the device channel stays joined")
+				}
+			})
+		})
+	}
+}
+
+// What a hub sends must never hurt: it is counted and the link goes on.
+func TestBadMessagesAreCounted(t *testing.T) {
+	inVirtualTime(t, nil, func(r *rig) {
+		talk := r.seen.Converse(t)
+		for _, payload := range []any{"text", 7, []int{1}, nil, map[string]any{"update_available": true, "firmware_url": 7}} {
+			require.NoError(t, r.seen.Push("device", "update", payload))
+			require.NoError(t, r.seen.Push("device", "extensions:get", payload))
+			require.NoError(t, r.seen.Push("extensions", "attach", payload))
+			require.NoError(t, r.seen.Push("extensions", "health:check", payload))
+			require.NoError(t, r.seen.Push("device", "no such event", payload))
+		}
+		r.settle(time.Minute)
+		talk.ExpectSameSocket("bad messages are nobody's end")
+		require.EqualValues(t, 5, r.dev.Status().Counters.Unknown)
+		require.NotZero(t, r.dev.Status().Counters.BadFrames)
+		require.Zero(t, r.happened(actors.EventActorExited))
+	})
+}
+
+func TestSocketLossIsRepaired(t *testing.T) {
+	for name, lose := range map[string]func(*hubtest.Device) error{
+		"cut":     (*hubtest.Device).Drop,
+		"closed":  func(d *hubtest.Device) error { return d.Disconnect(1001) },
+		"restart": func(d *hubtest.Device) error { return d.Disconnect(1012) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inVirtualTime(t, nil, func(r *rig) {
+				require.NoError(t, lose(r.seen))
+				r.settle(time.Minute)
+				require.Equal(t, 2, r.seen.Sockets())
+				require.Equal(t, 2, r.seen.Joins())
+				require.EqualValues(t, 1, r.dev.Status().Counters.Losses)
+				require.Equal(t, 1, r.happened(actors.EventDisconnected))
+				require.Equal(t, []string{"health"}, r.dev.Status().Extensions)
+			})
+		})
+	}
+}
+
+func TestReconnectDialsAtOnce(t *testing.T) {
+	inVirtualTime(t, nil, func(r *rig) {
+		start := time.Now()
+		require.NoError(t, r.dev.Reconnect())
+		require.NoError(t, r.seen.Wait(r.t.Context(), func(s hubtest.Snapshot) bool { return s.Joins == 2 }))
+		require.Less(t, time.Since(start), time.Second, "no backoff")
+	})
+}
+
+func TestWrongSecretIsDiagnosed(t *testing.T) {
+	inVirtualTime(t, func(r *rig) {
+		secret := r.hub.Secret(identity)
+		secret.Secret = "not-the-secret"
+		r.cfg.Hub.Secret = &secret
+	}, func(r *rig) {
+		r.settle(time.Minute)
+		status := r.dev.Status()
+		require.NotEqual(t, actors.Connected, status.Connection)
+		require.Contains(t, status.Problem, "401")
+		require.NotContains(t, status.Problem, "not-the-secret")
+		require.Greater(t, status.Counters.Dials, uint64(3), "it goes on trying")
+	})
+}
+
+// A device whose clock is wrong takes the time from the hub's refusal, backwards too.
+func TestWrongClockIsCorrected(t *testing.T) {
+	inVirtualTime(t, func(r *rig) {
+		r.hub.Close()
+		start := time.Now()
+		clock := func() time.Time { return today.Add(time.Since(start) - 30*24*time.Hour) }
+		r.hub = hubtest.Run(r.t, hubtest.Config{Mode: hubtest.Memory, Now: clock})
+		r.seen = r.hub.Device(identity)
+		r.rt = r.hub.RoundTripper()
+		secret := r.hub.Secret(identity)
+		r.cfg.Hub.Secret, r.cfg.Hub.Dialer = &secret, r.hub.Dialer()
+	}, func(r *rig) {
+		r.settle(time.Minute)
+		require.Equal(t, actors.Connected, r.dev.Status().Connection)
+		require.EqualValues(t, 2, r.dev.Status().Counters.Dials, "one refusal is lesson enough")
+	})
+}

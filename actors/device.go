@@ -1,0 +1,223 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"sync"
+	"sync/atomic"
+
+	"github.com/rs/zerolog"
+
+	"github.com/hublink-go/hublink/protocol"
+	"github.com/hublink-go/hublink/protocol/auth"
+	"github.com/hublink-go/hublink/protocol/transport"
+	"github.com/hublink-go/hublink/supervisor"
+)
+
+// ErrReboot is what Wait returns when the tree has stopped because the machine shall reboot and no Client.Reboot took care of it.
+var ErrReboot = errors.New("the device has to reboot")
+
+// ErrNotRunning is returned by calls that need a started device.
+var ErrNotRunning = errors.New("the device is not running")
+
+// Device is one device agent. New wires it, Start starts it, Wait waits for its end, Stop stops it; Run does all of that. All methods
+// may be called from any goroutine.
+type Device struct {
+	cfg    *Config
+	name   string
+	url    *url.URL
+	dialer transport.Dialer
+	codec  protocol.Codec
+	board  board
+	clock  atomic.Pointer[auth.Clock]
+	refs
+
+	mu     sync.Mutex
+	sys    *supervisor.System
+	root   *supervisor.Supervisor
+	reboot string // why; empty: nobody asked
+}
+
+// refs are the logical names of the actors that others talk to. They resolve to whoever lives under the name.
+type refs struct {
+	connection supervisor.Ref
+	updater    supervisor.Ref
+	client     supervisor.Ref
+	topics     [topics]supervisor.Ref
+}
+
+// New checks cfg and wires a device. It starts nothing and opens nothing.
+func New(cfg Config) (*Device, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	return newDevice(cfg)
+}
+
+// Start starts the device's actors and returns when they run; it does not wait for the hub. A failed start leaves nothing running.
+func (d *Device) Start(ctx context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.root != nil {
+		return fmt.Errorf("start %s: it has been started before; make a new Device", d.name)
+	}
+	if err := d.system(); err != nil {
+		return err
+	}
+	d.resolve()
+	root, err := d.sys.Start(ctx, d.deviceSpec())
+	if err != nil {
+		return errors.Join(fmt.Errorf("start %s: %w", d.name, err), d.release(ctx))
+	}
+	d.root = root
+	return nil
+}
+
+// Wait blocks until the device has ended: nil after Stop, ErrReboot when it shall reboot, otherwise why its supervisor gave up.
+func (d *Device) Wait() error {
+	root := d.running()
+	if root == nil {
+		return ErrNotRunning
+	}
+	err := root.Wait()
+	d.mu.Lock()
+	reason := d.reboot
+	d.mu.Unlock()
+	if reason != "" {
+		return fmt.Errorf("%w: %s", ErrReboot, reason)
+	}
+	return err
+}
+
+// Stop stops the device's actors in order, the last started first, and closes the socket. It is idempotent and bounded: what does
+// not stop in its time is abandoned and named in the error.
+func (d *Device) Stop(ctx context.Context) error {
+	root := d.running()
+	if root == nil {
+		return nil
+	}
+	report, err := root.Stop(ctx)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return errors.Join(err, report.Err(), d.release(ctx))
+}
+
+// Run starts the device and blocks until it ends or ctx does; then it stops the device and returns what Wait returns.
+func (d *Device) Run(ctx context.Context) error {
+	if err := d.Start(ctx); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+	case <-d.running().Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.cfg.stopTimeout())
+	defer cancel()
+	err := d.Stop(stop)
+	return errors.Join(d.Wait(), err)
+}
+
+// Reconnect drops the socket, if there is one, and dials at once: the backoff starts anew.
+func (d *Device) Reconnect() error {
+	return d.tell(d.connection, reconnect{}, "reconnect")
+}
+
+// Commit ends the trial of the running firmware, so that the boot loader will not go back from it, and tells the hub. It
+// answers when the boot record has been written.
+func (d *Device) Commit(ctx context.Context) error {
+	if d.running() == nil {
+		return fmt.Errorf("commit: %w", ErrNotRunning)
+	}
+	res, err := supervisor.Call[committed](ctx, d.updater, commitWanted{})
+	if err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return res.err
+}
+
+// Reboot asks for an orderly reboot: the hub is told, then Client.Reboot is called.
+func (d *Device) Reboot(reason string) error {
+	return d.tell(d.updater, rebootWanted{reason: reason}, "reboot")
+}
+
+// Status returns what the device knows of itself. It never blocks and works offline.
+func (d *Device) Status() Status { return d.board.read() }
+
+// Tree returns a picture of the supervision tree as it stands.
+func (d *Device) Tree(ctx context.Context) (supervisor.TreeNode, error) {
+	root := d.running()
+	if root == nil {
+		return supervisor.TreeNode{}, ErrNotRunning
+	}
+	return supervisor.Tree(ctx, root)
+}
+
+func (d *Device) tell(r supervisor.Ref, msg any, what string) error {
+	if d.running() == nil {
+		return fmt.Errorf("%s: %w", what, ErrNotRunning)
+	}
+	if err := r.Send(msg); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+func (d *Device) running() *supervisor.Supervisor {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.root
+}
+
+// endForReboot stops the tree from outside of it, because an actor cannot wait for its own end; Wait then returns ErrReboot.
+func (d *Device) endForReboot(reason string) {
+	d.mu.Lock()
+	root := d.root
+	first := d.reboot == ""
+	d.reboot = reason
+	d.mu.Unlock()
+	if root == nil || !first {
+		return
+	}
+	go func() { // ends with the tree, within the stop timeout
+		ctx, cancel := context.WithTimeout(context.Background(), d.cfg.stopTimeout())
+		defer cancel()
+		_, _ = root.Stop(ctx) // Run and Stop report what would not stop
+	}()
+}
+
+// path returns the full path of what lives at rel below the device.
+func (d *Device) path(rel string) string { return d.name + "/" + rel }
+
+func (d *Device) ref(rel string) supervisor.Ref { return d.sys.Ref(d.path(rel)) }
+
+func (d *Device) resolve() {
+	d.refs = refs{
+		connection: d.ref("link/connection"),
+		updater:    d.ref("update/updater"),
+		client:     d.ref("client"),
+	}
+	for t := range topics {
+		d.topics[t] = d.ref("link/channel/" + t.name())
+	}
+}
+
+// log makes an actor's logger, with the names that every line carries. A silent one stays as it is: fleets have many.
+func (d *Device) log(actor string) zerolog.Logger {
+	if d.cfg.Logger.GetLevel() == zerolog.Disabled {
+		return d.cfg.Logger
+	}
+	return d.cfg.Logger.With().Str("device", d.cfg.Identity).Str("actor", actor).Logger()
+}
+
+func (d *Device) newChannelCore(t topic) *protocol.Channel {
+	ch := protocol.NewChannel(protocol.ChannelConfig{Topic: t.name(), UnmatchedIsFinal: t == topicExtensions}, d.rand(uint64(t)))
+	return &ch
+}
+
+// rand makes a source of jitter: seeded by the config and the device's name, so that a run can be repeated.
+func (d *Device) rand(stream uint64) *rand.Rand {
+	return rand.New(rand.NewPCG(d.cfg.Seed, stream)) //nolint:gosec // jitter, not a secret
+}

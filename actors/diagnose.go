@@ -1,0 +1,67 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/hublink-go/hublink/protocol/transport"
+)
+
+// diagnosis says in words why the hub was not reached and what a person can do about it.
+type diagnosis struct {
+	what   string
+	advice string
+}
+
+// diagnose reads a dial error. secret says whether the device signs with a shared secret.
+func diagnose(err error, secret bool) diagnosis {
+	var refused *transport.RefusedError
+	var phase *transport.PhaseError
+	switch {
+	case errors.As(err, &refused):
+		return diagnoseRefusal(refused, secret)
+	case errors.As(err, &phase):
+		return diagnosis{err.Error(), phaseAdvice[phase.Class()]}
+	default:
+		return diagnosis{what: err.Error()}
+	}
+}
+
+func diagnoseRefusal(r *transport.RefusedError, secret bool) diagnosis {
+	what := fmt.Sprintf("the hub refused the connection with HTTP status %d", r.Status)
+	if reason := r.Reason(); reason != "" {
+		what += ": " + reason
+	}
+	switch {
+	case r.Status == http.StatusUnauthorized && secret:
+		return diagnosis{what, "check key, secret and identifier, whether shared secrets are enabled on the hub, and the device's clock"}
+	case r.Status == http.StatusUnauthorized:
+		return diagnosis{what, "check that the device's certificate or its CA is registered on the hub"}
+	case r.Status == http.StatusForbidden:
+		return diagnosis{what, "check the path of the hub's URL: this one is not for devices, or the hub does not speak this protocol version"}
+	case r.Status >= 300 && r.Status < 400, r.Status == http.StatusNotFound, r.Status == http.StatusBadRequest:
+		return diagnosis{what, "check host, port and path of the hub's URL: this is not the device endpoint"}
+	case r.Status == http.StatusServiceUnavailable || r.Status == http.StatusTooManyRequests:
+		return diagnosis{what, "the hub is busy or down; nothing to do on the device"}
+	default:
+		return diagnosis{what, "see the hub's log"}
+	}
+}
+
+// phaseAdvice is what to do about a failed dial.
+var phaseAdvice = map[transport.Class]string{
+	transport.ClassBadRequest:     "check the hub's URL",
+	transport.ClassDNS:            "check the hub's name and the device's DNS servers",
+	transport.ClassRefused:        "check host and port of the hub's URL, and whether the hub runs",
+	transport.ClassUnreachable:    "check the device's network",
+	transport.ClassTimeout:        "check the network, and host and port of the hub's URL",
+	transport.ClassUnknownCA:      "give the certificate of the hub's CA in the configuration",
+	transport.ClassHostname:       "check the host of the hub's URL, or give the server name in the configuration",
+	transport.ClassExpired:        "check the device's clock, then the hub's certificate",
+	transport.ClassOwnCertificate: "check the device's certificate and key files",
+	transport.ClassRejected:       "check that the device's certificate or its CA is registered on the hub",
+	transport.ClassCut:            "a hub that is busy cuts here; if it stays so, check the device's certificate",
+	transport.ClassNotTLS:         "check the port: the hub does not speak TLS there; for a bench without TLS use ws://",
+	transport.ClassNotWebSocket:   "check host, port and path of the hub's URL: this is not the device endpoint",
+}

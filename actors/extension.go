@@ -1,0 +1,182 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/rs/zerolog"
+
+	"github.com/hublink-go/hublink/extensions"
+	"github.com/hublink-go/hublink/supervisor"
+)
+
+// extensionIntensity is how often an extension may crash before it is quarantined.
+var extensionIntensity = supervisor.Intensity{Max: 3, Within: 30 * time.Second}
+
+// extension runs one extension of the embedder's. It is its host: what the extension pushes goes to channel/extensions, and its
+// one timer is kept here.
+type extension struct {
+	dev      *Device
+	factory  extensions.Factory
+	ext      extensions.Extension
+	self     supervisor.Ref
+	attached bool
+	timer    supervisor.Timer
+	alarm    uint64 // number of the timer in force
+	log      zerolog.Logger
+}
+
+// Messages to an extension's actor.
+type (
+	// extensionAttached: from channel/extensions; the hub listens, version was agreed. Lost: the actor asks when it starts.
+	extensionAttached struct{ version string }
+	// extensionDetached: from channel/extensions; be silent. Lost: pushes are dropped there.
+	extensionDetached struct{}
+	// extensionMessage: from channel/extensions, by the hub. Lost: the hub asks again.
+	extensionMessage struct {
+		event   string
+		payload jsontext.Value
+	}
+	// wakeAfter: from Host.Wake on any goroutine. Lost with a crash: the fresh extension sets its own.
+	wakeAfter struct{ after time.Duration }
+	// alarm: from its own timer.
+	alarm struct{ number uint64 }
+)
+
+// extensionPath is where the actor of an extension lives below the device.
+func extensionPath(name string) string { return "extensions/" + name }
+
+func (d *Device) extensionSup(name string) supervisor.Ref { return d.ref(extensionPath(name)) }
+func (d *Device) extension(name string) supervisor.Ref {
+	return d.ref(extensionPath(name) + "/" + name)
+}
+
+func (d *Device) factory(name string) (extensions.Factory, bool) {
+	for _, f := range d.cfg.Extensions {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return extensions.Factory{}, false
+}
+
+// extensionSpec: a supervisor of its own, temporary, so that a crash loop ends with the extension detached and nothing else hurt.
+func (d *Device) extensionSpec(f extensions.Factory) supervisor.ChildSpec {
+	return supervisor.ChildSpec{
+		ID: f.Name, Restart: supervisor.Temporary,
+		Supervisor: &supervisor.Spec{
+			Name: f.Name, Intensity: extensionIntensity,
+			Children: []supervisor.ChildSpec{{ID: f.Name, New: func(supervisor.Heir) supervisor.Behavior {
+				return &extension{dev: d, factory: f, log: d.log("extension/" + f.Name)}
+			}}},
+		},
+	}
+}
+
+// startExtension starts the extension's tree unless it runs already.
+func (d *Device) startExtension(ctx context.Context, f extensions.Factory) error {
+	sup, ok := d.sys.Supervisor(d.path("extensions"))
+	if !ok {
+		return fmt.Errorf("start extension %s: its supervisor is not there", f.Name)
+	}
+	_, err := sup.StartChild(ctx, d.extensionSpec(f))
+	if errors.Is(err, supervisor.ErrAlreadyStarted) {
+		return nil
+	}
+	return err
+}
+
+func (d *Device) stopExtension(ctx context.Context, name string) {
+	if sup, ok := d.sys.Supervisor(d.path("extensions")); ok {
+		_ = sup.TerminateChild(ctx, name) // not there: nothing to stop
+	}
+}
+
+// Init makes a fresh extension and asks whether it is attached.
+func (e *extension) Init(ctx *supervisor.Ctx) error {
+	e.self = ctx.Self()
+	ext, err := e.factory.New(e)
+	if err != nil {
+		return fmt.Errorf("start extension %s: %w", e.factory.Name, err)
+	}
+	e.ext = ext
+	_ = e.dev.topics[topicExtensions].Send(extensionReady{name: e.factory.Name}) // being restarted: it attaches anew
+	return nil
+}
+
+// Receive handles one message; see the table in the package documentation.
+func (e *extension) Receive(ctx *supervisor.Ctx, msg any) error {
+	switch m := msg.(type) {
+	case extensionAttached:
+		if e.attached {
+			return nil
+		}
+		e.attached = true
+		return e.ext.Handle(extensions.Event{Kind: extensions.Attached, Version: m.version})
+	case extensionDetached:
+		return e.detach()
+	case extensionMessage:
+		if !e.attached {
+			return nil
+		}
+		return e.ext.Handle(extensions.Event{Kind: extensions.Message, Name: m.event, Payload: m.payload})
+	case wakeAfter:
+		e.setAlarm(ctx, m.after)
+		return nil
+	case alarm:
+		if m.number != e.alarm {
+			return nil
+		}
+		return e.ext.Handle(extensions.Event{Kind: extensions.Tick})
+	default:
+		return ctx.Unexpected(msg)
+	}
+}
+
+// Terminate lets the extension put its things in order.
+func (e *extension) Terminate(_ *supervisor.Ctx, reason error) {
+	if errors.Is(reason, supervisor.ErrShutdown) {
+		_ = e.detach() // ending anyway
+	}
+}
+
+func (e *extension) detach() error {
+	if !e.attached {
+		return nil
+	}
+	e.attached = false
+	return e.ext.Handle(extensions.Event{Kind: extensions.Detached})
+}
+
+func (e *extension) setAlarm(ctx *supervisor.Ctx, after time.Duration) {
+	e.timer.Stop()
+	e.alarm++
+	if after >= 0 {
+		e.timer = ctx.After(after, alarm{number: e.alarm})
+	}
+}
+
+// Push implements extensions.Host.
+func (e *extension) Push(event string, payload any) error {
+	if !e.attached {
+		return extensions.ErrDetached
+	}
+	data, err := json.Marshal(payload)
+	if err != nil {
+		return fmt.Errorf("push %s:%s: %w", e.factory.Name, event, err)
+	}
+	if e.dev.topics[topicExtensions].Send(extensionPush{name: e.factory.Name, event: event, payload: data}) != nil {
+		return extensions.ErrDetached
+	}
+	return nil
+}
+
+// Wake implements extensions.Host.
+func (e *extension) Wake(after time.Duration) { _ = e.self.Send(wakeAfter{after: after}) }
+
+// Now implements extensions.Host.
+func (e *extension) Now() time.Time { return time.Now() }
