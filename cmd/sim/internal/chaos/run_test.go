@@ -67,3 +67,20 @@ func TestLimitsAreThoseOfADevice(t *testing.T) {
 		}
 	}
 }
+
+// A socket that is lost without a reboot is noticed: else "no drops" would mean nothing.
+func TestDropIsCounted(t *testing.T) {
+	r := &run{injector: newInjector()}
+	require.NoError(t, r.open())
+	defer func() { require.NoError(t, r.close()) }()
+	u := r.newUnit(0, nil)
+	r.units = []*unit{u}
+	require.NoError(t, u.boot(t.Context()))
+	defer u.off()
+	require.NoError(t, u.hub.WaitJoined(t.Context()))
+	require.Zero(t, r.count().SocketDrops)
+	_, news := u.look("")
+	require.NoError(t, u.hub.Drop())
+	<-news
+	require.Equal(t, 1, r.count().SocketDrops)
+}
