@@ -165,7 +165,7 @@ func (e *extension) Push(event string, payload any) error {
 	if !e.attached {
 		return extensions.ErrDetached
 	}
-	data, err := json.Marshal(payload)
+	data, err := json.Marshal(payload, json.Deterministic(true))
 	if err != nil {
 		return fmt.Errorf("push %s:%s: %w", e.factory.Name, event, err)
 	}
