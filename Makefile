@@ -67,9 +67,16 @@ npm:
 fmt: $(GOFUMPT)
 	$(GOFUMPT) -w .
 
-# Static and stripped: one file that runs on any Linux of its architecture. GOOS and GOARCH work as usual.
+# Static and stripped: one file that runs on any Linux of its architecture. GOOS and GOARCH work as usual. What protoactor-go imports and
+# nobody uses is left out, see cmd/device/unlinked.
+SLIM := $(TOOLS)/slim.mod
+UNLINKED := ./cmd/device/unlinked
+
 build:
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/ ./cmd/device ./cmd/sim
+	@mkdir -p $(TOOLS) && cp go.mod $(SLIM) && cp go.sum $(SLIM:.mod=.sum)
+	@go mod edit -replace=go.opentelemetry.io/otel/exporters/prometheus=$(UNLINKED)/otelprometheus \
+		-replace=github.com/prometheus/client_golang=$(UNLINKED)/client_golang $(SLIM)
+	CGO_ENABLED=0 go build -modfile=$(SLIM) -tags nethttpomithttp2 -trimpath -ldflags '-s -w' -o bin/ ./cmd/device ./cmd/sim
 
 bench:
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...

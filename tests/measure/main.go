@@ -19,7 +19,7 @@ const (
 
 // The limits, in bytes.
 const (
-	maxBinary = 12 * mib
+	maxBinary = 12_000_000
 	maxRSS    = 16 * mib
 	maxAnon   = 7 * mib
 	maxGrowth = 2 * mib // of the peak, from the small to the large update
