@@ -31,7 +31,7 @@ Exit code 0 only if no socket was dropped, every update that was started was com
 			cfg.Print = printer(cmd, asJSON)
 			result, err := chaos.Run(cmd.Context(), cfg)
 			result.Print(cfg.Print.Line)
-			return conclude(cfg.Print, result, err)
+			return conclude(cmd, cfg.Print, result, err)
 		},
 	}
 	cmd.Flags().StringVar(&kill, "kill", "all", "which actors: all, or one of connection, channel/device, updater, downloader, applier, client, channel/extensions, extension/health")

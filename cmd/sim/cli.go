@@ -19,7 +19,10 @@ const (
 )
 
 // failure is an error of a run, as against one of its arguments.
-type failure struct{ error }
+type failure struct {
+	error
+	told bool // it has been printed
+}
 
 func (f failure) Unwrap() error { return f.error }
 
@@ -43,7 +46,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	case err == nil:
 		return exitOK
 	case errors.As(err, &failed):
-		fmt.Fprintln(errOut, "sim:", failed.error)
+		if !failed.told {
+			fmt.Fprintln(errOut, "sim:", failed.error)
+		}
 		return exitFailure
 	default:
 		fmt.Fprintln(errOut, "sim:", err)
@@ -60,10 +65,17 @@ func jsonFlag(cmd *cobra.Command, asJSON *bool) {
 	cmd.Flags().BoolVar(asJSON, "json", false, "print one JSON object and nothing else")
 }
 
-// conclude prints the result as JSON, if that is wanted, and makes the exit code of the error.
-func conclude(p *report.Printer, result any, err error) error {
-	if err := errors.Join(err, p.Result(result)); err != nil {
-		return failure{err}
+// conclude prints the error and then, if that is wanted, the result as JSON: it is the last line wherever both go to.
+func conclude(cmd *cobra.Command, p *report.Printer, result any, err error) error {
+	if err != nil {
+		fmt.Fprintln(cmd.ErrOrStderr(), "sim:", err)
+	}
+	if lost := p.Result(result); lost != nil {
+		fmt.Fprintln(cmd.ErrOrStderr(), "sim:", lost)
+		err = errors.Join(err, lost)
+	}
+	if err != nil {
+		return failure{err, true}
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ Exit code 0 only if all of that happened; with the faults corrupt, truncated and
 			}
 			result, err := demo.Run(cmd.Context(), o)
 			result.Print(o.Print.Line)
-			return conclude(o.Print, result, err)
+			return conclude(cmd, o.Print, result, err)
 		},
 	}
 	cmd.Flags().StringVar(&file, "firmware", "", "file to offer as 1.1.0, as it is (default: 64 MiB that are made up)")

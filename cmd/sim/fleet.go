@@ -32,7 +32,7 @@ Exit code 0 only if all devices have joined and stayed, without an error.`,
 			}
 			self, err := os.Executable()
 			if err != nil {
-				return failure{fmt.Errorf("find this program: %w", err)}
+				return failure{error: fmt.Errorf("find this program: %w", err)}
 			}
 			cfg.Hub = exec.Command(self, hubArgs(cfg.HubConfig)...) //nolint:gosec,noctx // this program; it ends when its input is closed
 			cfg.Print = printer(cmd, asJSON)
@@ -42,7 +42,7 @@ Exit code 0 only if all devices have joined and stayed, without an error.`,
 				return fmt.Errorf("--devices: %w", err)
 			}
 			result.Print(cfg.Print.Line)
-			return conclude(cfg.Print, result, err)
+			return conclude(cmd, cfg.Print, result, err)
 		},
 	}
 	hubFlags(cmd, &cfg.HubConfig)
@@ -62,7 +62,7 @@ func newFleetHub() *cobra.Command {
 		Args:   cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := fleet.ServeHub(cfg, cmd.InOrStdin(), cmd.OutOrStdout()); err != nil {
-				return failure{err}
+				return failure{error: err}
 			}
 			return nil
 		},
