@@ -26,6 +26,9 @@ var (
 	ErrUnexpected     = errors.New("the actor does not know this request")
 	ErrGoexit         = errors.New("runtime.Goexit called")
 	ErrKilled         = errors.New("stopped from outside of its supervisor")
+	// ErrNarrow: NewSystem does not take an ActorSystem where an int has 32 bits (GOARCH 386, arm, mips): its registry panics for every
+	// second name. An own one works there, and gives the embedder's actors a home, too.
+	ErrNarrow = errors.New("does not work on 32-bit platforms: leave it out and use System.ActorSystem for other actors, too")
 )
 
 // StartError says which actor did not start.

@@ -3,6 +3,7 @@ package supervisor_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -229,6 +230,12 @@ func TestShutdown(t *testing.T) {
 func TestEmbeddersActorSystem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		as := actor.NewActorSystem(actor.WithLoggerFactory(silent), actor.WithDeadLetterThrottleInterval(time.Millisecond))
+		if strconv.IntSize == 32 {
+			_, err := supervisor.NewSystem(supervisor.Options{ActorSystem: as})
+			require.ErrorIs(t, err, supervisor.ErrNarrow, "a clear answer, and no panic later")
+			as.Shutdown()
+			return
+		}
 		other := as.Root.Spawn(actor.PropsFromFunc(func(c actor.Context) {
 			if c.Message() == "ask" {
 				c.Respond("answer")
@@ -267,6 +274,34 @@ func TestEmbeddersActorSystem(t *testing.T) {
 		_, err = supervisor.NewSystem(supervisor.Options{ActorSystem: as})
 		require.Error(t, err, "one that has been shut down is of no use")
 	})
+}
+
+// Every name has its place in the registry of an own ActorSystem, also where an int has 32 bits.
+func TestAnyNameWorks(t *testing.T) {
+	inBubble(t, func(w *world) {
+		root := w.start(supervisor.Spec{Name: "r", Strategy: supervisor.Dynamic})
+		for i := range 64 { // on 32 bits half of them would have a negative index
+			_, err := root.StartChild(w.Context(), w.probe.Child("actor-"+strconv.Itoa(i)))
+			require.NoError(w, err)
+		}
+		pids := w.sys.ActorSystem().ProcessRegistry.LocalPIDs
+		require.Len(w, pids.LocalPIDs, 1, "protoactor computes the index modulo this, as a signed number")
+		pid, ok := w.sys.Ref("r/actor-1").PID()
+		require.True(w, ok)
+		_, there := w.sys.ActorSystem().ProcessRegistry.Get(pid)
+		require.True(w, there)
+	})
+}
+
+// A System starts no goroutine that it does not need: protoactor's registry would take 32,000 of them to be looked through.
+func TestNewSystemIsCheap(t *testing.T) {
+	most := testing.AllocsPerRun(1, func() {
+		sys, err := supervisor.NewSystem(supervisor.Options{})
+		require.NoError(t, err)
+		_, err = sys.Shutdown(t.Context())
+		require.NoError(t, err)
+	})
+	require.Less(t, most, 120_000.0)
 }
 
 func processes(as *actor.ActorSystem) int {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +20,7 @@ type Options struct {
 	Name        string             // in logs
 	Logger      zerolog.Logger     // zero: silent
 	OnEvent     func(Event)        // called on any goroutine, at the place where it happens: it must not block; nil: nobody listens
-	ActorSystem *actor.ActorSystem // to run in; it is left running; nil: an own one
+	ActorSystem *actor.ActorSystem // to run in; it is left running; nil: an own one. Not where an int has 32 bits, see ErrNarrow
 	Seed        uint64             // of the backoffs' jitter; zero: a random one
 	// Inject is for tests: it is called at BeforeReceive and AfterReceive and at every [Ctx.Checkpoint], in the turn of the actor at
 	// path, with the message under way. A panic in it is a crash of the actor at that place. Nil in production.
@@ -67,14 +68,26 @@ func NewSystem(opts Options) (*System, error) {
 	}
 	if s.as == nil {
 		s.as = newActorSystem(opts.Logger)
-	} else if s.as.IsStopped() {
-		return nil, errors.New("new supervision system: the given ActorSystem has been shut down")
+	} else if err := usable(s.as); err != nil {
+		return nil, fmt.Errorf("new supervision system: the given ActorSystem %w", err)
 	}
 	s.props = actor.PropsFromProducer(
 		func() actor.Actor { return s.next },
 		actor.WithMailbox(func() actor.Mailbox { return s.next }),
 	)
 	return s, nil
+}
+
+// usable says why an embedder's ActorSystem cannot be run in.
+func usable(as *actor.ActorSystem) error {
+	switch {
+	case as.IsStopped():
+		return errors.New("has been shut down")
+	case strconv.IntSize == 32 && len(as.ProcessRegistry.LocalPIDs.LocalPIDs) > 1:
+		return ErrNarrow
+	default:
+		return nil
+	}
 }
 
 // newActorSystem makes one that says little, and nothing of messages. Its log of dead letters has a goroutine that lives for one
@@ -88,8 +101,9 @@ func newActorSystem(log zerolog.Logger) *actor.ActorSystem {
 	return as
 }
 
-// registryWidth is how many maps of 32 shards the registry of an own ActorSystem has; a divisor of protoactor's 1024.
-const registryWidth = 8
+// registryWidth is how many maps of 32 shards the registry of an own ActorSystem has. One, because protoactor computes the index as a
+// signed number: with more, every second name is a panic where an int has 32 bits.
+const registryWidth = 1
 
 // narrow takes most of a registry away before it is used. All of it costs 2.8 MB before the first actor, and a map of its own
 // for nearly every one of the first ten thousand.
@@ -97,6 +111,9 @@ func narrow(registry *actor.SliceMap) {
 	all := registry.LocalPIDs
 	registry.LocalPIDs = slices.Clone(all[:registryWidth])
 	for _, bucket := range all[registryWidth:] {
+		if bucket.Count() == 0 {
+			continue // Items would start a goroutine per shard to find that out: 32,000 of them
+		}
 		for id, process := range bucket.Items() {
 			registry.GetBucket(id).Set(id, process)
 		}
