@@ -81,6 +81,29 @@ func TestRequestHeaders(t *testing.T) {
 	})
 }
 
+// Whoever follows a download hears of an attempt also when its headers condemn it: it was one.
+func TestAttemptsThatTheHeadersEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		size  int
+		wants []int64 // Attempt.Total
+	}{"too long": {1001, []int64{1001}}, "too short": {999, []int64{999, 999}}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				opts := options(serve(t, good(file(c.size, 2))))
+				var totals []int64
+				opts.OnAttempt = func(a fetch.Attempt) {
+					require.Equal(t, len(totals), a.Number)
+					require.Equal(t, http.StatusOK, a.Status)
+					totals = append(totals, a.Total)
+				}
+				_, err := fetch.New(opts).Fetch(t.Context(), fetch.Source{URL: address, Size: 1000}, &memory{})
+				require.Error(t, err)
+				require.Equal(t, c.wants, totals)
+			})
+		})
+	}
+}
+
 // What ends a download at once, and what only in the end.
 func TestFinalAnswers(t *testing.T) {
 	data := file(1000, 2)

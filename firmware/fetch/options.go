@@ -23,7 +23,7 @@ type Options struct {
 	Rand       *rand.Rand                          // of the waits; with one, only one Fetch at a time. Nil: a random one
 }
 
-// Attempt is a request that the server answers with bytes.
+// Attempt is a request that the server answers with bytes, be they too many or too few.
 type Attempt struct {
 	Number int   // from 0, as in the header X-Retry-Number
 	Offset int64 // of the next byte that the sink gets

@@ -37,7 +37,7 @@ func (r *run) whole(ctx context.Context, resp *http.Response) (part, error) {
 	} else if err := r.restart(ctx); err != nil {
 		return part{}, err
 	}
-	return p, r.measure(resp.ContentLength, v)
+	return p, r.measure(resp.StatusCode, resp.ContentLength, v)
 }
 
 // rest takes an answer that begins where it was asked to, of the file that the sink has the beginning of.
@@ -51,7 +51,7 @@ func (r *run) rest(ctx context.Context, resp *http.Response) (part, error) {
 		r.total >= 0 && c.total >= 0 && c.total != r.total:
 		return part{}, r.wrongRange(ctx, resp)
 	}
-	return part{body: resp.Body, end: c.end}, r.measure(c.total, v)
+	return part{body: resp.Body, end: c.end}, r.measure(resp.StatusCode, c.total, v)
 }
 
 // wrongRange begins anew after an answer that does not continue what the sink has.
@@ -80,10 +80,12 @@ func (r *run) beyond(ctx context.Context, resp *http.Response) error {
 	return r.wrongRange(ctx, resp)
 }
 
-// measure takes what the server says about the file and ends an attempt that cannot fit.
-func (r *run) measure(total int64, v version) error {
+// measure takes what the server says about the file, tells of the attempt, and ends it when it cannot fit: whoever follows the download
+// shall see that it began, also when it ends with the headers.
+func (r *run) measure(status int, total int64, v version) error {
 	r.total = max(r.total, total)
 	r.version.merge(v)
+	r.opts.OnAttempt(Attempt{Number: r.number, Offset: r.pos, Status: status, Total: r.total})
 	if total < 0 {
 		return nil
 	}

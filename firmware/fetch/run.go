@@ -59,7 +59,6 @@ func (r *run) attempt(ctx context.Context) error {
 		return err
 	}
 	r.answered = true
-	r.opts.OnAttempt(Attempt{Number: r.number, Offset: r.pos, Status: resp.StatusCode, Total: r.total})
 	err = r.copy(ctx, p, idle)
 	if errors.Is(err, errCut) {
 		return retryUnlessFinal(inner, err)
