@@ -23,11 +23,12 @@ type conn struct {
 	nc     net.Conn
 	limits Limits
 
-	reading chan struct{} // guards the four below
+	reading chan struct{} // guards the five below
 	src     source
 	dec     Decoder
 	pongs   pace
 	ended   error // why reading is over
+	onPong  func(payload []byte)
 
 	writing chan struct{} // guards the two below
 	enc     Encoder
@@ -104,7 +105,11 @@ func (c *conn) handle(ev Event) error {
 		}
 	case EventClose:
 		return &CloseError{Code: ev.Code, Reason: string(ev.Payload), Received: true}
-	case EventNone, EventMessage, EventPong:
+	case EventPong:
+		if c.onPong != nil {
+			c.onPong(ev.Payload)
+		}
+	case EventNone, EventMessage:
 	}
 	return nil
 }

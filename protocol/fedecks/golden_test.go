@@ -1,0 +1,266 @@
+package fedecks
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hublink-go/hublink/protocol/etf"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden transcripts")
+
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// stepper is a core as a transcript sees it: one line in, lines out.
+type stepper interface {
+	step(t *testing.T, now time.Time, words []string) []string
+	deadline() time.Time
+}
+
+// Transcripts: lines `at <time> [input]`, then `----`, then effects and the next deadline.
+func runGolden(t *testing.T, dir string, start func() stepper) {
+	files, err := filepath.Glob(filepath.Join("testdata", dir, "*.txt"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			want, err := os.ReadFile(file)
+			require.NoError(t, err)
+			got := play(t, string(want), start())
+			if *update {
+				require.NoError(t, os.WriteFile(file, got, 0o600))
+				return
+			}
+			require.Equal(t, string(want), string(got))
+		})
+	}
+}
+
+func play(t *testing.T, text string, core stepper) []byte {
+	var out bytes.Buffer
+	for _, block := range strings.Split(strings.TrimSpace(text), "\n\n") {
+		if out.Len() > 0 {
+			out.WriteByte('\n')
+		}
+		var effects []string
+		for line := range strings.Lines(block) {
+			line = strings.TrimSpace(line)
+			if line == "----" {
+				break
+			}
+			out.WriteString(line + "\n")
+			if strings.HasPrefix(line, "#") {
+				continue
+			}
+			words := strings.Fields(line)
+			require.Equal(t, "at", words[0], line)
+			at, err := time.ParseDuration(words[1])
+			require.NoError(t, err)
+			effects = append(effects, core.step(t, epoch.Add(at), words[2:])...)
+		}
+		out.WriteString("----\n")
+		for _, e := range effects {
+			out.WriteString(strings.TrimSpace(e) + "\n")
+		}
+		if d := core.deadline(); !d.IsZero() {
+			fmt.Fprintf(&out, "timer %v\n", d.Sub(epoch).Round(time.Millisecond))
+		}
+	}
+	return out.Bytes()
+}
+
+func word(words []string, i int) string {
+	if i < len(words) {
+		return words[i]
+	}
+	return ""
+}
+
+func number(t *testing.T, words []string, i int) uint64 {
+	n, err := strconv.ParseUint(word(words, i), 10, 64)
+	require.NoError(t, err, "%v", words)
+	return n
+}
+
+// wired is a client as in the transcripts.
+type wired struct{ core Client }
+
+func (w *wired) deadline() time.Time { return w.core.Deadline() }
+
+func (w *wired) input(t *testing.T, words []string) ClientInput {
+	switch word(words, 0) {
+	case "start":
+		return ClientInput{Kind: ClientStart, Token: word(words, 1)}
+	case "login":
+		return ClientInput{Kind: ClientLogin, Credentials: etf.Map{{Key: etf.Binary("user"), Value: etf.Binary("bob")}}}
+	case "opened":
+		return ClientInput{Kind: ClientOpened, Gen: number(t, words, 1)}
+	case "failed":
+		status, _ := strconv.Atoi(word(words, 2))
+		after, _ := time.ParseDuration(word(words, 3))
+		return ClientInput{Kind: ClientDialFailed, Gen: number(t, words, 1), Status: status, After: after, Cause: errors.New("no")}
+	case "token":
+		data, err := tokenMessage(word(words, 2))
+		require.NoError(t, err)
+		return ClientInput{Kind: ClientReceived, Gen: number(t, words, 1), Data: data}
+	case "message":
+		data, err := Encode(word(words, 2))
+		require.NoError(t, err)
+		return ClientInput{Kind: ClientReceived, Gen: number(t, words, 1), Data: data}
+	case "garbage":
+		return ClientInput{Kind: ClientReceived, Gen: number(t, words, 1), Data: []byte("x")}
+	case "pong":
+		return ClientInput{Kind: ClientPong, Gen: number(t, words, 1), Data: []byte(word(words, 2))}
+	case "lost":
+		return ClientInput{Kind: ClientLost, Gen: number(t, words, 1), Cause: errors.New("gone")}
+	case "send":
+		data, err := Encode(word(words, 2))
+		require.NoError(t, err)
+		return ClientInput{Kind: ClientSend, Tag: number(t, words, 1), Data: data}
+	case "reconnect":
+		return ClientInput{Kind: ClientReconnect}
+	case "stop":
+		return ClientInput{Kind: ClientStop}
+	case "":
+		return ClientInput{}
+	}
+	t.Fatalf("unknown input %v", words)
+	return ClientInput{}
+}
+
+func (w *wired) step(t *testing.T, now time.Time, words []string) (lines []string) {
+	for _, e := range w.core.Step(now, w.input(t, words), nil) {
+		lines = append(lines, showClient(e))
+	}
+	return append(lines, "= "+w.core.Status().String())
+}
+
+func showClient(e ClientEffect) string {
+	switch e.Kind {
+	case DoDial:
+		if e.Credentials != nil {
+			return fmt.Sprintf("dial %d with credentials", e.Gen)
+		}
+		return fmt.Sprintf("dial %d with %s", e.Gen, e.Token)
+	case DoAbandon:
+		return fmt.Sprintf("abandon %d", e.Gen)
+	case DoWrite:
+		return fmt.Sprintf("write %d tag=%d %q", e.Gen, e.Tag, e.Data)
+	case DoPing:
+		return fmt.Sprintf("ping %d %s", e.Gen, e.Data)
+	case DoHangup:
+		return fmt.Sprintf("hangup %d %d", e.Gen, e.Code)
+	case DoStore:
+		return "store " + e.Token
+	case DoRefuse:
+		return fmt.Sprintf("refuse %d: %v", e.Tag, e.Cause)
+	case DoQueued:
+		return fmt.Sprintf("queued %d", e.Tag)
+	case DoEvent:
+		return showEvent(e.Event)
+	}
+	return "unknown effect"
+}
+
+func showEvent(e Event) string {
+	line := "event " + e.Kind.String()
+	if e.Status != 0 {
+		line += fmt.Sprintf(" %d", e.Status)
+	}
+	if !e.At.IsZero() {
+		line += fmt.Sprintf(" at %v", e.At.Sub(epoch).Round(time.Millisecond))
+	}
+	if e.Term != nil {
+		line += fmt.Sprintf(" %q", e.Term)
+	}
+	if e.Reason != nil {
+		line += ": " + strings.ReplaceAll(e.Reason.Error(), "\n", ": ")
+	}
+	return line
+}
+
+func TestClientTranscripts(t *testing.T) {
+	runGolden(t, "client", func() stepper {
+		cfg := ClientConfig{DeviceID: "dev-1", Queue: 2}
+		return &wired{NewClient(cfg, rand.New(rand.NewPCG(1, 2)))}
+	})
+}
+
+// served is a server's session as in the transcripts.
+type served struct{ core Session }
+
+func (s *served) deadline() time.Time { return s.core.Deadline() }
+
+func (s *served) step(t *testing.T, now time.Time, words []string) (lines []string) {
+	var in SessionInput
+	switch word(words, 0) {
+	case "start":
+		in.Kind = SessionStart
+	case "request":
+		data, err := etf.Encode(tokenRequest)
+		require.NoError(t, err)
+		in = SessionInput{Kind: SessionReceived, Data: data}
+	case "message":
+		data, err := Encode(word(words, 1))
+		require.NoError(t, err)
+		in = SessionInput{Kind: SessionReceived, Data: data}
+	case "raw":
+		in = SessionInput{Kind: SessionReceived, Data: []byte(word(words, 1))}
+	case "text":
+		in = SessionInput{Kind: SessionReceived, Data: []byte(word(words, 1)), Text: true}
+	case "token":
+		in = SessionInput{Kind: SessionToken, Token: word(words, 1)}
+	case "answer":
+		in = SessionInput{Kind: SessionAnswered, Answer: Answer{Send: word(words, 1)}}
+	case "control":
+		in = SessionInput{Kind: SessionAnswered, Answer: Answer{Send: etf.Tuple{etf.Charlist("token"), etf.Binary("x")}}}
+	case "halt":
+		in = SessionInput{Kind: SessionAnswered, Answer: Answer{Send: "bye", Stop: true}}
+	case "stop":
+		in = SessionInput{Kind: SessionStop, Code: CloseRestart, Reason: word(words, 1)}
+	case "lost":
+		in.Kind = SessionLost
+	case "":
+	default:
+		t.Fatalf("unknown input %v", words)
+	}
+	for _, e := range s.core.Step(now, in, nil) {
+		lines = append(lines, showSession(e))
+	}
+	return lines
+}
+
+func showSession(e SessionEffect) string {
+	switch e.Kind {
+	case DoEstablished:
+		return "established"
+	case DoIssueToken:
+		return "issue token"
+	case DoHandleIn:
+		return fmt.Sprintf("handle in %q", e.Term)
+	case DoHandleRaw:
+		return fmt.Sprintf("handle raw %q", e.Data)
+	case DoSend:
+		return fmt.Sprintf("send %q", e.Data)
+	case DoClose:
+		return strings.TrimSpace(fmt.Sprintf("close %d %s", e.Code, e.Reason))
+	case DoUnsendable:
+		return fmt.Sprintf("unsendable: %v", e.Cause)
+	}
+	return "unknown effect"
+}
+
+func TestSessionTranscripts(t *testing.T) {
+	runGolden(t, "session", func() stepper { return &served{NewSession(SessionConfig{})} })
+}

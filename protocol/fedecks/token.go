@@ -1,0 +1,142 @@
+package fedecks
+
+import (
+	"crypto/pbkdf2"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/hublink-go/hublink/protocol/etf"
+)
+
+// Why a token is refused. Neither says more, and no token appears in an error.
+var (
+	ErrTokenInvalid = errors.New("token is not one of ours")
+	ErrTokenExpired = errors.New("token has expired")
+)
+
+const (
+	keyRounds  = 1000
+	keyLength  = 32
+	legacyLife = 86_400 * time.Second // of payloads that do not say
+)
+
+// Keyring makes and opens tokens. It is not changed after its making and may be used by many goroutines.
+type Keyring struct{ keys [][]byte }
+
+// NewKeyring derives the keys of the secrets, which costs about half a millisecond each. The first secret makes tokens, all of
+// them open tokens: to rotate, put the new one in front and take the old one out when its tokens have expired.
+func NewKeyring(salt string, secrets ...string) (*Keyring, error) {
+	if salt == "" || len(secrets) == 0 {
+		return nil, errors.New("keyring: a salt and at least one secret are needed")
+	}
+	k := &Keyring{keys: make([][]byte, 0, len(secrets))}
+	for i, secret := range secrets {
+		if secret == "" {
+			return nil, fmt.Errorf("keyring: secret %d is empty", i+1)
+		}
+		key, err := pbkdf2.Key(sha256.New, secret, []byte(salt), keyRounds, keyLength)
+		if err != nil {
+			return nil, fmt.Errorf("keyring: secret %d: %w", i+1, err)
+		}
+		k.keys = append(k.keys, key)
+	}
+	return k, nil
+}
+
+// Seal makes a token for a device that is good for life from now on, in whole seconds. random must be crypto/rand.Reader outside of tests.
+func (k *Keyring) Seal(random io.Reader, device string, now time.Time, life time.Duration) (string, error) {
+	payload, err := etf.Encode(etf.Tuple{etf.Binary(device), etf.Int(now.UnixMilli()), etf.Int(life / time.Second)})
+	if err != nil {
+		return "", fmt.Errorf("make token: %w", err)
+	}
+	return sealXCP(k.keys[0], payload, random)
+}
+
+// Open gives the device that a token was made for. Errors are ErrTokenInvalid and ErrTokenExpired. A token from the future is good:
+// clocks differ.
+func (k *Keyring) Open(token string, now time.Time) (device string, err error) {
+	t, err := k.OpenTerm(token, now)
+	if err != nil {
+		return "", err
+	}
+	id, ok := t.(etf.Binary)
+	if !ok {
+		return "", ErrTokenInvalid
+	}
+	return string(id), nil
+}
+
+// OpenTerm is Open for tokens that were made for any term.
+func (k *Keyring) OpenTerm(token string, now time.Time) (etf.Term, error) {
+	for _, key := range k.keys {
+		payload, err := open(key, token)
+		if err != nil {
+			continue
+		}
+		return judge(payload, now)
+	}
+	return nil, ErrTokenInvalid
+}
+
+// judge reads the payload of a token and applies the age that it allows itself. Older forms are {data, ms} and
+// %{data: data, signed: ms}.
+func judge(payload []byte, now time.Time) (etf.Term, error) {
+	t, _, err := etf.Decoder{AnyAtom: true, Keep: etf.Pid | etf.Reference}.Decode(payload)
+	if err != nil {
+		return nil, ErrTokenInvalid
+	}
+	data, signed, life := parts(t)
+	at, ok := signed.(etf.Int)
+	if !ok {
+		return nil, ErrTokenInvalid
+	}
+	lifeMillis, endless, ok := lifetime(life)
+	switch {
+	case !ok:
+		return nil, ErrTokenInvalid
+	case endless:
+		return data, nil
+	case lifeMillis <= 0 || int64(at) < now.UnixMilli()-lifeMillis:
+		return nil, ErrTokenExpired
+	}
+	return data, nil
+}
+
+func parts(t etf.Term) (data, signed, life etf.Term) {
+	legacy := etf.Int(legacyLife / time.Second)
+	switch t := t.(type) {
+	case etf.Tuple:
+		switch len(t) {
+		case 3:
+			return t[0], t[1], t[2]
+		case 2:
+			return t[0], t[1], legacy
+		}
+	case etf.Map:
+		data, _ := t.Get(etf.Atom("data"))
+		signed, _ := t.Get(etf.Atom("signed"))
+		return data, signed, legacy
+	}
+	return nil, nil, nil
+}
+
+// maxLife keeps the arithmetic in 64 bits; nothing that was ever made is older.
+const maxLife = 1 << 50
+
+// lifetime reads an age in seconds and gives milliseconds, a fraction cut off.
+func lifetime(t etf.Term) (millis int64, endless, ok bool) {
+	switch t := t.(type) {
+	case etf.Int:
+		return int64(min(max(t, -1), maxLife)) * 1000, false, true
+	case etf.Float:
+		return int64(min(max(float64(t)*1000, -1), maxLife)), false, true
+	case etf.Big:
+		return maxLife * int64(t.Int.Sign()), false, true
+	case etf.Atom:
+		return 0, true, t == "infinity"
+	}
+	return 0, false, false
+}

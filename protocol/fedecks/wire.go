@@ -1,0 +1,137 @@
+package fedecks
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/hublink-go/hublink/protocol/etf"
+)
+
+// ErrReserved says that a message has the shape of the protocol's own messages, which the peer would take it for.
+var ErrReserved = errors.New("message is reserved by the protocol: the charlist token_please and pairs tagged token, fedecks_token or fedecks_server_pong cannot be sent")
+
+// tokenRequest asks the server for a token.
+var tokenRequest = etf.Charlist("token_please")
+
+const tokenTag = "token"
+
+// Codec says which atoms a peer may send; see package etf. Funs and ports are refused, pids and references are opaque.
+type Codec struct {
+	Atoms   etf.AtomSet
+	AnyAtom bool
+	Limits  etf.Limits
+}
+
+// Decode reads the term of a message. Octets behind it are ignored, as the original does.
+func (c Codec) Decode(data []byte) (etf.Term, error) {
+	t, _, err := etf.Decoder{Atoms: c.Atoms, AnyAtom: c.AnyAtom, Keep: etf.Pid | etf.Reference, Limits: c.Limits}.Decode(data)
+	return t, err
+}
+
+// Encode makes the octets of a message from a Go value or a term, as etf.Marshal does. ErrReserved: the peer would not take it for
+// a message.
+func Encode(v any) ([]byte, error) {
+	t, ok := v.(etf.Term)
+	if !ok {
+		var err error
+		if t, err = etf.From(v); err != nil {
+			return nil, err
+		}
+	}
+	if reserved(t) {
+		return nil, ErrReserved
+	}
+	data, err := etf.Encode(t)
+	if err != nil {
+		return nil, err
+	}
+	return data, nil
+}
+
+// CheckRaw says whether octets may be sent as they are: they must not be a reserved message by chance.
+func CheckRaw(data []byte) error {
+	if !looksEncoded(data) {
+		return nil
+	}
+	t, err := Codec{AnyAtom: true}.Decode(data)
+	if err == nil && reserved(t) {
+		return ErrReserved
+	}
+	return nil
+}
+
+func looksEncoded(data []byte) bool { return len(data) > 0 && data[0] == 131 }
+
+func reserved(t etf.Term) bool {
+	if isTokenRequest(t) {
+		return true
+	}
+	pair, ok := t.(etf.Tuple)
+	if !ok || len(pair) != 2 {
+		return false
+	}
+	return isCharlist(pair[0], tokenTag) || pair[0] == etf.Atom("fedecks_token") || pair[0] == etf.Atom("fedecks_server_pong")
+}
+
+func isTokenRequest(t etf.Term) bool { return isCharlist(t, "token_please") }
+
+func isCharlist(t etf.Term, text string) bool {
+	l, ok := t.(etf.List)
+	if !ok || len(l) != len(text) {
+		return false
+	}
+	s, ok := l.Octets()
+	return ok && s == text
+}
+
+// tokenMessage is the server's answer to a token request.
+func tokenMessage(token string) ([]byte, error) {
+	return etf.Encode(etf.Tuple{etf.Charlist(tokenTag), etf.Binary(token)})
+}
+
+// tokenOf finds the token in such an answer. isToken without a token: the message has the shape but no binary in it.
+func tokenOf(t etf.Term) (token string, isToken bool) {
+	pair, ok := t.(etf.Tuple)
+	if !ok || len(pair) != 2 || !isCharlist(pair[0], tokenTag) {
+		return "", false
+	}
+	b, _ := pair[1].(etf.Binary)
+	return string(b), true
+}
+
+// TokenFile gives the contents of a token file: the term of the token, as the original writes it.
+func TokenFile(token string) ([]byte, error) {
+	data, err := etf.Encode(etf.Binary(token))
+	if err != nil {
+		return nil, fmt.Errorf("token file: %w", err)
+	}
+	return data, nil
+}
+
+// ErrDamagedFile says that a token file holds something else.
+var ErrDamagedFile = errors.New("token file is damaged")
+
+// maxToken is far above any token that fits the header.
+const maxToken = 4096
+
+// ReadTokenFile gives the token in a file; empty: the file says that there is none (the atom nil, as the original writes it).
+func ReadTokenFile(data []byte) (string, error) {
+	t, used, err := etf.Decoder{Limits: etf.Limits{Bytes: maxToken}}.Decode(data)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrDamagedFile, err)
+	}
+	if t == etf.Nil {
+		return "", nil
+	}
+	token, ok := t.(etf.Binary)
+	switch {
+	case !ok || len(token) == 0 || used != len(data):
+		return "", fmt.Errorf("%w: not one binary", ErrDamagedFile)
+	case bytes.IndexFunc(token, notTokenRune) >= 0:
+		return "", fmt.Errorf("%w: characters that no token has", ErrDamagedFile)
+	}
+	return string(token), nil
+}
+
+func notTokenRune(r rune) bool { return r <= ' ' || r >= 0x7f }
