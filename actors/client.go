@@ -2,8 +2,10 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -28,7 +30,7 @@ type client struct {
 	log     zerolog.Logger
 }
 
-// maxWaiting bounds the callbacks that wait for a slow one; beyond it the oldest progress reports make room.
+// maxWaiting bounds the callbacks that wait for a slow one; beyond it the oldest fact makes room.
 const maxWaiting = 64
 
 // Messages to client.
@@ -85,9 +87,20 @@ func (c *client) enqueue(msg any) {
 	}
 	if len(c.waiting) >= maxWaiting {
 		c.log.Warn().Msg("callbacks are slower than what happens, the oldest is left out")
-		c.waiting = c.waiting[1:]
+		oldest := max(0, slices.IndexFunc(c.waiting, isFact))
+		c.waiting = slices.Delete(c.waiting, oldest, oldest+1)
 	}
 	c.waiting = append(c.waiting, msg)
+}
+
+// isFact reports whether nobody waits for what the callback does.
+func isFact(msg any) bool {
+	switch msg.(type) {
+	case decide, doReboot:
+		return false
+	default:
+		return true
+	}
 }
 
 func (c *client) next(ctx *supervisor.Ctx) {
@@ -126,12 +139,10 @@ func (c *client) run(ctx *supervisor.Ctx, f func(context.Context)) {
 
 // guard keeps a panic of the embedder's to this one callback: the device must not give up because one of them fails every time.
 func (c *client) guard(ctx context.Context, f func(context.Context)) {
-	defer func() {
-		if v := recover(); v != nil {
-			c.log.Error().Interface("panic", v).Bytes("stack", debug.Stack()).Msg("a callback panicked, its default applies")
-		}
-	}()
-	f(ctx)
+	var panicked *supervisor.PanicError
+	if errors.As(try(func() error { f(ctx); return nil }), &panicked) {
+		c.log.Error().Err(panicked).Bytes("stack", panicked.Stack).Msg("a callback panicked, its default applies")
+	}
 }
 
 // callback returns what to run for msg; nil when the embedder does not care.
@@ -191,7 +202,7 @@ func (c *client) reboot(reason string) func(context.Context) {
 	return func(ctx context.Context) {
 		if hook != nil {
 			c.hangUp(ctx)
-			err := try(ctx, hook, reason)
+			err := try(func() error { return hook(ctx, reason) })
 			if err == nil {
 				return
 			}
@@ -202,12 +213,12 @@ func (c *client) reboot(reason string) func(context.Context) {
 	}
 }
 
-// try makes an error of a panic, so that the default applies to it too.
-func try(ctx context.Context, hook func(context.Context, string) error, reason string) (err error) {
+// try makes an error of a panic.
+func try(callback func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &supervisor.PanicError{Value: v, Stack: debug.Stack()}
 		}
 	}()
-	return hook(ctx, reason)
+	return callback()
 }

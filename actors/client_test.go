@@ -1,12 +1,14 @@
 package actors_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/actors"
@@ -60,6 +62,47 @@ func TestClientThatMisbehaves(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A panic value may be what a callback was given: only its type is logged.
+func TestPanicValuesAreNotLogged(t *testing.T) {
+	var log bytes.Buffer
+	inVirtualTime(t, func(r *rig) {
+		r.cfg.Logger = zerolog.New(zerolog.SyncWriter(&log))
+		r.cfg.Client.UpdateAvailable = func(_ context.Context, o firmware.Offer) firmware.Decision {
+			panic(map[string]string{"offer": string(o.URL)})
+		}
+	}, func(r *rig) {
+		offer(r, 1<<20)
+		waitReboot(r)
+		require.Contains(t, log.String(), "panic with a map[string]string")
+		require.Contains(t, log.String(), "TestPanicValuesAreNotLogged", "the stack is")
+		require.NotContains(t, log.String(), "http", "no address in a log")
+	})
+}
+
+// What somebody waits for is never left out, however slow a callback is and however much happens meanwhile.
+func TestSlowClientStillReboots(t *testing.T) {
+	var slow atomic.Bool
+	slow.Store(true)
+	inVirtualTime(t, func(r *rig) {
+		r.cfg.Client = actors.Client{Deadline: 20 * time.Second, Identify: func(ctx context.Context) {
+			if slow.Swap(false) {
+				<-ctx.Done()
+			}
+		}}
+	}, func(r *rig) {
+		start := time.Now()
+		require.NoError(t, r.seen.Identify())
+		require.NoError(t, r.seen.Reboot())
+		r.settle(10 * time.Second)
+		for range 100 {
+			require.NoError(t, r.seen.Identify())
+			r.settle(time.Millisecond)
+		}
+		waitReboot(r)
+		require.Less(t, time.Since(start), 30*time.Second, "as soon as the slow callback is over, and not with the next try")
+	})
 }
 
 func TestClientDecides(t *testing.T) {
