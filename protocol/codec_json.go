@@ -27,7 +27,7 @@ func (JSON) Decode(data []byte, binary bool) (Message, error) {
 	}
 	s := scanners.Get().(*scanner) //nolint:forcetypeassert // the pool holds nothing else
 	defer s.release()
-	s.reset(data)
+	s.reset(data, allowAnything...)
 	return s.message()
 }
 
@@ -83,9 +83,9 @@ type scanner struct {
 
 var scanners = sync.Pool{New: func() any { return new(scanner) }}
 
-func (s *scanner) reset(data []byte) {
+func (s *scanner) reset(data []byte, options ...jsontext.Options) {
 	s.buf = *bytes.NewBuffer(data)
-	s.dec.Reset(&s.buf, allowAnything...)
+	s.dec.Reset(&s.buf, options...)
 }
 
 // release forgets the bytes that were read and gives the scanner back.
@@ -176,7 +176,7 @@ func unquote(v jsontext.Value, intern func([]byte) string) string {
 func member(object jsontext.Value, name string) (jsontext.Value, bool) {
 	s := scanners.Get().(*scanner) //nolint:forcetypeassert // the pool holds nothing else
 	defer s.release()
-	s.reset(object)
+	s.reset(object, allowAnything...)
 	if tok, err := s.dec.ReadToken(); err != nil || tok.Kind() != '{' {
 		return nil, false
 	}

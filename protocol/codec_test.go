@@ -187,6 +187,18 @@ func TestCodecAllocations(t *testing.T) {
 			t.Fatal(err)
 		}
 	}), "encode of a push")
+	frame, err := MessagePack{}.Append(nil, push)
+	require.NoError(t, err)
+	require.Equal(t, 1.0, testing.AllocsPerRun(500, func() {
+		if _, err := (MessagePack{}).Decode(frame, true); err != nil {
+			t.Fatal(err)
+		}
+	}), "decode of MessagePack allocates the payload")
+	require.Zero(t, testing.AllocsPerRun(500, func() {
+		if _, err := (MessagePack{}).Append(buf, push); err != nil {
+			t.Fatal(err)
+		}
+	}), "encode of MessagePack")
 }
 
 func FuzzJSONDecode(f *testing.F) {
@@ -218,31 +230,36 @@ func FuzzJSONDecode(f *testing.F) {
 	})
 }
 
-func BenchmarkJSON(b *testing.B) {
-	frames := map[string]string{
+// BenchmarkCodec shows the two wire forms next to each other; B/s counts the bytes on the wire of each.
+func BenchmarkCodec(b *testing.B) {
+	messages := map[string]string{
 		"heartbeat_reply": `[null,"16","phoenix","phx_reply",{"response":{},"status":"ok"}]`,
+		"progress":        `["1","7","device","fwup_progress",{"stage":"updating","value":3}]`,
 		"update": `[null,null,"device","update",{"update_available":true,"firmware_url":"https://bucket.example/fw.fw?X-Amz-Signature=abc","firmware_meta":` +
 			`{"architecture":"x86_64","author":null,"description":null,"platform":"rig","product":"rig","uuid":"11111111-2222-3333-4444-555555555555",` +
 			`"version":"1.1.0"},"size":3001740,"checksum":null,"partials_checksums":null,"deployment_id":7}]`,
 	}
-	for name, frame := range frames {
-		data := []byte(frame)
-		m, err := JSON{}.Decode(data, false)
+	for name, text := range messages {
+		m, err := JSON{}.Decode([]byte(text), false)
 		require.NoError(b, err)
-		b.Run("decode/"+name, func(b *testing.B) {
-			b.ReportAllocs()
-			b.SetBytes(int64(len(data)))
-			for b.Loop() {
-				_, _ = JSON{}.Decode(data, false)
-			}
-		})
-		buf := make([]byte, 0, 1024)
-		b.Run("encode/"+name, func(b *testing.B) {
-			b.ReportAllocs()
-			b.SetBytes(int64(len(data)))
-			for b.Loop() {
-				_, _ = JSON{}.Append(buf, m)
-			}
-		})
+		for wire, codec := range map[string]Codec{"json": JSON{}, "msgpack": MessagePack{}} {
+			data, err := codec.Append(nil, m)
+			require.NoError(b, err)
+			b.Run("decode/"+name+"/"+wire, func(b *testing.B) {
+				b.ReportAllocs()
+				b.SetBytes(int64(len(data)))
+				for b.Loop() {
+					_, _ = codec.Decode(data, codec.Binary())
+				}
+			})
+			buf := make([]byte, 0, 1024)
+			b.Run("encode/"+name+"/"+wire, func(b *testing.B) {
+				b.ReportAllocs()
+				b.SetBytes(int64(len(data)))
+				for b.Loop() {
+					_, _ = codec.Append(buf, m)
+				}
+			})
+		}
 	}
 }

@@ -8,12 +8,13 @@
 //	core.Deadline()                              // call Step at this time at the latest
 //
 // A Step with the zero input means that time has passed; one that comes early or twice does nothing. A [Codec] turns messages into
-// frames and back; [JSON] is vsn 2.0.0. The typed messages of NervesHub are in package hub.
+// frames and back; [JSON] is vsn 2.0.0, [MessagePack] vsn 3.0.0. Payloads are JSON either way. The typed messages of NervesHub are
+// in package hub.
 //
 // # Ownership
 //
 // A core belongs to one goroutine. It copies no payloads: a [Message] is immutable once it was passed in or handed out, and one that
-// was decoded refers to the frame it came in. A Socket is a plain value without inner references but its source of randomness:
+// was decoded from JSON refers to the frame it came in. A Socket is a plain value without inner references but its source of randomness:
 // step a copy and keep it when the step came to its end, and a crash in the middle never leaves half a step.
 //
 // # Order
@@ -25,7 +26,8 @@
 //
 // # Limits
 //
-// At most 64 pushes of a channel await a reply. JSON nests at most 10,000 deep; the size of a frame is bounded by the caller.
+// At most 64 pushes of a channel await a reply. JSON nests at most 10,000 deep, MessagePack 128; the size of a frame is bounded by
+// the caller, that of a payload of MessagePack here too.
 // Steps that route a message or send a heartbeat do not allocate. A clock that is set back or far ahead moves no deadline
 // out of reach.
 //

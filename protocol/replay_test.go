@@ -3,6 +3,7 @@ package protocol
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -20,33 +21,52 @@ type recorded struct {
 	Dir    string `json:"dir"`
 	Opcode string `json:"opcode"`
 	Text   string `json:"text"`
+	Base64 string `json:"base64"`
 }
 
+// transcripts lists the files of this package, those that package hubtest replays, and those of HUBLINK_DATA.
 func transcripts(t *testing.T) []string {
-	files, err := filepath.Glob("testdata/transcripts/nerveshub/*.jsonl")
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	if dir := os.Getenv("HUBLINK_DATA"); dir != "" {
-		more, err := filepath.Glob(filepath.Join(dir, "transcripts/nerveshub/*.jsonl"))
+	var files []string
+	for _, root := range []string{"testdata", filepath.Join("hubtest", "testdata"), os.Getenv("HUBLINK_DATA")} {
+		found, err := filepath.Glob(filepath.Join(root, "transcripts", "nerveshub", "*.jsonl"))
 		require.NoError(t, err)
-		files = append(files, more...)
+		files = append(files, found...)
 	}
+	require.NotEmpty(t, files)
 	return files
 }
 
-func readTranscript(t *testing.T, file string) (lines []recorded, msgpack bool) {
+// readTranscript also says which connections speak MessagePack.
+func readTranscript(t *testing.T, file string) (lines []recorded, msgpack map[int]bool) {
 	data, err := os.ReadFile(file)
 	require.NoError(t, err)
+	msgpack = map[int]bool{}
 	s := bufio.NewScanner(bytes.NewReader(data))
 	s.Buffer(nil, 4<<20)
 	for s.Scan() {
 		var r recorded
 		require.NoError(t, json.Unmarshal(s.Bytes(), &r))
-		msgpack = msgpack || strings.Contains(r.Text, "vsn=3.0.0")
+		if r.Opcode == "http" && strings.Contains(r.Text, "vsn=3.0.0") {
+			msgpack[r.Conn] = true
+		}
 		lines = append(lines, r)
 	}
 	require.NoError(t, s.Err())
 	return lines, msgpack
+}
+
+// decode reads a frame in the form that its connection speaks.
+func (r recorded) decode(t *testing.T, msgpack bool) (Message, error) {
+	data := []byte(r.Text)
+	if r.Base64 != "" {
+		var err error
+		data, err = base64.StdEncoding.DecodeString(r.Base64)
+		require.NoError(t, err)
+	}
+	if msgpack {
+		return MessagePack{}.Decode(data, r.Opcode == "binary")
+	}
+	return JSON{}.Decode(data, r.Opcode == "binary")
 }
 
 // Every frame that real hubs sent is understood: it decodes, and the channel cores, driven by what the recorded client sent, make of
@@ -56,18 +76,15 @@ func TestReplayRecordedHubs(t *testing.T) {
 	for _, file := range transcripts(t) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			lines, msgpack := readTranscript(t, file)
-			if msgpack {
-				t.Skip("another wire form")
-			}
 			conns := map[int]*replayed{}
 			for _, l := range lines {
-				if l.Opcode != "text" || !strings.HasPrefix(l.Text, "[") {
+				if l.Opcode != "text" && l.Opcode != "binary" {
 					continue
 				}
 				if conns[l.Conn] == nil {
 					conns[l.Conn] = &replayed{t: t, seen: seen, channels: map[string]*Channel{}}
 				}
-				m, err := JSON{}.Decode([]byte(l.Text), false)
+				m, err := l.decode(t, msgpack[l.Conn])
 				if err != nil {
 					require.Equal(t, "c2s", l.Dir, "a hub's frame must decode")
 					continue

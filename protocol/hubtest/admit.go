@@ -101,6 +101,7 @@ type answer struct {
 	header http.Header
 	body   string
 	dev    *Device
+	wire   wire // how it speaks
 }
 
 func (h *Hub) answerWith(status int, body string, header ...string) answer {
@@ -132,7 +133,8 @@ func (h *Hub) judge(r *http.Request) answer {
 	if refusal, ok := h.doors.refuseNext(); ok {
 		return h.refused(refusal)
 	}
-	if r.Header.Get("Origin") != "" || !servesVersion(r.URL.Query().Get("vsn")) {
+	wire, served := h.wireFor(r.URL.Query().Get("vsn"))
+	if r.Header.Get("Origin") != "" || !served {
 		return h.answerWith(http.StatusForbidden, "")
 	}
 	dev, refusal := h.authenticate(r)
@@ -143,7 +145,7 @@ func (h *Hub) judge(r *http.Request) answer {
 		return h.answerWith(http.StatusBadRequest, err.Error())
 	}
 	a := h.answerWith(http.StatusSwitchingProtocols, "")
-	a.dev = dev
+	a.dev, a.wire = dev, wire
 	return a
 }
 
@@ -161,10 +163,17 @@ func (h *Hub) refused(r Refusal) answer {
 	return a
 }
 
-// servesVersion: the requirement is "~> 2.0.0".
-func servesVersion(vsn string) bool {
+// wireFor chooses the serializer: JSON for "~> 2.0.0", MessagePack for "~> 3.0.0" where the server has it.
+func (h *Hub) wireFor(vsn string) (wire, bool) {
 	v, err := semver.StrictNewVersion(vsn)
-	return err == nil && roughly(v, "2.0.0")
+	switch {
+	case err != nil:
+		return wire{}, false
+	case h.rules.msgpack && roughly(v, "3.0.0"):
+		return wire{msgpack: true}, true
+	default:
+		return wire{}, roughly(v, "2.0.0")
+	}
 }
 
 // authenticate finds out who asks.

@@ -81,7 +81,8 @@ func TestAdmission(t *testing.T) {
 			{"other path", func(r *transport.Request) { r.URL.Path = "/nope" }, 301, ""},
 			{"the other path", func(r *transport.Request) { r.URL.Path = "/socket/websocket" }, 101, ""},
 			{"no vsn", func(r *transport.Request) { r.URL.RawQuery = "" }, 403, ""},
-			{"messagepack", func(r *transport.Request) { r.URL.RawQuery = "vsn=3.0.0" }, 403, ""},
+			{"messagepack", func(r *transport.Request) { r.URL.RawQuery = "vsn=3.0.0" }, 101, ""},
+			{"messagepack to come", func(r *transport.Request) { r.URL.RawQuery = "vsn=3.1.0" }, 403, ""},
 			{"health", func(r *transport.Request) { r.URL.Path = "/_health" }, 200, ""},
 		} {
 			t.Run(tc.name, func(t *testing.T) {
@@ -99,6 +100,12 @@ func TestOldHubAcceptsTheFuture(t *testing.T) {
 	h := Run(t, Config{Mode: Memory, Profile: ProfileOld})
 	status, _ := refusalOf(t, h, signed(t, h.Secret("dev-1"), time.Now().Add(2*time.Minute)))
 	require.Equal(t, 101, status)
+}
+
+func TestOldHubSpeaksOnlyJSON(t *testing.T) {
+	h := Run(t, Config{Mode: Memory, Profile: ProfileOld})
+	status, _ := refusalOf(t, h, func(r *transport.Request) { r.URL.RawQuery = "vsn=3.0.0" })
+	require.Equal(t, 403, status)
 }
 
 func TestOperatorRefusals(t *testing.T) {

@@ -28,6 +28,11 @@
 // In the mode Memory everything works inside a bubble of testing/synctest: idle timeouts, slow and stalled downloads, rounds of
 // offers. The hub must be started and closed inside the bubble.
 //
+// # Wire
+//
+// Both serializations are spoken, vsn 2.0.0 (JSON) and 3.0.0 (MessagePack); [ProfileOld] answers 403 to the latter, as releases up to
+// 2.4.0 do. A frame of the wrong kind or one that cannot be read ends the socket with 1011.
+//
 // # Limits
 //
 // Messages have at most 8,000,000 bytes, a socket at most 100 channels. Histories of a device are bounded, the older half goes. A hub
@@ -35,6 +40,6 @@
 //
 // # What it does not do
 //
-// No compression and no MessagePack (vsn 3.0.0 is refused with 403, as releases up to 2.4.0 do), no users, no periodic requests to
+// No compression, no users, no periodic requests to
 // extensions, no switching off of rollouts for a device that was updated by hand, no deltas, no database.
 package hubtest

@@ -153,7 +153,7 @@ func (h *Hub) serveDevice(w http.ResponseWriter, r *http.Request) {
 	a.dev.kick()
 	conn, err := transport.Upgrade(w, r, transport.UpgradeOptions{Limits: h.limits(), Header: a.header})
 	if err == nil {
-		h.adopt(a.dev, conn)
+		h.adopt(a.dev, conn, a.wire)
 	}
 }
 
@@ -172,7 +172,7 @@ func (h *Hub) acceptOffers(ln *transport.Listener) {
 		}
 		a.dev.kick()
 		if conn, err := o.Accept(h.limits()); err == nil {
-			h.adopt(a.dev, conn)
+			h.adopt(a.dev, conn, a.wire)
 		}
 	}
 }

@@ -34,8 +34,8 @@ type outgoing struct {
 }
 
 // adopt takes over a socket that has been let in. An older one of the same device goes.
-func (h *Hub) adopt(d *Device, conn transport.Conn) {
-	l := &link{hub: h, dev: d, conn: conn}
+func (h *Hub) adopt(d *Device, conn transport.Conn, w wire) {
+	l := &link{hub: h, dev: d, conn: conn, wire: w}
 	h.mu.Lock()
 	if h.closed {
 		h.mu.Unlock()
@@ -211,7 +211,7 @@ func (l *link) flush() {
 			var err error
 			if frame, err = l.wire.encode(frame[:0], batch[i].msg); err == nil {
 				l.dev.mu.Unlock()
-				err = l.conn.WriteMessage(transport.Text, frame)
+				err = l.conn.WriteMessage(l.wire.kind(), frame)
 				l.dev.mu.Lock()
 			}
 			if err != nil {

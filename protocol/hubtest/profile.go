@@ -14,7 +14,7 @@ type Profile uint8
 const (
 	ProfileNew      Profile = iota // today's server: advertises extensions, knows update modes
 	ProfileSnapshot                // the server of August 2026, which the transcripts were recorded from
-	ProfileOld                     // release 2.4.0 and older: unknown statuses are ignored, offers have no size and no checksums
+	ProfileOld                     // release 2.4.0 and older: JSON only, unknown statuses are ignored, offers have no size and no checksums
 	profiles
 )
 
@@ -34,6 +34,7 @@ type rules struct {
 	crashReason     bool // phx_error carries {"reason":"channel_crash"}
 	dropNullJoinRef bool // pushes without a join_ref are dropped
 	acceptFuture    bool // signatures from the future are accepted
+	msgpack         bool // vsn 3.0.0 is served too
 	kickCode        int  // the close code of a socket that another one replaces
 	extensions      []offered
 }
@@ -51,12 +52,12 @@ func (p Profile) rules() rules {
 			{"geo", oldest}, {"health", oldest}, {"local_shell", oldest}, {"logging", oldest},
 		}}
 	case ProfileSnapshot:
-		return rules{fullOffer: true, strictStatus: true, crashReason: true, kickCode: 1001, extensions: []offered{
+		return rules{msgpack: true, fullOffer: true, strictStatus: true, crashReason: true, kickCode: 1001, extensions: []offered{
 			{"geo", oldest}, {"health", oldest}, {"local_shell", oldest}, {"logging", oldest}, {"network_identity", oldest},
 		}}
 	default:
 		return rules{
-			advertise: true, modes: true, fullOffer: true, strictStatus: true, crashReason: true, kickCode: 1001,
+			msgpack: true, advertise: true, modes: true, fullOffer: true, strictStatus: true, crashReason: true, kickCode: 1001,
 			extensions: []offered{
 				{"alarms", []string{"0.1.0"}},
 				{"components", oldest},

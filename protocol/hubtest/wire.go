@@ -9,16 +9,28 @@ import (
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
-// wire turns frames of one socket into messages and back, from the hub's side. It is where another serialization is to be chosen.
+// wire turns frames of one socket into messages and back, from the hub's side.
 type wire struct {
-	integers bool // the device numbers its refs with integers, and gets them back as such
+	msgpack  bool // vsn 3.0.0: binary frames only, refs are told back as strings
+	integers bool // of JSON: the device numbers its refs with integers, and gets them back as such
 }
 
 var errBadFrame = errors.New("binary frame is no push")
 
+// kind of the frames to the device.
+func (w *wire) kind() transport.Kind {
+	if w.msgpack {
+		return transport.Binary
+	}
+	return transport.Text
+}
+
 // decode reads a device's frame. The payload refers to data.
 func (w *wire) decode(kind transport.Kind, data []byte) (protocol.Message, error) {
-	if kind == transport.Binary {
+	switch {
+	case w.msgpack:
+		return protocol.MessagePack{}.Decode(data, kind == transport.Binary)
+	case kind == transport.Binary:
 		return decodePush(data)
 	}
 	m, err := protocol.JSON{}.Decode(data, false)
@@ -59,7 +71,10 @@ func decodePush(data []byte) (protocol.Message, error) {
 
 // encode appends a frame to the device. It fails when the payload is not JSON.
 func (w *wire) encode(dst []byte, m protocol.Message) ([]byte, error) {
-	if !w.integers {
+	switch {
+	case w.msgpack:
+		return protocol.MessagePack{}.Append(dst, m)
+	case !w.integers:
 		return protocol.JSON{}.Append(dst, m)
 	}
 	joinRef, ref := m.JoinRef, m.Ref

@@ -1,0 +1,362 @@
+package protocol
+
+import (
+	"encoding/binary"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/tinylib/msgp/msgp"
+)
+
+// MessagePack is the wire form of vsn 3.0.0: binary frames with a MessagePack array of five. Payloads are JSON on this side of
+// the wire, so that nobody above needs to know which form is spoken:
+//
+//	MessagePack                      JSON
+//	int, uint of any width           a number without point and exponent
+//	float                            a number with point or exponent, so that it comes back as a float
+//	str, bin                         a string (a hub sends any bytes as str)
+//	ext -1 (timestamp)               a string, RFC 3339 in UTC
+//	any other ext                    null
+//	a map's key: str, bin, integer   a string
+//
+// A hub that knows JSON only, release 2.4.0 and older, answers the upgrade with 403.
+type MessagePack struct{}
+
+// What one frame may hold, whatever its bytes claim. The payload is counted as JSON.
+const (
+	packDepth    = 128
+	packElements = 1 << 20
+	packBytes    = 16 << 20
+)
+
+// Version is "3.0.0".
+func (MessagePack) Version() string { return "3.0.0" }
+
+// Binary is true.
+func (MessagePack) Binary() bool { return true }
+
+// Decode reads one binary frame; a text frame is an error. The payload is a copy, at most 16 MiB of JSON from at most a million
+// elements nested 128 deep. Numbers that JSON does not have (NaN, infinities) are an error; duplicate keys and invalid UTF-8 in the
+// payload are not.
+func (MessagePack) Decode(data []byte, isBinary bool) (Message, error) {
+	u := unpacker{rest: data}
+	if !isBinary {
+		return Message{}, u.failed(len(data), "text frame where MessagePack is spoken")
+	}
+	m, reason := u.message()
+	if reason != "" {
+		return Message{}, u.failed(len(data), reason)
+	}
+	return m, nil
+}
+
+// unpacker reads MessagePack from the front of rest. Its methods return the reason why they cannot, or "".
+type unpacker struct {
+	rest     []byte
+	out      []byte // the payload as JSON
+	elements int
+}
+
+const (
+	reasonCut      = "ends within a value"
+	reasonTooLarge = "payload is too large"
+)
+
+func (u *unpacker) failed(size int, reason string) *DecodeError {
+	return &DecodeError{Reason: reason, Offset: int64(size - len(u.rest))}
+}
+
+func (u *unpacker) message() (m Message, reason string) {
+	n, rest, err := msgp.ReadArrayHeaderBytes(u.rest)
+	if err != nil || n != 5 {
+		return m, "not a MessagePack array of five elements"
+	}
+	u.rest = rest
+	if m.JoinRef, reason = u.ref("join_ref is neither string nor number nor nil"); reason != "" {
+		return m, reason
+	}
+	if m.Ref, reason = u.ref("ref is neither string nor number nor nil"); reason != "" {
+		return m, reason
+	}
+	if m.Topic, reason = u.text("topic is not a string"); reason != "" {
+		return m, reason
+	}
+	if m.Event, reason = u.text("event is not a string"); reason != "" {
+		return m, reason
+	}
+	u.out = make([]byte, 0, len(u.rest)+len(u.rest)/4+8)
+	if reason = u.value(0); reason != "" {
+		return m, reason
+	}
+	if len(u.rest) > 0 {
+		return m, "more after the array"
+	}
+	m.Payload = u.out
+	return m, ""
+}
+
+// ref reads a ref. The hub takes numbers for the strings that they are written as.
+func (u *unpacker) ref(reason string) (string, string) {
+	switch msgp.NextType(u.rest) {
+	case msgp.NilType:
+		u.rest = u.rest[1:]
+		return "", ""
+	case msgp.IntType, msgp.UintType, msgp.Float64Type, msgp.Float32Type:
+		var digits [32]byte
+		u.out = digits[:0]
+		if reason := u.number(); reason != "" {
+			return "", reason
+		}
+		return internRef(u.out), ""
+	default:
+		text, ok := u.bytes()
+		if !ok {
+			return "", reason
+		}
+		return internRef(text), ""
+	}
+}
+
+func (u *unpacker) text(reason string) (string, string) {
+	text, ok := u.bytes()
+	if !ok {
+		return "", reason
+	}
+	return intern(text), ""
+}
+
+// bytes reads a str or bin.
+func (u *unpacker) bytes() ([]byte, bool) {
+	var text, rest []byte
+	var err error
+	switch msgp.NextType(u.rest) {
+	case msgp.StrType:
+		text, rest, err = msgp.ReadStringZC(u.rest)
+	case msgp.BinType:
+		text, rest, err = msgp.ReadBytesZC(u.rest)
+	default:
+		return nil, false
+	}
+	if err != nil {
+		return nil, false
+	}
+	u.rest = rest
+	return text, true
+}
+
+// value appends the next value to out as JSON.
+func (u *unpacker) value(depth int) string {
+	if u.elements++; u.elements > packElements || len(u.out) > packBytes {
+		return reasonTooLarge
+	}
+	if len(u.rest) == 0 {
+		return reasonCut
+	}
+	switch msgp.NextType(u.rest) {
+	case msgp.NilType:
+		u.out, u.rest = append(u.out, "null"...), u.rest[1:]
+		return ""
+	case msgp.BoolType:
+		on, rest, _ := msgp.ReadBoolBytes(u.rest) // one byte, which is there
+		u.out, u.rest = strconv.AppendBool(u.out, on), rest
+		return ""
+	case msgp.IntType, msgp.UintType, msgp.Float64Type, msgp.Float32Type:
+		return u.number()
+	case msgp.StrType, msgp.BinType:
+		return u.quoted()
+	case msgp.ArrayType:
+		return u.array(depth + 1)
+	case msgp.MapType:
+		return u.object(depth + 1)
+	case msgp.InvalidType:
+		return "not MessagePack"
+	default:
+		return u.extension()
+	}
+}
+
+func (u *unpacker) quoted() string {
+	text, ok := u.bytes()
+	if !ok {
+		return reasonCut
+	}
+	u.out = appendQuoted(u.out, text)
+	return ""
+}
+
+// number appends an integer, or a float in a form that cannot be taken for one.
+func (u *unpacker) number() string {
+	var f float64
+	switch msgp.NextType(u.rest) {
+	case msgp.IntType:
+		n, rest, err := msgp.ReadInt64Bytes(u.rest)
+		if err != nil {
+			return reasonCut
+		}
+		u.out, u.rest = strconv.AppendInt(u.out, n, 10), rest
+		return ""
+	case msgp.UintType:
+		n, rest, err := msgp.ReadUint64Bytes(u.rest)
+		if err != nil {
+			return reasonCut
+		}
+		u.out, u.rest = strconv.AppendUint(u.out, n, 10), rest
+		return ""
+	default:
+		n, rest, err := msgp.ReadFloat64Bytes(u.rest)
+		if err != nil {
+			return reasonCut
+		}
+		f, u.rest = n, rest
+	}
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return "a float is not a number"
+	}
+	from := len(u.out)
+	u.out = strconv.AppendFloat(u.out, f, 'g', -1, 64)
+	if isInteger(u.out[from:]) {
+		u.out = append(u.out, ".0"...)
+	}
+	return ""
+}
+
+func (u *unpacker) array(depth int) string {
+	n, rest, err := msgp.ReadArrayHeaderBytes(u.rest)
+	if reason := u.within(n, depth, err); reason != "" {
+		return reason
+	}
+	u.rest, u.out = rest, append(u.out, '[')
+	for i := range n {
+		if i > 0 {
+			u.out = append(u.out, ',')
+		}
+		if reason := u.value(depth); reason != "" {
+			return reason
+		}
+	}
+	u.out = append(u.out, ']')
+	return ""
+}
+
+func (u *unpacker) object(depth int) string {
+	n, rest, err := msgp.ReadMapHeaderBytes(u.rest)
+	if reason := u.within(n, depth, err); reason != "" {
+		return reason
+	}
+	u.rest, u.out = rest, append(u.out, '{')
+	for i := range n {
+		if i > 0 {
+			u.out = append(u.out, ',')
+		}
+		if reason := u.key(); reason != "" {
+			return reason
+		}
+		u.out = append(u.out, ':')
+		if reason := u.value(depth); reason != "" {
+			return reason
+		}
+	}
+	u.out = append(u.out, '}')
+	return ""
+}
+
+// within checks a header before anything is done about it: each element takes a byte at least.
+func (u *unpacker) within(n uint32, depth int, err error) string {
+	switch {
+	case err != nil || int64(n) > int64(len(u.rest)):
+		return reasonCut
+	case depth > packDepth:
+		return "nested too deep"
+	default:
+		return ""
+	}
+}
+
+func (u *unpacker) key() string {
+	switch msgp.NextType(u.rest) {
+	case msgp.StrType, msgp.BinType:
+		return u.quoted()
+	case msgp.IntType, msgp.UintType:
+		u.out = append(u.out, '"')
+		if reason := u.number(); reason != "" {
+			return reason
+		}
+		u.out = append(u.out, '"')
+		return ""
+	default:
+		return "a key is neither string nor integer"
+	}
+}
+
+// extension appends a timestamp, or null for what only its sender knows.
+func (u *unpacker) extension() string {
+	rest, err := msgp.Skip(u.rest)
+	if err != nil {
+		return reasonCut
+	}
+	raw := u.rest[:len(u.rest)-len(rest)]
+	head := map[byte]int{0xc7: 2, 0xc8: 3, 0xc9: 5}[raw[0]] // length of what comes before the type
+	if head == 0 {
+		head = 1
+	}
+	text := []byte("null")
+	if int8(raw[head]) == msgp.MsgTimeExtension {
+		at, ok := timestamp(raw[head+1:])
+		if !ok {
+			return "a timestamp is out of range"
+		}
+		text = at.AppendFormat([]byte{'"'}, time.RFC3339Nano)
+		text = append(text, '"')
+	}
+	u.out, u.rest = append(u.out, text...), rest
+	return ""
+}
+
+// timestamp reads the three widths of a timestamp: 32, 64 and 96 bits.
+func timestamp(data []byte) (time.Time, bool) {
+	var sec int64
+	var nsec uint32
+	switch len(data) {
+	case 4:
+		sec = int64(binary.BigEndian.Uint32(data))
+	case 8:
+		both := binary.BigEndian.Uint64(data)
+		sec, nsec = int64(both&(1<<34-1)), uint32(both>>34) //nolint:gosec // 34 bits, 30 bits
+	case 12:
+		sec, nsec = int64(binary.BigEndian.Uint64(data[4:])), binary.BigEndian.Uint32(data) //nolint:gosec // it is signed
+	default:
+		return time.Time{}, false
+	}
+	const yearZero, year9999 = -62167219200, 253402300799
+	return time.Unix(sec, int64(nsec)).UTC(), sec >= yearZero && sec <= year9999 && nsec < 1e9
+}
+
+// appendQuoted quotes text as JSON and leaves invalid UTF-8 as it is.
+func appendQuoted(dst, text []byte) []byte {
+	const hex = "0123456789abcdef"
+	dst = append(dst, '"')
+	for _, c := range text {
+		switch {
+		case c == '"' || c == '\\':
+			dst = append(dst, '\\', c)
+		case c == '\n':
+			dst = append(dst, '\\', 'n')
+		case c < ' ':
+			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		default:
+			dst = append(dst, c)
+		}
+	}
+	return append(dst, '"')
+}
+
+// isInteger says that a JSON number has neither point nor exponent.
+func isInteger(number []byte) bool {
+	for _, c := range number {
+		if c == '.' || c == 'e' || c == 'E' {
+			return false
+		}
+	}
+	return true
+}
