@@ -41,6 +41,7 @@ type Hub struct {
 	Dialer      transport.Dialer                 // nil: WebSocket over TCP, made of the above
 	Clock       ClockStore                       // remembers the hub's time for a device without a clock; nil: not remembered
 	Heartbeat   time.Duration                    // zero: 30 s
+	NoCompress  bool                             // messages go as they are, which saves up to 75 KB; false: smaller where the hub can
 }
 
 // ClockStore keeps the latest time that is known to have been, over restarts of a device whose clock does not.

@@ -48,10 +48,14 @@ func newDevice(cfg Config) (*Device, error) {
 
 // newDialer makes the dialer that talks to a real hub.
 func (d *Device) newDialer() transport.Dialer {
-	return &transport.WebSocket{
+	ws := &transport.WebSocket{
 		TLS: d.cfg.Hub.TLS, Certificate: d.cfg.Hub.Certificate, UserAgent: agentName,
-		Time: d.now,
+		Time: d.now, Compress: transport.Together,
 	}
+	if d.cfg.Hub.NoCompress {
+		ws.Compress = transport.Uncompressed
+	}
+	return ws
 }
 
 // tlsConfig is what downloads trust: what the socket trusts, and the same idea of the time.

@@ -151,7 +151,7 @@ func (h *Hub) serveDevice(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.dev.kick()
-	conn, err := transport.Upgrade(w, r, transport.UpgradeOptions{Limits: h.limits(), Header: a.header})
+	conn, err := transport.Upgrade(w, r, h.upgrade(a.header))
 	if err == nil {
 		h.adopt(a.dev, conn, a.wire)
 	}
@@ -171,13 +171,16 @@ func (h *Hub) acceptOffers(ln *transport.Listener) {
 			continue
 		}
 		a.dev.kick()
-		if conn, err := o.Accept(h.limits()); err == nil {
+		if conn, err := o.Accept(h.upgrade(nil)); err == nil {
 			h.adopt(a.dev, conn, a.wire)
 		}
 	}
 }
 
-func (h *Hub) limits() transport.Limits { return transport.Limits{ReadIdle: h.cfg.Idle} }
+// upgrade is how every device is let in. NervesHub compresses for whoever offers it, with context takeover.
+func (h *Hub) upgrade(header http.Header) transport.UpgradeOptions {
+	return transport.UpgradeOptions{Limits: transport.Limits{ReadIdle: h.cfg.Idle}, Header: header, Compress: transport.Together}
+}
 
 // doorListener drops connections before anything is said on them: those that the operator wants dropped, and those above the rate
 // limit.

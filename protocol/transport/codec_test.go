@@ -16,8 +16,8 @@ import (
 )
 
 func TestProtocol(t *testing.T) {
-	transporttest.TestProtocol(t, func(nc net.Conn, role transport.Role, l transport.Limits) transport.Conn {
-		return transport.NewConn(nc, role, l, nil)
+	transporttest.TestProtocol(t, func(nc net.Conn, role transport.Role, l transport.Limits, d *transport.Deflate) transport.Conn {
+		return transport.NewDeflateConn(nc, role, l, nil, d)
 	})
 }
 

@@ -45,7 +45,7 @@ func socketHub(t testing.TB, s security, hub transporttest.Hub) (*transport.WebS
 			_, _ = io.WriteString(w, a.Body)
 			return
 		}
-		c, err := transport.Upgrade(w, r, transport.UpgradeOptions{Limits: quick})
+		c, err := transport.Upgrade(w, r, transport.UpgradeOptions{Limits: quick, Compress: transport.Together})
 		if err == nil && a.Serve != nil {
 			go a.Serve(c)
 		}
@@ -77,12 +77,13 @@ func socketHub(t testing.TB, s security, hub transporttest.Hub) (*transport.WebS
 }
 
 // socketPairs returns a maker of connected ends over sockets.
-func socketPairs(t *testing.T, s security, wrap func(net.Conn) net.Conn) func() (client, server transport.Conn) {
+func socketPairs(t *testing.T, s security, z transport.Compression, wrap func(net.Conn) net.Conn) func() (client, server transport.Conn) {
 	t.Helper()
 	accepted := make(chan transport.Conn)
 	d, u := socketHub(t, s, func(*http.Request) transporttest.Answer {
 		return transporttest.Answer{Serve: func(c transport.Conn) { accepted <- c }}
 	})
+	d.Compress = z
 	if wrap != nil {
 		d.NetDial = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			nc, err := new(net.Dialer).DialContext(ctx, network, addr)
@@ -115,11 +116,20 @@ func TestConn(t *testing.T) {
 		}
 	}
 	tests := map[string]func(*testing.T) func() (client, server transport.Conn){
-		"TCP":        func(t *testing.T) func() (client, server transport.Conn) { return socketPairs(t, plain, nil) },
-		"TCPSliced":  func(t *testing.T) func() (client, server transport.Conn) { return socketPairs(t, plain, sliced(1000)) },
-		"TLS":        func(t *testing.T) func() (client, server transport.Conn) { return socketPairs(t, serverTLS, nil) },
-		"Pipe":       pipes(transport.PipeOptions{Client: quick, Server: quick}),
-		"PipeSliced": pipes(transport.PipeOptions{Client: quick, Server: quick, WrapClient: sliced(100), WrapServer: sliced(777)}),
+		"TCP": func(t *testing.T) func() (client, server transport.Conn) { return socketPairs(t, plain, 0, nil) },
+		"TCPSliced": func(t *testing.T) func() (client, server transport.Conn) {
+			return socketPairs(t, plain, 0, sliced(1000))
+		},
+		"TLS": func(t *testing.T) func() (client, server transport.Conn) { return socketPairs(t, serverTLS, 0, nil) },
+		"TCPTogether": func(t *testing.T) func() (client, server transport.Conn) {
+			return socketPairs(t, plain, transport.Together, nil)
+		},
+		"TLSAlone": func(t *testing.T) func() (client, server transport.Conn) {
+			return socketPairs(t, serverTLS, transport.Alone, nil)
+		},
+		"PipeTogether": pipes(transport.PipeOptions{Client: quick, Server: quick, Deflate: &transport.Deflate{}, WrapClient: sliced(100)}),
+		"Pipe":         pipes(transport.PipeOptions{Client: quick, Server: quick}),
+		"PipeSliced":   pipes(transport.PipeOptions{Client: quick, Server: quick, WrapClient: sliced(100), WrapServer: sliced(777)}),
 	}
 	for name, pairs := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -157,7 +167,7 @@ func pipeHub(t *testing.T, hub transporttest.Hub) transporttest.Endpoint {
 					_ = o.Refuse(a.Status, a.Header, a.Body)
 					return
 				}
-				c, err := o.Accept(transport.Limits{})
+				c, err := o.Accept(transport.UpgradeOptions{})
 				if err == nil && a.Serve != nil {
 					a.Serve(c)
 				}

@@ -22,6 +22,7 @@ import (
 type conn struct {
 	nc     net.Conn
 	limits Limits
+	agreed *deflated // nil: messages are not compressed
 
 	reading chan struct{} // guards the five below
 	src     source
@@ -42,16 +43,31 @@ type conn struct {
 // NewConn makes a link of a byte stream on which the WebSocket handshake is done. early is what has already been read behind the
 // handshake. The Conn owns nc from here on.
 func NewConn(nc net.Conn, role Role, l Limits, early []byte) Conn {
+	return NewDeflateConn(nc, role, l, early, nil)
+}
+
+// NewDeflateConn is NewConn for a link whose handshake has agreed on compression; d nil means none.
+func NewDeflateConn(nc net.Conn, role Role, l Limits, early []byte, d *Deflate) Conn {
 	c := &conn{
 		nc: nc, limits: l.orDefault(),
 		reading: make(chan struct{}, 1), writing: make(chan struct{}, 1),
-		dec: NewDecoder(role, l, false), enc: NewEncoder(role),
+		dec: NewDecoder(role, l, d != nil), enc: NewEncoder(role),
+	}
+	if d != nil {
+		c.agreed = newDeflated(*d, role)
 	}
 	c.src.init(nc, slices.Clone(early))
 	return c
 }
 
-func (c *conn) Info() ConnInfo { return infoOf(c.nc) }
+func (c *conn) Info() ConnInfo {
+	info := infoOf(c.nc)
+	if c.agreed != nil {
+		d := c.agreed.Deflate
+		info.Deflate = &d
+	}
+	return info
+}
 
 func (c *conn) ReadMessage(buf []byte) (Kind, []byte, error) {
 	c.reading <- struct{}{}
@@ -60,6 +76,9 @@ func (c *conn) ReadMessage(buf []byte) (Kind, []byte, error) {
 	for c.ended == nil {
 		ev, out, err := c.next(msg)
 		msg = out
+		if err == nil && ev.RSV1 {
+			msg, err = c.agreed.restore(ev.Type, msg, c.limits.Message)
+		}
 		if err == nil {
 			err = c.handle(ev)
 		}
@@ -130,6 +149,13 @@ func (c *conn) write(ev Event) error {
 	defer func() { <-c.writing }()
 	if c.failed != nil {
 		return c.failed
+	}
+	if c.agreed != nil && ev.Kind == EventMessage {
+		squeezed := getWriteBuffer()
+		defer putWriteBuffer(squeezed)
+		if *squeezed, ev.RSV1 = c.agreed.out.compress(*squeezed, ev.Payload); ev.RSV1 {
+			ev.Payload = *squeezed
+		}
 	}
 	b := getWriteBuffer()
 	defer putWriteBuffer(b)

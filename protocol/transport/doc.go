@@ -11,8 +11,11 @@
 // messages, so nothing is ever written into the middle of a frame. Every frame is one Write.
 //
 // Limits: messages and frames, fragments, the bytes and the time of the handshake, the time of a Write and of a close are all
-// bounded, see [Limits] and [Timeouts]; nothing is allocated because a peer announced it. A connection that waits for its next
+// bounded, see [Limits] and [Timeouts], also after inflating; nothing is allocated because a peer announced it. A connection that waits for its next
 // frame holds no buffer.
+//
+// Compression ([Compression], RFC 7692) is up to both ends. Messages under 128 bytes, those that do not shrink and those that shrink below
+// a twentieth go as they are. A compressing link keeps at most 36 KiB of each direction, and a megabyte more while it is busy.
 //
 // The protocol itself stands in [Decoder] and [Encoder], which do no I/O: other drivers, an epoll loop for one, can be built on them.
 //

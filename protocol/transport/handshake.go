@@ -72,13 +72,16 @@ func (t *target) fail(p Phase, err error) error {
 	return &PhaseError{Phase: p, Target: t.addr, Err: err}
 }
 
-// request is the upgrade request. No subprotocol and no extension is asked for.
-func (t *target) request(nonce string) *http.Request {
+// request is the upgrade request. No subprotocol is asked for, and no extension but compression.
+func (t *target) request(nonce string, c Compression) *http.Request {
 	h := t.header.Clone()
 	h.Set("Connection", "Upgrade")
 	h.Set("Upgrade", "websocket")
 	h.Set("Sec-WebSocket-Version", "13")
 	h.Set("Sec-WebSocket-Key", nonce)
+	if offer := c.offer(); offer != "" {
+		h.Set(extensionsName, offer)
+	}
 	return &http.Request{Method: http.MethodGet, URL: t.url, Host: t.url.Host, Header: h, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 }
 
@@ -107,8 +110,8 @@ func hasToken(h http.Header, name, token string) bool {
 	return false
 }
 
-// checkAnswer checks a 101 answer to nonce (RFC 6455 section 4.1). We ask for no extension and no subprotocol, so an answer
-// that picks one is wrong.
+// checkAnswer checks a 101 answer to nonce (RFC 6455 section 4.1). We ask for no subprotocol, so an answer that
+// picks one is wrong; extensions are for Compression.confirm.
 func checkAnswer(r *http.Response, nonce string) error {
 	switch {
 	case r.ProtoMajor != 1 || r.ProtoMinor < 1:
@@ -119,8 +122,6 @@ func checkAnswer(r *http.Response, nonce string) error {
 		return fmt.Errorf("%w: answer without Connection: Upgrade", ErrNotWebSocket)
 	case r.Header.Get("Sec-WebSocket-Accept") != acceptKey(nonce):
 		return fmt.Errorf("%w: answer with a wrong Sec-WebSocket-Accept", ErrNotWebSocket)
-	case r.Header.Get("Sec-WebSocket-Extensions") != "":
-		return fmt.Errorf("%w: answer with an extension that was not asked for", ErrNotWebSocket)
 	case r.Header.Get("Sec-WebSocket-Protocol") != "":
 		return fmt.Errorf("%w: answer with a subprotocol that was not asked for", ErrNotWebSocket)
 	}

@@ -11,6 +11,7 @@ import (
 type ConnInfo struct {
 	LocalAddr, RemoteAddr net.Addr
 	TLS                   *TLSInfo // nil: plain
+	Deflate               *Deflate // nil: messages are not compressed
 }
 
 // TLSInfo is what was agreed on for an encrypted link.

@@ -58,9 +58,10 @@ type answer struct {
 	refusal *RefusedError
 }
 
-// Accept lets the device in and returns the hub's end. It fails when the device has stopped waiting.
-func (o *Offer) Accept(l Limits) (Conn, error) {
-	p := PipeOptions{Client: o.dialer.Limits, Server: l, WrapClient: o.dialer.Wrap}
+// Accept lets the device in and returns the hub's end; u.Header is not carried over. It fails when the device has stopped waiting.
+func (o *Offer) Accept(u UpgradeOptions) (Conn, error) {
+	p := PipeOptions{Client: o.dialer.Limits, Server: u.Limits, WrapClient: o.dialer.Wrap}
+	p.Deflate, _ = u.Compress.agree(o.Request.Header)
 	client, server := pipe(p, o.Request.RemoteAddr, o.Request.Host)
 	if t := o.Request.TLS; t != nil {
 		client = &pipeTLS{client, &TLSInfo{Version: t.Version, ServerName: t.ServerName, Verified: true}}
@@ -106,6 +107,7 @@ type PipeDialer struct {
 	Name        string                           // the device's address as the hub sees it; empty: "device"
 	Certificate func() (*tls.Certificate, error) // the client's certificate, its DER chain is all that is used; nil: none
 	Limits      Limits
+	Compress    Compression             // what is offered; zero: nothing
 	Timeout     time.Duration           // for the hub's answer; zero: 10 s
 	Wrap        func(net.Conn) net.Conn // between the link and its stream: for faults; nil: nothing
 }
@@ -148,7 +150,7 @@ func (d *PipeDialer) Dial(ctx context.Context, req Request) (Conn, error) {
 
 // request makes what the hub would see.
 func (d *PipeDialer) request(t *target) (*http.Request, error) {
-	r := t.request(newNonce())
+	r := t.request(newNonce(), d.Compress)
 	r.RequestURI, r.RemoteAddr = r.URL.RequestURI(), cmp.Or(d.Name, "device")
 	r.URL = &url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}
 	r.Host = t.addr

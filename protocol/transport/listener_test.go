@@ -38,7 +38,7 @@ func TestListener(t *testing.T) {
 			if r.Host != "hub.example:443" || r.RemoteAddr != "device-1" || r.URL.Path != "/socket/websocket" || r.TLS == nil {
 				t.Errorf("the request is not what a server would see: %+v", r)
 			}
-			c, err := o.Accept(transport.Limits{})
+			c, err := o.Accept(transport.UpgradeOptions{})
 			if err != nil {
 				t.Error(err)
 			}
@@ -81,7 +81,7 @@ func TestListenerNobodyAnswers(t *testing.T) {
 			late <- o
 		}()
 		expectPhase(transport.PhaseUpgrade, transport.ClassTimeout, 10*time.Second)
-		if _, err := (<-late).Accept(transport.Limits{}); !errors.Is(err, net.ErrClosed) {
+		if _, err := (<-late).Accept(transport.UpgradeOptions{}); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("accepting a device that has left: %v, want net.ErrClosed", err)
 		}
 

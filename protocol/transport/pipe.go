@@ -9,6 +9,7 @@ import (
 // PipeOptions say what a pair of links in memory is like. The zero value has the limits of a socket and no faults.
 type PipeOptions struct {
 	Client, Server Limits
+	Deflate        *Deflate // nil: messages are not compressed
 	// WrapClient and WrapServer stand between the link and its stream: for faults, delays, counters. Nil: nothing between.
 	WrapClient, WrapServer func(net.Conn) net.Conn
 }
@@ -21,7 +22,8 @@ func Pipe(o PipeOptions) (client, server Conn) {
 
 func pipe(o PipeOptions, clientName, serverName string) (client, server Conn) {
 	a, b := duplex.New(clientName, serverName)
-	return NewConn(wrap(o.WrapClient, a), RoleClient, o.Client, nil), NewConn(wrap(o.WrapServer, b), RoleServer, o.Server, nil)
+	return NewDeflateConn(wrap(o.WrapClient, a), RoleClient, o.Client, nil, o.Deflate),
+		NewDeflateConn(wrap(o.WrapServer, b), RoleServer, o.Server, nil, o.Deflate)
 }
 
 func wrap(f func(net.Conn) net.Conn, nc net.Conn) net.Conn {

@@ -9,8 +9,9 @@ import (
 
 // UpgradeOptions say how a server takes a link over. The zero value will do.
 type UpgradeOptions struct {
-	Limits Limits
-	Header http.Header // goes with the answer
+	Limits   Limits
+	Header   http.Header // goes with the answer
+	Compress Compression // what is agreed to when the client offers it; zero: nothing
 }
 
 // Upgrade answers a client's upgrade request and takes the connection over from the HTTP server, which must speak HTTP/1.1 on it.
@@ -34,17 +35,18 @@ func Upgrade(w http.ResponseWriter, r *http.Request, o UpgradeOptions) (Conn, er
 	limits := o.Limits.orDefault()
 	_ = nc.SetDeadline(time.Time{}) // the HTTP server's
 	_ = nc.SetWriteDeadline(time.Now().Add(limits.WriteTimeout))
-	if _, err := nc.Write(switching(r, o.Header)); err != nil {
+	d, extensions := o.Compress.agree(r.Header)
+	if _, err := nc.Write(switching(r, o.Header, extensions)); err != nil {
 		_ = nc.Close()
 		return nil, fmt.Errorf("upgrade %s: %w", r.RemoteAddr, err)
 	}
 	_ = nc.SetWriteDeadline(time.Time{})
 	early, _ := rw.Peek(rw.Reader.Buffered()) // never more than is buffered, so never an error
-	return NewConn(nc, RoleServer, o.Limits, early), nil
+	return NewDeflateConn(nc, RoleServer, o.Limits, early, d), nil
 }
 
 // switching is the 101 answer.
-func switching(r *http.Request, extra http.Header) []byte {
+func switching(r *http.Request, extra http.Header, extensions string) []byte {
 	h := extra.Clone()
 	if h == nil {
 		h = make(http.Header)
@@ -52,6 +54,9 @@ func switching(r *http.Request, extra http.Header) []byte {
 	h.Set("Upgrade", "websocket")
 	h.Set("Connection", "Upgrade")
 	h.Set("Sec-WebSocket-Accept", acceptKey(r.Header.Get("Sec-WebSocket-Key")))
+	if extensions != "" {
+		h.Set(extensionsName, extensions)
+	}
 	var b bytes.Buffer
 	b.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
 	_ = h.Write(&b) // into memory

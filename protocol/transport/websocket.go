@@ -29,6 +29,7 @@ type WebSocket struct {
 	// NetDial makes the byte stream to host:port, through a proxy for example; it then resolves names itself, within the
 	// sum of the two timeouts. Nil: resolve, then race the addresses.
 	NetDial  func(ctx context.Context, network, addr string) (net.Conn, error)
+	Compress Compression // what is offered; zero: nothing
 	Timeouts Timeouts
 	Limits   Limits
 }
@@ -59,12 +60,12 @@ func (d *WebSocket) Dial(ctx context.Context, req Request) (Conn, error) {
 			return nil, err
 		}
 	}
-	early, err := d.upgrade(ctx, nc, t)
+	a, err := d.upgrade(ctx, nc, t)
 	if err != nil {
 		_ = nc.Close()
 		return nil, err
 	}
-	return NewConn(nc, RoleClient, d.Limits, early), nil
+	return NewDeflateConn(nc, RoleClient, d.Limits, a.early, a.deflate), nil
 }
 
 // handshake puts TLS over nc. It closes nc when that fails.
@@ -111,56 +112,66 @@ func clientCertificate(from func() (*tls.Certificate, error)) (*tls.Certificate,
 	return cert, nil
 }
 
-// upgrade sends the request and reads the answer. early is what came behind it.
-func (d *WebSocket) upgrade(ctx context.Context, nc net.Conn, t *target) (early []byte, err error) {
+// upgraded is what came of a request that was granted.
+type upgraded struct {
+	early   []byte   // what came behind the answer
+	deflate *Deflate // nil: no compression
+}
+
+// upgrade sends the request and reads the answer.
+func (d *WebSocket) upgrade(ctx context.Context, nc net.Conn, t *target) (a upgraded, err error) {
 	_ = nc.SetDeadline(time.Now().Add(cmp.Or(d.Timeouts.Upgrade, 10*time.Second)))
 	stop := context.AfterFunc(ctx, func() { _ = nc.SetDeadline(time.Unix(1, 0)) })
-	early, err = d.exchange(nc, t)
+	a, err = d.exchange(nc, t)
 	if !stop() {
-		return nil, t.fail(PhaseUpgrade, context.Cause(ctx))
+		return a, t.fail(PhaseUpgrade, context.Cause(ctx))
 	}
 	var refused *RefusedError
 	switch {
 	case errors.As(err, &refused):
-		return nil, err
+		return a, err
 	case err != nil:
-		return nil, t.fail(PhaseUpgrade, err)
+		return a, t.fail(PhaseUpgrade, err)
 	}
-	return early, nc.SetDeadline(time.Time{})
+	return a, nc.SetDeadline(time.Time{})
 }
 
-func (d *WebSocket) exchange(nc net.Conn, t *target) ([]byte, error) {
+func (d *WebSocket) exchange(nc net.Conn, t *target) (a upgraded, err error) {
 	nonce := newNonce()
-	req := t.request(nonce)
+	req := t.request(nonce, d.Compress)
 	if d.UserAgent != "" {
 		req.Header.Set("User-Agent", d.UserAgent)
 	}
 	var b bytes.Buffer
 	if err := req.Write(&b); err != nil {
-		return nil, err
+		return a, err
 	}
 	if _, err := nc.Write(b.Bytes()); err != nil {
-		return nil, err
+		return a, err
 	}
 	budget := &io.LimitedReader{R: nc, N: int64(d.Limits.orDefault().HandshakeBytes)}
 	br := bufio.NewReader(budget)
 	resp, err := readAnswer(br, req)
 	switch {
 	case err != nil && budget.N <= 0:
-		return nil, fmt.Errorf("%w: answer is longer than %d bytes", ErrNotWebSocket, d.Limits.orDefault().HandshakeBytes)
+		return a, fmt.Errorf("%w: answer is longer than %d bytes", ErrNotWebSocket, d.Limits.orDefault().HandshakeBytes)
 	case err != nil:
-		return nil, err
+		return a, err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		_ = nc.SetReadDeadline(time.Now().Add(refusalTime))
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusalBody)) // as much as there is
-		return nil, newRefusal(t.addr, resp.StatusCode, resp.Header, body)
+		return a, newRefusal(t.addr, resp.StatusCode, resp.Header, body)
 	}
 	if err := checkAnswer(resp, nonce); err != nil {
-		return nil, err
+		return a, err
 	}
-	return br.Peek(br.Buffered())
+	if a.deflate, err = d.Compress.confirm(resp.Header); err != nil {
+		return a, err
+	}
+	a.early, err = br.Peek(br.Buffered())
+	return a, err
 }
 
 // readAnswer skips informational answers (RFC 9110 section 15.2), of which the budget allows only so many.

@@ -23,7 +23,7 @@ const (
 // Cases returns the table. Every case is meant for both roles.
 func Cases() []Case {
 	return slices.Concat(lengthCases(), lengthFormCases(), headerCases(), controlCases(), fragmentCases(),
-		textCases(), brokenTextCases(), closeCases(), endCases())
+		textCases(), brokenTextCases(), closeCases(), endCases(), deflateCases())
 }
 
 func frame(first byte, payload string) Frame { return Frame{First: first, Payload: payload} }

@@ -14,9 +14,10 @@ import (
 	"github.com/hublink-go/hublink/protocol/transport/internal/duplex"
 )
 
-// Case is one case of RFC 6455: what the peer sends, and what must come of it. After the last frame the peer ends its side.
+// Case is one case of RFC 6455 or RFC 7692: what the peer sends, and what must come of it. After the last frame the peer ends its side.
 type Case struct {
 	Name     string
+	Deflate  *transport.Deflate // what was agreed on; nil: no compression
 	Frames   []Frame
 	Messages []Message // delivered before the end
 	Pongs    []string  // payloads of the pongs that are sent
@@ -45,8 +46,11 @@ type Frame struct {
 // caseLimits are the limits that the cases are written for.
 var caseLimits = transport.Limits{Message: 100_000, Fragments: 8}
 
+// Drive makes a link of a stream.
+type Drive func(nc net.Conn, role transport.Role, l transport.Limits, d *transport.Deflate) transport.Conn
+
 // TestProtocol runs the cases for both roles, with the bytes arriving at once, one by one and in random pieces. drive is the driver under test.
-func TestProtocol(t *testing.T, drive func(nc net.Conn, role transport.Role, l transport.Limits) transport.Conn) {
+func TestProtocol(t *testing.T, drive Drive) {
 	t.Helper()
 	roles := map[string]transport.Role{"client": transport.RoleClient, "server": transport.RoleServer}
 	for _, c := range Cases() {
@@ -60,9 +64,9 @@ func TestProtocol(t *testing.T, drive func(nc net.Conn, role transport.Role, l t
 	}
 }
 
-func (c Case) run(t *testing.T, role transport.Role, slice int, drive func(net.Conn, transport.Role, transport.Limits) transport.Conn) {
+func (c Case) run(t *testing.T, role transport.Role, slice int, drive Drive) {
 	peer, ours := duplex.New("peer", "ours")
-	conn := drive(NewFaulty(ours, Plan{Read: Direction{Slice: slice}}), role, caseLimits)
+	conn := drive(NewFaulty(ours, Plan{Read: Direction{Slice: slice}}), role, caseLimits, c.Deflate)
 	defer conn.Abort() //nolint:errcheck // the end of the test
 	go func() {
 		_, _ = peer.Write(c.wire(role == transport.RoleServer))

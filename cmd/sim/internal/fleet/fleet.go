@@ -190,6 +190,7 @@ func (f *fleet) newAgent(i int) (*actors.Device, error) {
 		Hub: actors.Hub{
 			URL: f.hub.URL, Secret: &auth.SharedSecret{Key: f.hub.Key, Secret: f.hub.Secret},
 			TLS: f.security, Dialer: source(i, f.security), Heartbeat: f.cfg.Heartbeat,
+			NoCompress: true, // or each device would remember what it has said
 		},
 		Firmware:   actors.Firmware{Slots: store, Applier: store, Journal: store, HTTP: f.http},
 		Extensions: f.extensions,
