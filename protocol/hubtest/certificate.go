@@ -7,14 +7,16 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"fmt"
 	"math/big"
 	"net"
 	"time"
 )
 
-// newServerCertificate makes an authority and a certificate of it for the loopback addresses. The authority's key is forgotten.
-func newServerCertificate(now time.Time) (tls.Certificate, *x509.CertPool, error) {
+// newServerCertificate makes an authority, in PEM, and a certificate of it for the loopback addresses and host. The authority's key is
+// forgotten.
+func newServerCertificate(now time.Time, host string) (tls.Certificate, []byte, error) {
 	ca := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "simulated hub authority"},
 		NotBefore: now.Add(-24 * time.Hour), NotAfter: now.Add(10 * 365 * 24 * time.Hour),
@@ -37,6 +39,11 @@ func newServerCertificate(now time.Time) (tls.Certificate, *x509.CertPool, error
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		DNSNames:    []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 	}
+	if ip := net.ParseIP(host); ip != nil {
+		leaf.IPAddresses = append(leaf.IPAddresses, ip)
+	} else if host != "" {
+		leaf.DNSNames = append(leaf.DNSNames, host)
+	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, nil, fmt.Errorf("make a key: %w", err)
@@ -44,7 +51,6 @@ func newServerCertificate(now time.Time) (tls.Certificate, *x509.CertPool, error
 	if der, err = x509.CreateCertificate(rand.Reader, leaf, ca, &key.PublicKey, caKey); err != nil {
 		return tls.Certificate{}, nil, fmt.Errorf("make a certificate: %w", err)
 	}
-	roots := x509.NewCertPool()
-	roots.AddCert(ca)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots, nil
+	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Raw})
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, authority, nil
 }

@@ -27,6 +27,7 @@ const (
 type Config struct {
 	Profile        Profile
 	Mode           Mode
+	Listen         string        // host:port of the devices' listener, not in memory; empty: any port of 127.0.0.1. Downloads get another port there
 	Keys           []Key         // shared secrets; nil, without certificates: the one that Hub.Secret uses
 	Certificates   Certificates  // client certificates, in the modes TLS and Memory
 	KnownOnly      bool          // devices that Hub.Device was not asked for are refused; else they are created as they come

@@ -1,6 +1,7 @@
 package hubtest
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -22,6 +23,7 @@ const memoryHost = "hub.test"
 type front struct {
 	url, firmwareURL string
 	roots            *x509.CertPool
+	ca               []byte              // PEM
 	memory           *transport.Listener // nil: on the network
 	pipes            *pipeListener       // nil: on the network
 	servers          []*http.Server
@@ -36,11 +38,13 @@ func (f *front) open(h *Hub) error {
 		return nil
 	}
 	var listen net.ListenConfig
-	devices, err := listen.Listen(context.Background(), "tcp", "127.0.0.1:0") // does not wait
+	address := cmp.Or(h.cfg.Listen, "127.0.0.1:0")
+	devices, err := listen.Listen(context.Background(), "tcp", address) // does not wait
 	if err != nil {
 		return fmt.Errorf("hubtest: %w", err)
 	}
-	downloads, err := listen.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	host, _, _ := net.SplitHostPort(address) // it was good enough to listen on
+	downloads, err := listen.Listen(context.Background(), "tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		_ = devices.Close()
 		return fmt.Errorf("hubtest: %w", err)
@@ -48,12 +52,14 @@ func (f *front) open(h *Hub) error {
 	f.url, f.firmwareURL = "ws://"+devices.Addr().String(), "http://"+downloads.Addr().String()
 	devices = &doorListener{Listener: devices, hub: h}
 	if h.cfg.Mode == TLS {
-		cert, roots, err := newServerCertificate(h.cfg.Now())
+		cert, ca, err := newServerCertificate(h.cfg.Now(), host)
 		if err != nil {
 			_, _ = devices.Close(), downloads.Close()
 			return fmt.Errorf("hubtest: %w", err)
 		}
-		f.url, f.firmwareURL, f.roots = "wss"+f.url[2:], "https"+f.firmwareURL[4:], roots
+		f.url, f.firmwareURL = "wss"+f.url[2:], "https"+f.firmwareURL[4:]
+		f.ca, f.roots = ca, x509.NewCertPool()
+		f.roots.AppendCertsFromPEM(ca)
 		devices = tls.NewListener(devices, h.deviceTLS(cert))
 		downloads = tls.NewListener(downloads, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
 	}

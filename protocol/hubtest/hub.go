@@ -120,6 +120,9 @@ func (h *Hub) URL() string { return h.front.url }
 // RootCAs trusts the hub's certificate. Nil in the modes Plain and Memory.
 func (h *Hub) RootCAs() *x509.CertPool { return h.front.roots }
 
+// CA is the certificate of the hub's authority in PEM, for devices in other processes. Nil in the modes Plain and Memory.
+func (h *Hub) CA() []byte { return h.front.ca }
+
 // Secret makes the credentials of a device with the first product key.
 func (h *Hub) Secret(identifier string) auth.SharedSecret {
 	for _, k := range h.cfg.Keys {

@@ -39,7 +39,7 @@ func program(t *testing.T, name string) string {
 		if built.dir, built.err = os.MkdirTemp("", "hublink-e2e"); built.err != nil {
 			return
 		}
-		cmd := exec.Command("go", "build", "-o", built.dir, "../../cmd/device")
+		cmd := exec.Command("go", "build", "-o", built.dir, "../../cmd/device", "../../cmd/sim")
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			built.err = fmt.Errorf("%s: %w\n%s", cmd, err, out)

@@ -1,0 +1,222 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hublink-go/hublink/actors"
+	"github.com/hublink-go/hublink/cmd/sim/internal/flash"
+	"github.com/hublink-go/hublink/firmware"
+	"github.com/hublink-go/hublink/protocol/hubtest"
+)
+
+// desk is an operator with a hub.
+type desk struct {
+	t   *testing.T
+	hub *hubtest.Hub
+	api *API
+	dir string
+}
+
+func newDesk(t *testing.T, mode hubtest.Mode) *desk {
+	d := &desk{t: t, hub: hubtest.Run(t, hubtest.Config{Mode: mode, Record: 100}), dir: t.TempDir()}
+	d.api = New(d.hub, d.dir)
+	t.Cleanup(func() {
+		d.hub.Close()
+		require.NoError(t, d.api.Close())
+		left, err := os.ReadDir(d.dir)
+		require.NoError(t, err)
+		require.Empty(t, left, "uploads are removed")
+	})
+	return d
+}
+
+// ask does one call and returns status and body.
+func (d *desk) ask(method, path, body string) (int, string) {
+	d.t.Helper()
+	r := httptest.NewRequestWithContext(d.t.Context(), method, path, strings.NewReader(body))
+	w := httptest.NewRecorder()
+	d.api.ServeHTTP(w, r)
+	return w.Code, w.Body.String()
+}
+
+func (d *desk) want(status int, method, path, body string) string {
+	d.t.Helper()
+	got, text := d.ask(method, path, body)
+	require.Equal(d.t, status, got, text)
+	return text
+}
+
+const described = "product=bench&version=1.1.0&platform=folder&architecture=any"
+
+// device runs an agent against the hub until the test ends and returns how it ended.
+func (d *desk) device(id string) <-chan error {
+	slots := flash.New(running, 4<<20)
+	secret := d.hub.Secret(id)
+	dev, err := actors.New(actors.Config{
+		Identity: id,
+		Hub:      actors.Hub{URL: d.hub.URL(), Secret: &secret},
+		Firmware: actors.Firmware{Slots: slots, Applier: slots, Journal: slots},
+	})
+	require.NoError(d.t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	done := make(chan struct{})
+	go func() {
+		ended <- dev.Run(ctx)
+		close(done)
+	}()
+	d.t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+	wait, cancelWait := context.WithTimeout(ctx, time.Minute)
+	defer cancelWait()
+	require.NoError(d.t, d.hub.Device(id).WaitJoined(wait))
+	return ended
+}
+
+var running = firmware.Metadata{
+	"uuid": "fw-1", "product": "bench", "version": "1.0.0", "platform": "folder", "architecture": "any",
+}
+
+func TestAnOperatorUpdatesADevice(t *testing.T) {
+	d := newDesk(t, hubtest.Plain)
+	ended := d.device("dev-1")
+	var dev deviceView
+	require.NoError(t, json.Unmarshal([]byte(d.want(200, "GET", "/v1/devices/dev-1", "")), &dev))
+	require.True(t, dev.Online)
+	require.Equal(t, "1.0.0", dev.Firmware.Version)
+
+	d.want(200, "POST", "/v1/firmware?uuid=fw-2&"+described, strings.Repeat("firmware", 1<<17))
+	require.Contains(t, d.want(200, "GET", "/v1/firmware", ""), `"size":1048576`)
+	d.want(200, "POST", "/v1/firmware/fw-2/faults", `{"kind":"cut","n":500000,"times":1}`)
+	d.want(200, "POST", "/v1/devices/dev-1/update", `{"firmware":"fw-2"}`)
+	require.ErrorIs(t, <-ended, actors.ErrReboot)
+	require.NoError(t, json.Unmarshal([]byte(d.want(200, "GET", "/v1/devices/dev-1", "")), &dev))
+	require.Equal(t, []string{"received", "started", "started", "completed"}, dev.Statuses, "the download was cut once and went on")
+	require.Equal(t, 1, dev.Reboots)
+	require.Contains(t, d.want(200, "GET", "/v1/stats", ""), `"downloads":2`)
+	d.want(409, "POST", "/v1/devices/dev-1/update", `{"firmware":"fw-2"}`)
+}
+
+func TestAnOperatorTroublesADevice(t *testing.T) {
+	d := newDesk(t, hubtest.Plain)
+	d.device("dev-1")
+	seen := d.hub.Device("dev-1")
+	soon, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+
+	d.want(200, "POST", "/v1/devices/dev-1/push", `{"event":"identify"}`)
+	d.want(200, "POST", "/v1/devices/dev-1/crash", "")
+	require.NoError(t, seen.Wait(soon, func(s hubtest.Snapshot) bool { return s.Joins == 2 }))
+	require.Equal(t, 1, seen.Sockets(), "a channel's crash costs no socket")
+
+	d.want(200, "POST", "/v1/devices/dev-1/disconnect", `{"code":1001}`)
+	require.NoError(t, seen.Wait(soon, func(s hubtest.Snapshot) bool { return s.Joins == 3 }))
+	d.want(200, "POST", "/v1/refuse", `{"status":503,"reason":"busy"}`)
+	d.want(200, "POST", "/v1/devices/dev-1/disconnect", `{"code":0}`)
+	require.NoError(t, seen.Wait(soon, func(s hubtest.Snapshot) bool { return s.Joins == 4 }))
+	require.Contains(t, d.want(200, "GET", "/v1/stats", ""), `"refused":1`)
+	d.want(200, "POST", "/v1/drain", `{"batch":10,"every_ms":0}`)
+
+	var messages []messageView
+	require.NoError(t, json.Unmarshal([]byte(d.want(200, "GET", "/v1/devices/dev-1/messages", "")), &messages))
+	require.Equal(t, "phx_join", messages[0].Event)
+	require.Equal(t, "device", messages[0].From)
+}
+
+func TestADeploymentReachesWhoeverIsOnline(t *testing.T) {
+	d := newDesk(t, hubtest.Plain)
+	ended := d.device("dev-1")
+	d.want(200, "POST", "/v1/firmware?uuid=fw-2&size=70000&"+described, "")
+	d.want(200, "POST", "/v1/firmware/fw-2/deployment", "")
+	require.ErrorIs(t, <-ended, actors.ErrReboot)
+}
+
+func TestWrongCallsAreExplained(t *testing.T) {
+	d := newDesk(t, hubtest.Memory)
+	d.hub.Device("offline")
+	d.want(200, "POST", "/v1/firmware?uuid=fw-2&size=10&"+described, "")
+	for _, c := range []struct {
+		status             int
+		method, path, body string
+		want               string
+	}{
+		{404, "GET", "/v1/devices/nobody", "", "has not seen"},
+		{404, "POST", "/v1/devices/offline/update", `{"firmware":"none"}`, "no firmware"},
+		{409, "POST", "/v1/devices/offline/update", `{"firmware":"fw-2"}`, "not joined"},
+		{409, "POST", "/v1/devices/offline/disconnect", "", "offline"},
+		{400, "POST", "/v1/devices/offline/disconnect", `{"code":1006}`, "no code"},
+		{400, "POST", "/v1/devices/offline/push", `{}`, "event is missing"},
+		{400, "POST", "/v1/devices/offline/push", `{"evnt":"x"}`, "unknown field"},
+		{400, "POST", "/v1/devices/offline/push", `[`, "read the request"},
+		{400, "POST", "/v1/firmware?uuid=fw-3&" + described, "", "give the bytes"},
+		{400, "POST", "/v1/firmware?uuid=fw-3&size=-1&" + described, "", "give bytes"},
+		{400, "POST", "/v1/firmware?uuid=fw-2&size=1&" + described, "", "there already"},
+		{400, "POST", "/v1/firmware?" + described, "x", "uuid is missing"},
+		{400, "POST", "/v1/firmware/fw-2/faults", `{"kind":"magic"}`, "kind is one of"},
+		{404, "DELETE", "/v1/firmware/fw-9/faults", "", "no firmware"},
+		{400, "POST", "/v1/firmware/fw-2/deployment", `{"concurrency":-1}`, "negative"},
+		{400, "POST", "/v1/refuse", `{"status":200}`, "refuses nothing"},
+		{400, "POST", "/v1/drain", `{"batch":0}`, "positive"},
+	} {
+		require.Contains(t, d.want(c.status, c.method, c.path, c.body), c.want, c.path)
+	}
+	d.want(200, "DELETE", "/v1/firmware/fw-2/faults", "")
+	d.want(404, "GET", "/ca.pem", "")
+}
+
+func TestTheAuthorityIsThere(t *testing.T) {
+	d := newDesk(t, hubtest.TLS)
+	require.Contains(t, d.want(200, "GET", "/ca.pem", ""), "BEGIN CERTIFICATE")
+}
+
+// Every call is described, and what is described is there.
+func TestTheDescriptionIsComplete(t *testing.T) {
+	d := newDesk(t, hubtest.Memory)
+	d.hub.Device("dev-1")
+	var doc struct {
+		Paths map[string]map[string]json.RawMessage
+	}
+	require.NoError(t, json.Unmarshal([]byte(d.want(200, "GET", "/openapi.json", "")), &doc))
+	calls := 0
+	for path, methods := range doc.Paths {
+		for method := range methods {
+			calls++
+			r := httptest.NewRequestWithContext(t.Context(), strings.ToUpper(method), path, http.NoBody)
+			_, pattern := d.api.mux.Handler(r)
+			require.Equal(t, strings.ToUpper(method)+" "+path, pattern)
+		}
+	}
+	source, err := os.ReadFile("api.go")
+	require.NoError(t, err)
+	require.Equal(t, strings.Count(string(source), `"GET /`)+strings.Count(string(source), `"POST /`)+strings.Count(string(source), `"DELETE /`), calls, "as many as there are")
+}
+
+func TestALargeBodyIsRefused(t *testing.T) {
+	d := newDesk(t, hubtest.Memory)
+	r := httptest.NewRequestWithContext(t.Context(), "POST", "/v1/drain", io.LimitReader(spaces{}, maxBody+2))
+	w := httptest.NewRecorder()
+	d.api.ServeHTTP(w, r)
+	require.Equal(t, 400, w.Code)
+	require.Contains(t, w.Body.String(), "too large")
+}
+
+type spaces struct{}
+
+func (spaces) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
+}

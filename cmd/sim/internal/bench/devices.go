@@ -1,0 +1,202 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/hublink-go/hublink/protocol/hubtest"
+)
+
+// deviceView is a device as the hub sees it.
+type deviceView struct {
+	ID         string       `json:"id"`
+	Online     bool         `json:"online"`
+	Connected  bool         `json:"connected"`
+	Sockets    int          `json:"sockets"`
+	Joins      int          `json:"joins"`
+	Crashes    int          `json:"crashes"`
+	Reboots    int          `json:"reboots"`
+	Firmware   firmwareView `json:"firmware"`
+	Validated  *bool        `json:"validated"`
+	Reverted   bool         `json:"reverted"`
+	Extensions []string     `json:"extensions"`
+	Statuses   []string     `json:"statuses"`
+	Update     *updateView  `json:"update"` // null: none is in flight
+}
+
+// updateView is an update in flight.
+type updateView struct {
+	UUID     string `json:"uuid"`
+	Status   string `json:"status"`
+	Progress int    `json:"progress"`
+	Manual   bool   `json:"manual"`
+}
+
+func view(d *hubtest.Device) deviceView {
+	s := d.Snapshot()
+	v := deviceView{
+		ID: d.ID(), Online: s.Online, Connected: s.Connected, Sockets: s.Sockets, Joins: s.Joins, Crashes: s.Crashes,
+		Reboots: s.Reboots, Firmware: viewOf(s.Running), Validated: s.Validated, Reverted: s.Reverted,
+		Extensions: s.Attached, Statuses: s.Statuses,
+	}
+	if u := s.Update; u != nil {
+		v.Update = &updateView{UUID: u.UUID, Status: u.Status, Progress: u.Progress, Manual: u.Manual}
+	}
+	return v
+}
+
+// messageView is one recorded message.
+type messageView struct {
+	At      time.Time       `json:"at"`
+	From    string          `json:"from"` // "device" or "hub"
+	JoinRef string          `json:"join_ref,omitempty"`
+	Ref     string          `json:"ref,omitempty"`
+	Topic   string          `json:"topic"`
+	Event   string          `json:"event"`
+	Payload json.RawMessage `json:"payload,omitempty"` // left out when it is large
+	Size    int             `json:"size"`
+}
+
+func (a *API) devices(*http.Request) (any, error) {
+	views := []deviceView{}
+	for _, d := range a.hub.Devices() {
+		views = append(views, view(d))
+	}
+	return views, nil
+}
+
+// device finds the device of the path; one that the hub has never seen is an error.
+func (a *API) device(do func(*http.Request, *hubtest.Device) (any, error)) call {
+	return func(r *http.Request) (any, error) {
+		id := r.PathValue("id")
+		for _, d := range a.hub.Devices() {
+			if d.ID() == id {
+				return do(r, d)
+			}
+		}
+		return nil, notFound("the hub has not seen a device %q", id)
+	}
+}
+
+func (a *API) show(_ *http.Request, d *hubtest.Device) (any, error) { return view(d), nil }
+
+func (a *API) messages(_ *http.Request, d *hubtest.Device) (any, error) {
+	views := []messageView{}
+	for _, e := range d.Messages() {
+		from := "device"
+		if e.Direction == hubtest.Outbound {
+			from = "hub"
+		}
+		m := e.Message
+		views = append(views, messageView{
+			At: e.At, From: from, JoinRef: m.JoinRef, Ref: m.Ref, Topic: m.Topic, Event: m.Event,
+			Payload: json.RawMessage(m.Payload), Size: e.Size,
+		})
+	}
+	return views, nil
+}
+
+func (a *API) push(r *http.Request, d *hubtest.Device) (any, error) {
+	in := struct {
+		Topic   string `json:"topic"`
+		Event   string `json:"event"`
+		Payload any    `json:"payload"`
+	}{Topic: "device"}
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	if in.Event == "" {
+		return nil, errors.New("push: event is missing")
+	}
+	return nil, d.Push(in.Topic, in.Event, in.Payload)
+}
+
+func (a *API) update(r *http.Request, d *hubtest.Device) (any, error) {
+	var in struct {
+		Firmware string `json:"firmware"`
+	}
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	f, err := a.find(in.Firmware)
+	if err != nil {
+		return nil, err
+	}
+	return nil, d.Update(f.fw)
+}
+
+// disconnect closes the socket with a code, or cuts it without one when the code is zero.
+func (a *API) disconnect(r *http.Request, d *hubtest.Device) (any, error) {
+	in := struct {
+		Code int `json:"code"`
+	}{Code: 1001}
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	switch {
+	case in.Code == 0:
+		return nil, d.Drop()
+	case in.Code < 1000 || in.Code > 4999 || in.Code == 1005 || in.Code == 1006 || in.Code == 1015:
+		return nil, fmt.Errorf("disconnect: %d is no code for a close frame: give 0 to cut, or 1000 to 4999", in.Code)
+	}
+	return nil, d.Disconnect(in.Code)
+}
+
+func (a *API) crash(r *http.Request, d *hubtest.Device) (any, error) {
+	in := struct {
+		Topic string `json:"topic"`
+	}{Topic: "device"}
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	return nil, d.CrashChannel(in.Topic)
+}
+
+func (a *API) stats(*http.Request) (any, error) {
+	s := a.hub.Stats()
+	return map[string]any{
+		"devices": len(a.hub.Devices()), "online": s.Online, "upgrades": s.Upgrades, "refused": s.Refused, "joins": s.Joins,
+		"crashes": s.Crashes, "kicked": s.Kicked, "idle": s.Idle, "sent": s.Sent,
+		"downloads": s.Firmware.Requests, "downloaded_bytes": s.Firmware.Bytes,
+	}, nil
+}
+
+// drain goes on when the caller has gone, as a node that is being replaced does.
+func (a *API) drain(r *http.Request) (any, error) {
+	in := struct {
+		Batch   int   `json:"batch"`
+		EveryMS int64 `json:"every_ms"`
+	}{Batch: 1000, EveryMS: 4000}
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	if in.Batch < 1 || in.EveryMS < 0 {
+		return nil, errors.New("drain: batch must be positive, and every_ms not negative")
+	}
+	return nil, a.hub.Drain(context.WithoutCancel(r.Context()), in.Batch, time.Duration(in.EveryMS)*time.Millisecond)
+}
+
+func (a *API) refuse(r *http.Request) (any, error) {
+	in := struct {
+		Status      int    `json:"status"`
+		Reason      string `json:"reason"`
+		Location    string `json:"location"`
+		RetryAfterS int    `json:"retry_after_s"`
+		Times       int    `json:"times"`
+	}{Times: 1}
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	if in.Status < 300 || in.Status > 599 {
+		return nil, fmt.Errorf("refuse: the status %d refuses nothing: give 300 to 599", in.Status)
+	}
+	a.hub.Refuse(hubtest.Refusal{
+		Status: in.Status, Reason: in.Reason, Location: in.Location,
+		RetryAfter: time.Duration(in.RetryAfterS) * time.Second, Times: in.Times,
+	})
+	return nil, nil
+}

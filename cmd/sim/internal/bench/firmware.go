@@ -1,0 +1,205 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+
+	"github.com/hublink-go/hublink/protocol/hubtest"
+)
+
+// maxFirmware bounds what is made up, and what is uploaded.
+const maxFirmware = 16 << 30
+
+// stored is a firmware that the hub serves.
+type stored struct {
+	fw   *hubtest.Firmware
+	file *os.File // nil: made up
+}
+
+// firmwareView describes a firmware.
+type firmwareView struct {
+	UUID         string `json:"uuid"`
+	Product      string `json:"product"`
+	Version      string `json:"version"`
+	Platform     string `json:"platform"`
+	Architecture string `json:"architecture"`
+	Size         int64  `json:"size,omitempty"`
+	Checksum     string `json:"checksum,omitempty"`
+	Downloads    int    `json:"downloads,omitempty"`
+}
+
+func viewOf(m hubtest.Metadata) firmwareView {
+	return firmwareView{UUID: m.UUID, Product: m.Product, Version: m.Version, Platform: m.Platform, Architecture: m.Architecture}
+}
+
+func (s *stored) view() firmwareView {
+	v := viewOf(s.fw.Metadata)
+	v.Size, v.Checksum, v.Downloads = s.fw.Content.Size, s.fw.Checksum, s.fw.Served().Requests
+	return v
+}
+
+// Close removes what was uploaded. The hub must have been closed.
+func (a *API) Close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var errs []error
+	for _, s := range a.firmware {
+		if s.file != nil {
+			errs = append(errs, s.file.Close(), os.Remove(s.file.Name()))
+		}
+	}
+	clear(a.firmware)
+	return errors.Join(errs...)
+}
+
+func (a *API) find(uuid string) (*stored, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if s := a.firmware[uuid]; s != nil {
+		return s, nil
+	}
+	return nil, notFound("there is no firmware %q: POST one to /v1/firmware", uuid)
+}
+
+func (a *API) list(*http.Request) (any, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	views := []firmwareView{}
+	for _, uuid := range slices.Sorted(maps.Keys(a.firmware)) {
+		views = append(views, a.firmware[uuid].view())
+	}
+	return views, nil
+}
+
+// add takes a firmware: its description is in the query, its bytes in the body. With size in the query it is made up instead.
+func (a *API) add(r *http.Request) (any, error) {
+	q := r.URL.Query()
+	meta := hubtest.Metadata{
+		UUID: q.Get("uuid"), Product: q.Get("product"), Version: q.Get("version"),
+		Platform: q.Get("platform"), Architecture: q.Get("architecture"),
+	}
+	for name, value := range map[string]string{
+		"uuid": meta.UUID, "product": meta.Product, "version": meta.Version, "platform": meta.Platform, "architecture": meta.Architecture,
+	} {
+		if value == "" {
+			return nil, fmt.Errorf("add firmware: %s is missing in the query", name)
+		}
+	}
+	s, content, err := a.content(r)
+	if err == nil {
+		s.fw, err = a.hub.AddFirmware(meta, content)
+	}
+	if err != nil {
+		s.discard()
+		return nil, err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.firmware[meta.UUID] = s
+	return s.view(), nil
+}
+
+func (s *stored) discard() {
+	if s != nil && s.file != nil {
+		_, _ = s.file.Close(), os.Remove(s.file.Name())
+	}
+}
+
+func (a *API) content(r *http.Request) (*stored, hubtest.Content, error) {
+	if text := r.URL.Query().Get("size"); text != "" {
+		size, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || size < 1 || size > maxFirmware {
+			return nil, hubtest.Content{}, fmt.Errorf("add firmware: size %q: give bytes, 1 to %d", text, int64(maxFirmware))
+		}
+		return &stored{}, hubtest.Generated(uint64(size), size), nil
+	}
+	file, err := os.CreateTemp(a.dir, "firmware-*")
+	if err != nil {
+		return nil, hubtest.Content{}, fmt.Errorf("add firmware: %w", err)
+	}
+	s := &stored{file: file}
+	size, err := io.Copy(file, http.MaxBytesReader(nil, r.Body, maxFirmware))
+	switch {
+	case err != nil:
+		return s, hubtest.Content{}, fmt.Errorf("add firmware: %w", err)
+	case size == 0:
+		return s, hubtest.Content{}, errors.New("add firmware: give the bytes as the body, or size in the query")
+	}
+	return s, hubtest.Content{ReaderAt: file, Size: size}, nil
+}
+
+// faults are those of hubtest, by the names of the interface; n is bytes, a status, or hops.
+func faults() map[string]func(n int64) hubtest.Fault {
+	return map[string]func(n int64) hubtest.Fault{
+		"cut":         hubtest.Cut,
+		"stall":       hubtest.Stall,
+		"slow":        hubtest.Slow,
+		"status":      func(n int64) hubtest.Fault { return hubtest.Answer(int(n)) },
+		"flip":        hubtest.Flip,
+		"resize":      hubtest.Resize,
+		"redirect":    func(n int64) hubtest.Fault { return hubtest.Redirect(int(n)) },
+		"no-range":    func(int64) hubtest.Fault { return hubtest.NoRange() },
+		"new-etag":    func(int64) hubtest.Fault { return hubtest.NewETag() },
+		"wrong-total": hubtest.WrongTotal,
+	}
+}
+
+func (a *API) inject(r *http.Request) (any, error) {
+	s, err := a.find(r.PathValue("uuid"))
+	if err != nil {
+		return nil, err
+	}
+	var in struct {
+		Kind  string `json:"kind"`
+		N     int64  `json:"n"`
+		Times int    `json:"times"` // requests; 0: all
+		After int    `json:"after"` // requests to spare first
+	}
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	known := faults()
+	newFault, ok := known[in.Kind]
+	if !ok || in.N < 0 && in.Kind != "resize" && in.Kind != "wrong-total" || in.Times < 0 || in.After < 0 {
+		return nil, fmt.Errorf("fault %q with n %d: kind is one of %v, numbers are not negative", in.Kind, in.N, slices.Sorted(maps.Keys(known)))
+	}
+	fault := newFault(in.N).After(in.After)
+	if in.Times > 0 {
+		fault = fault.Times(in.Times)
+	}
+	s.fw.Inject(fault)
+	return nil, nil
+}
+
+func (a *API) heal(r *http.Request) (any, error) {
+	s, err := a.find(r.PathValue("uuid"))
+	if err == nil {
+		s.fw.Heal()
+	}
+	return nil, err
+}
+
+func (a *API) deploy(r *http.Request) (any, error) {
+	s, err := a.find(r.PathValue("uuid"))
+	if err != nil {
+		return nil, err
+	}
+	var in struct {
+		Concurrency int `json:"concurrency"` // 0: 10
+		Attempts    int `json:"attempts"`    // 0: 3
+	}
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	if in.Concurrency < 0 || in.Attempts < 0 {
+		return nil, errors.New("deployment: concurrency and attempts must not be negative")
+	}
+	a.hub.Deploy(hubtest.Rollout{Firmware: s.fw, Concurrency: in.Concurrency, Attempts: in.Attempts})
+	return nil, nil
+}
