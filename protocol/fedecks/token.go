@@ -55,54 +55,52 @@ func (k *Keyring) Seal(random io.Reader, device string, now time.Time, life time
 	return sealXCP(k.keys[0], payload, random)
 }
 
-// Open gives the device that a token was made for. Errors are ErrTokenInvalid and ErrTokenExpired. A token from the future is good:
-// clocks differ.
-func (k *Keyring) Open(token string, now time.Time) (device string, err error) {
-	t, err := k.OpenTerm(token, now)
-	if err != nil {
-		return "", err
-	}
-	id, ok := t.(etf.Binary)
-	if !ok {
-		return "", ErrTokenInvalid
-	}
-	return string(id), nil
+// Token is what a token says.
+type Token struct {
+	Device   string
+	SignedAt time.Time // when it was made, to the millisecond
 }
 
-// OpenTerm is Open for tokens that were made for any term.
-func (k *Keyring) OpenTerm(token string, now time.Time) (etf.Term, error) {
-	for _, key := range k.keys {
-		payload, err := open(key, token)
-		if err != nil {
-			continue
-		}
-		return judge(payload, now)
+// Open reads a token. Errors are ErrTokenInvalid and ErrTokenExpired. A token from the future is good: clocks differ.
+func (k *Keyring) Open(token string, now time.Time) (Token, error) {
+	data, signed, err := k.openTerm(token, now)
+	if err != nil {
+		return Token{}, err
 	}
-	return nil, ErrTokenInvalid
+	id, ok := data.(etf.Binary)
+	if !ok {
+		return Token{}, ErrTokenInvalid
+	}
+	return Token{Device: string(id), SignedAt: time.UnixMilli(signed)}, nil
+}
+
+// openTerm is Open for tokens that were made for any term.
+func (k *Keyring) openTerm(token string, now time.Time) (data etf.Term, signed int64, err error) {
+	for _, key := range k.keys {
+		if payload, err := open(key, token); err == nil {
+			return judge(payload, now)
+		}
+	}
+	return nil, 0, ErrTokenInvalid
 }
 
 // judge reads the payload of a token and applies the age that it allows itself. Older forms are {data, ms} and
 // %{data: data, signed: ms}.
-func judge(payload []byte, now time.Time) (etf.Term, error) {
+func judge(payload []byte, now time.Time) (data etf.Term, signed int64, err error) {
 	t, _, err := etf.Decoder{AnyAtom: true, Keep: etf.Pid | etf.Reference}.Decode(payload)
 	if err != nil {
-		return nil, ErrTokenInvalid
+		return nil, 0, ErrTokenInvalid
 	}
-	data, signed, life := parts(t)
-	at, ok := signed.(etf.Int)
-	if !ok {
-		return nil, ErrTokenInvalid
-	}
-	lifeMillis, endless, ok := lifetime(life)
+	data, at, life := parts(t)
+	millis, isInt := at.(etf.Int)
+	lifeMillis, endless, isLife := lifetime(life)
 	switch {
-	case !ok:
-		return nil, ErrTokenInvalid
-	case endless:
-		return data, nil
-	case lifeMillis <= 0 || int64(at) < now.UnixMilli()-lifeMillis:
-		return nil, ErrTokenExpired
+	case !isInt || !isLife:
+		return nil, 0, ErrTokenInvalid
+	case !endless && (lifeMillis <= 0 || int64(millis) < now.UnixMilli()-lifeMillis):
+		return nil, 0, ErrTokenExpired
 	}
-	return data, nil
+	return data, int64(millis), nil
 }
 
 func parts(t etf.Term) (data, signed, life etf.Term) {

@@ -187,23 +187,23 @@ func TestOldTokensAsPlugCrypto(t *testing.T) {
 		for _, v := range f.Old {
 			k, err := NewKeyring(v.Salt, "another secret", v.Secret)
 			require.NoError(t, err)
-			got, err := k.OpenTerm(v.Token, now)
+			got, _, err := k.openTerm(v.Token, now)
 			requireVerdict(t, v.Verdict, got, err)
-			_, err = k.OpenTerm(v.Token[:len(v.Token)-2]+"AA", now)
+			_, _, err = k.openTerm(v.Token[:len(v.Token)-2]+"AA", now)
 			require.ErrorIs(t, err, ErrTokenInvalid, "forged")
 			n++
 		}
 		for _, v := range f.Phoenix {
 			k, err := NewKeyring(v.Salt, v.Secret)
 			require.NoError(t, err)
-			got, err := k.OpenTerm(v.Encrypted, time.UnixMilli(1684152877_000+1))
+			got, _, err := k.openTerm(v.Encrypted, time.UnixMilli(1684152877_000+1))
 			requireVerdict(t, v.Decrypt, got, err)
 			n++
 		}
 		for _, v := range f.Legacy {
 			payload, err := base64.RawURLEncoding.DecodeString(strings.Split(v.Token, ".")[1])
 			require.NoError(t, err)
-			got, err := judge(payload, now)
+			got, _, err := judge(payload, now)
 			requireVerdict(t, v.Verify, got, err)
 			n++
 		}
@@ -219,7 +219,7 @@ func TestTokensAsFedecks(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, []byte(v.Key), k.keys[0])
 			for _, at := range v.VerifyAt {
-				got, err := k.OpenTerm(v.Token, time.UnixMilli(at.AtMS))
+				got, _, err := k.openTerm(v.Token, time.UnixMilli(at.AtMS))
 				want := verdict{OK: at.Result == "ok", Error: at.Result, Data: v.DeviceTerm}
 				requireVerdict(t, want, got, err)
 			}
@@ -231,7 +231,7 @@ func TestTokensAsFedecks(t *testing.T) {
 			for _, foreign := range [][2]string{{v.Salt + "x", v.Secret}, {v.Salt, v.Secret + "x"}} {
 				other, err := NewKeyring(foreign[0], foreign[1])
 				require.NoError(t, err)
-				_, err = other.OpenTerm(v.Token, time.UnixMilli(v.SignedAt))
+				_, _, err = other.openTerm(v.Token, time.UnixMilli(v.SignedAt))
 				require.ErrorIs(t, err, ErrTokenInvalid)
 			}
 			n++
@@ -286,9 +286,9 @@ func TestRotation(t *testing.T) {
 
 	token, err := before.Seal(random(), "dev", now, time.Hour)
 	require.NoError(t, err)
-	device, err := during.Open(token, now)
+	old, err := during.Open(token, now)
 	require.NoError(t, err)
-	require.Equal(t, "dev", device, "the old secret still opens")
+	require.Equal(t, Token{Device: "dev", SignedAt: now}, old, "the old secret still opens")
 	fresh, err := during.Seal(random(), "dev", now, time.Hour)
 	require.NoError(t, err)
 	_, err = after.Open(fresh, now)

@@ -1,0 +1,248 @@
+package fedecks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/hublink-go/hublink/protocol/etf"
+	"github.com/hublink-go/hublink/protocol/fedecks"
+	"github.com/hublink-go/hublink/protocol/transport"
+	"github.com/hublink-go/hublink/supervisor"
+)
+
+// Messages to connector. Those of its goroutines name the incarnation and the connection that they belong to.
+type (
+	login     struct{ credentials etf.Map } // from anybody
+	send      struct{ data []byte }         // from anybody, a Call; answered with sent
+	reconnect struct{}                      // from anybody
+	tick      struct{}                      // from its timer
+
+	opened struct {
+		of
+		conn transport.Conn
+	}
+	dialFailed struct {
+		of
+		err error
+	}
+	inward struct {
+		of
+		link *link
+		data []byte
+	}
+	ponged struct { // with the device's id
+		of
+		link *link
+	}
+	lost struct {
+		of
+		err error
+	}
+)
+
+// of is a connection of one incarnation.
+type of struct{ incarnation, gen uint64 }
+
+// sent answers send.
+type sent struct{ err error }
+
+// Limits of a connection.
+const (
+	inbox = 32               // messages that may wait for the connector, then the stream stands
+	grace = 30 * time.Second // a connector may be late by this, longer than a write can block
+)
+
+// connector owns the connections of a client: one that is up, and while a login replaces it, another.
+type connector struct {
+	client  *Client
+	core    fedecks.Client
+	self    of // with the generation left out
+	links   map[uint64]*link
+	cancels map[uint64]context.CancelFunc // of dials
+	waiting map[uint64]supervisor.Caller  // senders, by tag
+	tag     uint64
+	timer   supervisor.Timer
+	armed   time.Time
+}
+
+// link is one connection with the room for what was read from it.
+type link struct {
+	conn   transport.Conn
+	space  chan struct{} // one token for each message that was not handled
+	ponged atomic.Bool   // a pong was not handled: more of them say nothing new
+}
+
+func newConnector(c *Client) *connector {
+	seed := c.cfg.Seed
+	if seed == 0 {
+		seed = rand.Uint64() //nolint:gosec // jitter, not a secret
+	}
+	return &connector{
+		client: c, core: fedecks.NewClient(c.cfg.core(), rand.New(rand.NewPCG(seed, 0))), //nolint:gosec // jitter, not a secret
+		links: map[uint64]*link{}, cancels: map[uint64]context.CancelFunc{}, waiting: map[uint64]supervisor.Caller{},
+	}
+}
+
+// Init asks for the token; the answer starts the core.
+func (c *connector) Init(ctx *supervisor.Ctx) error {
+	c.self = of{incarnation: ctx.Incarnation()}
+	_ = c.client.ref(nameHandle).Send(hold{}) // of the previous connector nothing holds
+	return c.client.ref(nameStore).Send(askToken{})
+}
+
+// Receive handles one message; see the table in the package documentation.
+func (c *connector) Receive(ctx *supervisor.Ctx, msg any) error {
+	switch m := msg.(type) {
+	case tokenIs:
+		return c.step(ctx, fedecks.ClientInput{Kind: fedecks.ClientStart, Token: m.token})
+	case tick:
+		c.armed = time.Time{}
+		return c.step(ctx, fedecks.ClientInput{})
+	case login:
+		return c.step(ctx, fedecks.ClientInput{Kind: fedecks.ClientLogin, Credentials: m.credentials})
+	case send:
+		c.tag++
+		c.waiting[c.tag] = ctx.Caller()
+		return c.step(ctx, fedecks.ClientInput{Kind: fedecks.ClientSend, Data: m.data, Tag: c.tag})
+	case reconnect:
+		return c.step(ctx, fedecks.ClientInput{Kind: fedecks.ClientReconnect})
+	case opened:
+		return c.opened(ctx, m)
+	case dialFailed:
+		return c.dialFailed(ctx, m)
+	case inward:
+		return c.received(ctx, m)
+	case ponged:
+		m.link.ponged.Store(false)
+		return c.ours(ctx, m.of, fedecks.ClientInput{Kind: fedecks.ClientPong, Data: []byte(c.client.cfg.DeviceID)})
+	case lost:
+		return c.lost(ctx, m)
+	default:
+		return ctx.Unexpected(msg)
+	}
+}
+
+// Terminate closes what is open, politely when the client stops, and says which messages are lost.
+func (c *connector) Terminate(_ *supervisor.Ctx, reason error) {
+	for _, e := range c.core.Step(time.Now(), fedecks.ClientInput{Kind: fedecks.ClientStop}, nil) {
+		if e.Kind == fedecks.DoRefuse {
+			c.client.emit(Event{Kind: EventDropped, Reason: e.Cause})
+		}
+	}
+	c.client.status.Store(uint32(Idle))
+	for _, l := range c.links {
+		if errors.Is(reason, supervisor.ErrShutdown) {
+			_ = l.conn.Close(closeNormal, "")
+		}
+		_ = l.conn.Abort()
+	}
+}
+
+const closeNormal = 1000
+
+// ours steps the core with something that happened to a connection, unless that belongs to an earlier incarnation.
+func (c *connector) ours(ctx *supervisor.Ctx, o of, in fedecks.ClientInput) error {
+	if o.incarnation != c.self.incarnation {
+		return nil
+	}
+	in.Gen = o.gen
+	return c.step(ctx, in)
+}
+
+func (c *connector) opened(ctx *supervisor.Ctx, m opened) error {
+	if m.incarnation != c.self.incarnation {
+		return m.conn.Abort()
+	}
+	delete(c.cancels, m.gen)
+	l := &link{conn: m.conn, space: make(chan struct{}, inbox)}
+	c.links[m.gen] = l
+	c.read(ctx, m.of, l)
+	return c.step(ctx, fedecks.ClientInput{Kind: fedecks.ClientOpened, Gen: m.gen})
+}
+
+func (c *connector) dialFailed(ctx *supervisor.Ctx, m dialFailed) error {
+	delete(c.cancels, m.gen)
+	in := fedecks.ClientInput{Kind: fedecks.ClientDialFailed, Cause: m.err}
+	var refused *transport.RefusedError
+	if errors.As(m.err, &refused) {
+		in.Status, in.After = refused.Status, refused.RetryAfter()
+	}
+	return c.ours(ctx, m.of, in)
+}
+
+func (c *connector) received(ctx *supervisor.Ctx, m inward) error {
+	<-m.link.space
+	return c.ours(ctx, m.of, fedecks.ClientInput{Kind: fedecks.ClientReceived, Data: m.data})
+}
+
+func (c *connector) lost(ctx *supervisor.Ctx, m lost) error {
+	if m.incarnation == c.self.incarnation {
+		if l := c.links[m.gen]; l != nil {
+			_ = l.conn.Abort()
+			delete(c.links, m.gen)
+		}
+	}
+	return c.ours(ctx, m.of, fedecks.ClientInput{Kind: fedecks.ClientLost, Cause: m.err})
+}
+
+// step feeds the core and carries out what it wants.
+func (c *connector) step(ctx *supervisor.Ctx, in fedecks.ClientInput) error {
+	effects := c.core.Step(time.Now(), in, nil)
+	c.client.status.Store(uint32(c.core.Status()))
+	for _, e := range effects {
+		ctx.Checkpoint("effect")
+		if err := c.apply(ctx, e); err != nil {
+			return err
+		}
+	}
+	c.arm(ctx)
+	return nil
+}
+
+func (c *connector) apply(ctx *supervisor.Ctx, e fedecks.ClientEffect) error {
+	switch e.Kind {
+	case fedecks.DoDial:
+		c.dial(ctx, e)
+	case fedecks.DoAbandon:
+		if cancel := c.cancels[e.Gen]; cancel != nil {
+			cancel()
+			delete(c.cancels, e.Gen)
+		}
+	case fedecks.DoWrite:
+		c.write(e)
+	case fedecks.DoPing:
+		c.ping(e)
+	case fedecks.DoHangup:
+		c.hangup(ctx, e)
+	case fedecks.DoStore:
+		_ = c.client.ref(nameStore).Send(saveToken{token: e.Token}) // a store that restarts takes this connector along
+	case fedecks.DoEvent:
+		c.announce(e.Event)
+	case fedecks.DoRefuse:
+		c.answer(e.Tag, e.Cause)
+	case fedecks.DoQueued:
+		c.answer(e.Tag, nil)
+	default:
+		return fmt.Errorf("fedecks connector: unknown effect %d", e.Kind)
+	}
+	return nil
+}
+
+// arm keeps the timer at the core's deadline and the handle held until a while after.
+func (c *connector) arm(ctx *supervisor.Ctx) {
+	d := c.core.Deadline()
+	if d.Equal(c.armed) {
+		return
+	}
+	c.timer.Stop()
+	until := time.Time{}
+	if c.armed = d; !d.IsZero() {
+		c.timer = ctx.After(max(0, time.Until(d)), tick{})
+		until = d.Add(grace)
+	}
+	_ = c.client.ref(nameHandle).Send(hold{until: until}) // a handle that restarts takes this connector along
+}

@@ -1,0 +1,35 @@
+// Package server is the server's end of Fedecks: an http.Handler that devices connect to, and the functions that reach them.
+//
+// Most people need two calls: [New], whose result is mounted on any mux, and [Server.Push], which sends a term to a device by its id.
+//
+//	srv, err := server.New(server.Config{
+//		Salt: salt, Secrets: []string{secret},
+//		Handler: server.Handler{Authenticate: check, HandleIn: received},
+//	})
+//	err = srv.Start(ctx)
+//	mux.Handle("/fedecks/websocket", srv)
+//
+// Clients of the original add "/websocket" to the path of the socket themselves only by configuration; mount the path that they
+// dial.
+//
+// # What holds
+//
+// Every connection is one supervised actor. The callbacks of one connection run one at a time, in the order in which things came, and
+// may block: nobody else waits for them. A callback that panics or returns an error ends its connection with code 1011 and nothing
+// else. Authenticate and SocketError run in the goroutine of the HTTP request, before there is a connection.
+//
+// A request is judged in this order: WebSocket headers (400, 426), Origin (403), rate of its address (429), credentials or token
+// (403 and not a word more). [Handler.SocketError] hears why.
+//
+// # Messages from elsewhere
+//
+// [Server.Push] and [Server.Broadcast] send a term as it is. [Server.Notify] and [Server.Publish] hand a value to HandleInfo of a device's
+// connection or of every connection that has subscribed to a topic, and that decides what becomes of it. All of them return
+// when the message is in the mailbox, which is no promise that it arrives.
+//
+// # Limits
+//
+// One process: sessions of other machines are not seen. Messages, waiting pushes, idle time, handshake and the number of
+// remembered addresses are bounded by [Limits]. Revocations made with [Server.Revoke] are forgotten with the process; Config.ValidFrom is
+// asked for lasting ones. Server pings are not sent: clients of the original do not answer them.
+package server

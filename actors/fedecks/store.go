@@ -1,0 +1,128 @@
+package fedecks
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/hublink-go/hublink/protocol/fedecks"
+	"github.com/hublink-go/hublink/supervisor"
+)
+
+// Messages to store.
+type (
+	askToken  struct{}               // from connector
+	saveToken struct{ token string } // from connector
+)
+
+// tokenIs is the answer to askToken; empty: there is none.
+type tokenIs struct{ token string }
+
+// store keeps the token in memory and in a file.
+type store struct {
+	client *Client
+	path   string // empty: in memory only
+	token  string
+}
+
+// Init reads the file. Nothing that it holds keeps the client from starting.
+func (s *store) Init(*supervisor.Ctx) error {
+	if s.path == "" {
+		return nil
+	}
+	token, err := readToken(s.path)
+	if errors.Is(err, fedecks.ErrDamagedFile) {
+		aside := s.path + ".damaged"
+		err = errors.Join(err, os.Rename(s.path, aside))
+		s.trouble(fmt.Errorf("%w; it is set aside as %s", err, aside))
+	} else if err != nil {
+		s.trouble(err)
+	}
+	s.token = token
+	return nil
+}
+
+// Receive handles one message.
+func (s *store) Receive(ctx *supervisor.Ctx, msg any) error {
+	switch m := msg.(type) {
+	case askToken:
+		return ignoreGone(s.client.ref(nameConnector).Send(tokenIs{token: s.token}))
+	case saveToken:
+		s.token = m.token
+		if s.path == "" {
+			return nil
+		}
+		if err := writeToken(s.path, m.token); err != nil {
+			s.trouble(err)
+		}
+		return nil
+	default:
+		return ctx.Unexpected(msg)
+	}
+}
+
+// Terminate has nothing to undo.
+func (s *store) Terminate(*supervisor.Ctx, error) {}
+
+func (s *store) trouble(err error) {
+	s.client.log.Error().Err(err).Msg("trouble with the token file, after a restart the device may have to log in again")
+	s.client.emit(Event{Kind: EventTokenTrouble, Reason: err})
+}
+
+// ignoreGone: whoever is gone asks again when it is back.
+func ignoreGone(err error) error {
+	if errors.Is(err, supervisor.ErrNoProc) {
+		return nil
+	}
+	return err
+}
+
+// maxFile bounds what is read: larger ones hold no token.
+const maxFile = 8 << 10
+
+// readToken gives the token in a file; empty: there is none.
+func readToken(path string) (string, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read token: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile))
+	if err != nil {
+		return "", fmt.Errorf("read token: %w", err)
+	}
+	token, err := fedecks.ReadTokenFile(data)
+	if err != nil {
+		return "", fmt.Errorf("read token in %s: %w", path, err)
+	}
+	return token, nil
+}
+
+// writeToken replaces the file atomically; when it returns, a power loss finds the new content.
+func writeToken(path, token string) error {
+	data, err := fedecks.TokenFile(token)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Dir(path)
+	if err := renameio.WriteFile(path, data, 0o600, renameio.WithTempDir(dir), renameio.WithStaticPermissions(0o600)); err != nil {
+		return fmt.Errorf("write token to %s: %w; check that the directory exists and is writable", path, err)
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("sync directory %s: %w", dir, err)
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil {
+		return fmt.Errorf("sync directory %s: %w", dir, err)
+	}
+	return nil
+}
