@@ -20,6 +20,7 @@ type channel struct {
 	hooks  hooks
 	gen    uint64
 	up     bool
+	given  uint64     // the last transmission
 	outbox []transmit // given to connection, not known to have gone out
 	loop   drive
 	log    zerolog.Logger
@@ -60,6 +61,10 @@ func (c *channel) receive(ctx *supervisor.Ctx, msg any) (bool, error) {
 // linkState: a new generation means join anew; the same one means that connection was restarted and may have lost what had
 // been sent to it, so everything after the last transmission that it took over is sent again.
 func (c *channel) linkState(ctx *supervisor.Ctx, m linkState) error {
+	if m.tag > c.given { // connection counts those of an incarnation before: it has not had our question, or lost it with a crash
+		c.ask()
+		return nil
+	}
 	if m.up && c.up && m.gen == c.gen {
 		after := uint64(0)
 		for _, t := range c.outbox {
@@ -133,7 +138,7 @@ func (c *channel) apply(ctx *supervisor.Ctx, e protocol.ChannelEffect) error {
 		if n := len(c.outbox); n > 0 {
 			t.after = c.outbox[n-1].tag
 		}
-		c.outbox = append(c.outbox, t)
+		c.given, c.outbox = t.tag, append(c.outbox, t)
 		_ = c.dev.connection.Send(t) // lost with a crash of connection: sent again at its next linkState
 	case protocol.DoJoined:
 		return c.hooks.joined(ctx, e.Msg.Payload)

@@ -57,8 +57,8 @@ func TestClientThatMisbehaves(t *testing.T) {
 				talk := r.seen.Converse(t)
 				offer(r, 1<<20)
 				talk.ExpectLater("the default decision is to apply", hubtest.Status("completed"))
-				talk.ExpectSameSocket("a callback never costs the link")
 				waitReboot(r)
+				require.Equal(t, 1, r.seen.Sockets(), "a callback never costs the link")
 			})
 		})
 	}

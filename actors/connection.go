@@ -83,7 +83,7 @@ func (c *connection) adopt(ctx *supervisor.Ctx) error {
 	if err := c.run(ctx); err != nil {
 		return err
 	}
-	if c.link.core.Dialing() && c.link.outcome == nil {
+	if c.link.core.Dialing() && !c.link.dialed() {
 		c.dial(ctx) // the goroutine that dialed ended with the incarnation that had started it
 	}
 	c.announce()

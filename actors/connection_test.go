@@ -3,6 +3,7 @@ package actors_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/hublink-go/hublink/actors"
 	"github.com/hublink-go/hublink/protocol/hubtest"
+	"github.com/hublink-go/hublink/protocol/transport"
+	"github.com/hublink-go/hublink/supervisor"
 )
 
 // count counts what the device has said.
@@ -113,6 +116,81 @@ func TestChannelCrashRejoinsOnTheSameSocket(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A channel that starts anew asks connection, which starts to count from one again. When that question is lost with a crash of connection,
+// the join must not be taken for one of those that the channel before had sent.
+func TestChannelAndConnectionCrashTogether(t *testing.T) {
+	for _, topic := range []string{"device", "extensions"} {
+		t.Run(topic, func(t *testing.T) {
+			crashes := []string{"link/channel/" + topic + " before any message", "link/connection before actors.askLink"}
+			var armed atomic.Bool
+			inVirtualTime(t, func(r *rig) {
+				r.trace = func(path, point string, msg any) {
+					if !armed.Load() || point != supervisor.BeforeReceive {
+						return
+					}
+					rel := strings.TrimPrefix(path, "device-"+identity+"/")
+					r.mu.Lock()
+					defer r.mu.Unlock()
+					if len(crashes) > 0 && (crashes[0] == rel+" before any message" || crashes[0] == fmt.Sprintf("%s before %T", rel, msg)) {
+						crashes = crashes[1:]
+						panic(errBomb)
+					}
+				}
+			}, func(r *rig) {
+				for range 20 {
+					require.NoError(t, r.seen.HealthCheck())
+					r.settle(time.Second)
+				}
+				talk := r.seen.Converse(t)
+				joins := count(r, hubtest.Join(topic))
+				armed.Store(true)
+				require.NoError(t, r.seen.Push(topic, "nobody knows this", map[string]int{}))
+				r.settle(2 * time.Second)
+				require.Empty(t, crashes)
+				require.Equal(t, joins+1, count(r, hubtest.Join(topic)), "joins anew, at once")
+				talk.ExpectSameSocket("two crashes do not cost the link either")
+				require.Equal(t, actors.Connected, r.dev.Status().Connection)
+				r.settle(5 * time.Second)
+				require.Equal(t, []string{"health"}, r.dev.Status().Extensions)
+				before := count(r, hubtest.Event("extensions", "health:report"))
+				require.NoError(t, r.seen.HealthCheck())
+				r.settle(time.Second)
+				require.Equal(t, before+1, count(r, hubtest.Event("extensions", "health:report")))
+			})
+		})
+	}
+}
+
+// slowDialer takes its time.
+type slowDialer struct {
+	transport.Dialer
+	time time.Duration
+}
+
+func (d slowDialer) Dial(ctx context.Context, req transport.Request) (transport.Conn, error) {
+	select {
+	case <-time.After(d.time):
+		return d.Dialer.Dial(ctx, req)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// A crash in the middle of a dial is no failure of the hub's: no backoff, and nothing for the operator to look at.
+func TestConnectionCrashesWhileDialling(t *testing.T) {
+	inVirtualTime(t, func(r *rig) {
+		r.cfg.Hub.Dialer = slowDialer{r.cfg.Hub.Dialer, 3 * time.Second}
+	}, func(r *rig) {
+		r.crash("link/connection")
+		require.NoError(t, r.dev.Reconnect())
+		r.settle(4 * time.Second)
+		require.True(t, r.hit())
+		require.Equal(t, actors.Connected, r.dev.Status().Connection)
+		require.Zero(t, r.happened(actors.EventConnectFailed))
+		require.Equal(t, 1, r.seen.Sockets())
+	})
 }
 
 // What a hub sends must never hurt: it is counted and the link goes on.

@@ -26,6 +26,9 @@ func (c *connection) dial(ctx *supervisor.Ctx) {
 	c.dev.board.connecting()
 	ctx.Go("dial", func(ctx context.Context) error {
 		conn, err := c.dev.dial(ctx)
+		if err != nil && ctx.Err() != nil {
+			return nil //nolint:nilerr // its actor has ended: the next incarnation dials anew, and this is nobody's failure
+		}
 		l.endDial(attempt, dialed{conn: conn, err: err})
 		_ = self.Send(wake{}) // an owner that is being restarted looks for itself
 		return nil

@@ -93,6 +93,13 @@ func (l *link) endDial(attempt uint64, d dialed) {
 	}
 }
 
+// dialed reports whether the current attempt has ended and nobody has looked yet.
+func (l *link) dialed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.outcome != nil
+}
+
 // takeDial returns how the current attempt ended, once.
 func (l *link) takeDial() (dialed, bool) {
 	l.mu.Lock()

@@ -19,7 +19,12 @@ type deviceChannel struct {
 	validated bool       // what the join has said of the running firmware
 	offered   *extensionsOffered
 	offer     *offered // given to updater, which has not said anything since
+	passed    int      // how often it was given
 }
+
+// maxPassed is how often an updater is given one offer: whoever crashes over it twice will do so a third time, and in the end take the
+// device down.
+const maxPassed = 2
 
 // reported is an update report on its way.
 type reported struct {
@@ -73,7 +78,7 @@ func (c *deviceChannel) Receive(ctx *supervisor.Ctx, msg any) error {
 	case askChannel:
 		if c.core.State() == protocol.Joined {
 			c.tellUp()
-			c.passOffer()
+			return c.passOffer(ctx)
 		}
 		return nil
 	case confirmed:
@@ -124,7 +129,7 @@ func (c *deviceChannel) tellUp() {
 	_ = c.dev.updater.Send(channelUp{last: c.last, validated: c.validated}) // being restarted: it asks
 }
 
-func (c *deviceChannel) joined(_ *supervisor.Ctx, response jsontext.Value) error {
+func (c *deviceChannel) joined(ctx *supervisor.Ctx, response jsontext.Value) error {
 	c.reports, c.last, c.offered, c.offer = nil, 0, nil, nil
 	c.dev.board.joined()
 	c.dev.emit(Event{Kind: EventConnected})
@@ -134,15 +139,15 @@ func (c *deviceChannel) joined(_ *supervisor.Ctx, response jsontext.Value) error
 	_ = c.dev.client.Send(tellConnected{})
 	c.dev.tellExtensions(extensionsPending{})
 	if hub.HasUpdate(response) { // servers of the time before deployments offer in the join reply
-		return c.update(response)
+		return c.update(ctx, response)
 	}
 	return nil
 }
 
-func (c *deviceChannel) event(_ *supervisor.Ctx, msg protocol.Message) error {
+func (c *deviceChannel) event(ctx *supervisor.Ctx, msg protocol.Message) error {
 	switch msg.Event {
 	case hub.EventUpdate:
-		return c.update(msg.Payload)
+		return c.update(ctx, msg.Payload)
 	case hub.EventReboot:
 		_ = c.dev.updater.Send(rebootWanted{reason: "the hub asked for it"})
 	case hub.EventIdentify:
@@ -156,7 +161,7 @@ func (c *deviceChannel) event(_ *supervisor.Ctx, msg protocol.Message) error {
 	return nil
 }
 
-func (c *deviceChannel) update(payload jsontext.Value) error {
+func (c *deviceChannel) update(ctx *supervisor.Ctx, payload jsontext.Value) error {
 	u, err := hub.ParseUpdate(payload)
 	switch {
 	case errors.Is(err, hub.ErrNoUpdate):
@@ -164,16 +169,35 @@ func (c *deviceChannel) update(payload jsontext.Value) error {
 	case err != nil: // the hub is told, or it would wait for half an hour
 		c.dev.board.count(func(n *Counters) { n.BadFrames++ })
 	}
-	c.offer = &offered{offer: offerOf(u, err)}
-	c.passOffer()
+	c.offer, c.passed = &offered{offer: offerOf(u, err)}, 0
+	return c.passOffer(ctx)
+}
+
+// passOffer gives the updater what the hub has offered; again after a crash that may have lost it, or was because of it.
+func (c *deviceChannel) passOffer(ctx *supervisor.Ctx) error {
+	switch {
+	case c.offer == nil:
+	case c.passed < maxPassed:
+		c.passed++
+		_ = c.dev.updater.Send(*c.offer) // being restarted: it asks
+	default:
+		return c.dropOffer(ctx)
+	}
 	return nil
 }
 
-// passOffer gives the updater what the hub has offered; again after a crash that may have lost it.
-func (c *deviceChannel) passOffer() {
-	if c.offer != nil {
-		_ = c.dev.updater.Send(*c.offer) // being restarted: it asks
+// dropOffer refuses an offer that nobody survives.
+func (c *deviceChannel) dropOffer(ctx *supervisor.Ctx) error {
+	uuid, reason := c.offer.offer.UUID, "the agent crashed over this offer and has dropped it: see the crashes in its log"
+	c.offer = nil
+	c.log.Error().Str("update", uuid).Msg("the updater crashes over an offer of the hub, dropped; report the crashes")
+	c.dev.emit(Event{Kind: EventUpdateFailed, UUID: uuid, Detail: reason})
+	for _, p := range [...]hub.Push{hub.Received(), hub.Failed(reason)} {
+		if err := c.push(ctx, push{event: p.Event, payload: p.Payload}); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // tellOffered tells channel/extensions what the hub has said on this join.

@@ -2,8 +2,10 @@ package actors_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 
 	"github.com/hublink-go/hublink/actors"
 	"github.com/hublink-go/hublink/protocol/hubtest"
+	"github.com/hublink-go/hublink/supervisor"
 )
 
 func TestFaultsOfTheDownload(t *testing.T) {
@@ -218,5 +221,34 @@ func TestBootRecordThatCannotBeRead(t *testing.T) {
 		b.push()
 		b.reboot()
 		b.requireInstalled()
+	})
+}
+
+// An offer that crashes the updater every time is dropped before it takes the device down, and the hub is told.
+func TestOfferThatNobodySurvives(t *testing.T) {
+	var poison atomic.Bool
+	poison.Store(true)
+	updating(t, func(b *bench) {
+		b.trace = func(path, point string, msg any) {
+			if poison.Load() && strings.HasSuffix(path, "/updater") && point == supervisor.BeforeReceive && fmt.Sprintf("%T", msg) == "actors.offered" {
+				panic(errBomb)
+			}
+		}
+	}, func(b *bench) {
+		sockets := b.seen.Sockets()
+		b.add(firmwareSize)
+		b.push()
+		b.settle(time.Second)
+		require.Equal(t, []string{"received", "failed"}, b.seen.Statuses())
+		require.Contains(t, b.said("failed"), "crashed over this offer")
+		require.Equal(t, 1, b.happened(actors.EventUpdateFailed), "the embedder is told, once")
+		require.Equal(t, actors.Connected, b.dev.Status().Connection)
+
+		poison.Store(false)
+		b.push()
+		waitReboot(b.rig)
+		require.Equal(t, sockets, b.seen.Sockets())
+		b.requireInstalled()
+		b.reboot()
 	})
 }
