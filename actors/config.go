@@ -41,8 +41,15 @@ type Hub struct {
 	Dialer      transport.Dialer                 // nil: WebSocket over TCP, made of the above
 	Clock       ClockStore                       // remembers the hub's time for a device without a clock; nil: not remembered
 	Heartbeat   time.Duration                    // zero: 30 s
+	Serializer  string                           // JSON or MessagePack, which falls back to JSON when the hub refuses it; empty: JSON
 	NoCompress  bool                             // messages go as they are, which saves up to 75 KB; false: smaller where the hub can
 }
+
+// Serializers: how messages are written on the wire.
+const (
+	JSON        = "json"    // vsn 2.0.0, which every hub speaks
+	MessagePack = "msgpack" // vsn 3.0.0, which hubs after release 2.4.0 speak
+)
 
 // ClockStore keeps the latest time that is known to have been, over restarts of a device whose clock does not.
 type ClockStore interface {
@@ -102,6 +109,9 @@ func (c *Config) Validate() error {
 	if c.Hub.Secret == nil && c.Hub.Certificate == nil && c.Hub.Dialer == nil {
 		bad("Hub has no credentials: give Hub.Secret or Hub.Certificate")
 	}
+	if s := c.Hub.Serializer; s != "" && s != JSON && s != MessagePack {
+		bad("Hub.Serializer is %q: allowed are %s and %s", s, JSON, MessagePack)
+	}
 	if c.Hub.Secret != nil {
 		if err := c.secret().Validate(); err != nil {
 			errs = append(errs, fmt.Errorf("Hub.Secret: %w", err))
@@ -138,8 +148,8 @@ func (c *Config) secret() auth.SharedSecret {
 	return s
 }
 
-// url completes Hub.URL: scheme, path and protocol version. Devices with a shared secret and devices with a certificate have
-// paths of their own on the hub.
+// url completes Hub.URL with scheme and path; the protocol version comes with each dial. Devices with a shared secret and devices
+// with a certificate have paths of their own on the hub.
 func (h *Hub) url() (*url.URL, error) {
 	const allowed = `give host, host:port, or a wss, ws, https or http URL`
 	u, err := parseHubURL(h.URL)
@@ -167,8 +177,5 @@ func (h *Hub) url() (*url.URL, error) {
 			u.Path = "/socket/websocket"
 		}
 	}
-	q := u.Query()
-	q.Set("vsn", "2.0.0")
-	u.RawQuery = q.Encode()
 	return u, nil
 }

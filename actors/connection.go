@@ -118,13 +118,15 @@ func (c *connection) dialed(ctx *supervisor.Ctx, d dialed) error {
 		in := c.dialFailed(d.err)
 		return c.step(ctx, in)
 	}
+	c.link.codec = d.codec
 	c.link.open(d.conn, ctx.Self())
+	c.dev.board.set(func(s *Status) { s.Serializer = serializerOf(d.codec) })
 	return c.step(ctx, protocol.SocketInput{Kind: protocol.SocketOpened})
 }
 
 // received decodes one frame. A frame that cannot be read is counted, never a reason to give the socket up.
 func (c *connection) received(ctx *supervisor.Ctx, f frame) error {
-	msg, err := c.dev.codec.Decode(f.data, f.kind == transport.Binary)
+	msg, err := c.link.codec.Decode(f.data, f.kind == transport.Binary)
 	if err != nil {
 		c.dev.board.count(func(n *Counters) { n.BadFrames++ })
 		c.log.Debug().Err(err).Int("bytes", len(f.data)).Msg("unreadable frame dropped")
@@ -229,14 +231,14 @@ func (c *connection) write(m protocol.Message) {
 	}
 	buf := writeBuffers.get()
 	defer writeBuffers.put(buf)
-	data, err := c.dev.codec.Append((*buf)[:0], m)
+	data, err := c.link.codec.Append((*buf)[:0], m)
 	if err != nil {
 		c.log.Error().Err(err).Str("topic", m.Topic).Str("event", m.Event).Msg("message cannot be encoded, dropped")
 		return
 	}
 	*buf = data
 	kind := transport.Text
-	if c.dev.codec.Binary() || m.Binary {
+	if c.link.codec.Binary() || m.Binary {
 		kind = transport.Binary
 	}
 	c.link.writing = true

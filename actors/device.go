@@ -30,7 +30,7 @@ type Device struct {
 	name   string
 	url    *url.URL
 	dialer transport.Dialer
-	codec  protocol.Codec
+	asJSON atomic.Bool // the hub has refused MessagePack; for the life of the process
 	board  board
 	clock  atomic.Pointer[auth.Clock]
 	refs

@@ -25,29 +25,68 @@ func (c *connection) dial(ctx *supervisor.Ctx) {
 	attempt := l.beginDial()
 	c.dev.board.connecting()
 	ctx.Go("dial", func(ctx context.Context) error {
-		conn, err := c.dev.dial(ctx)
-		if err != nil && ctx.Err() != nil {
+		d := c.dev.dial(ctx)
+		if d.err != nil && ctx.Err() != nil {
 			return nil //nolint:nilerr // its actor has ended: the next incarnation dials anew, and this is nobody's failure
 		}
-		l.endDial(attempt, dialed{conn: conn, err: err})
+		l.endDial(attempt, d)
 		_ = self.Send(wake{}) // an owner that is being restarted looks for itself
 		return nil
 	})
 }
 
-// dial opens a socket to the hub with the credentials of the device, signed now.
-func (d *Device) dial(ctx context.Context) (transport.Conn, error) {
+// dial opens a socket to the hub. A hub that refuses MessagePack is asked for JSON at once, and from then on. It answers 403, but so
+// may a proxy in between: only one that goes further with JSON is taken for such a hub.
+func (d *Device) dial(ctx context.Context) dialed {
+	if d.cfg.Hub.Serializer != MessagePack || d.asJSON.Load() {
+		return d.dialAs(ctx, protocol.JSON{})
+	}
+	packed := d.dialAs(ctx, protocol.MessagePack{})
+	if !forbidden(packed.err) {
+		return packed
+	}
+	plain := d.dialAs(ctx, protocol.JSON{})
+	var refused *transport.RefusedError
+	if !forbidden(plain.err) && (plain.err == nil || errors.As(plain.err, &refused)) {
+		d.asJSON.Store(true)
+		log := d.log("connection")
+		log.Warn().Msg("hub refuses MessagePack, going on with JSON until the next start")
+	}
+	return plain
+}
+
+// forbidden says that the hub has answered 403, as it does to a protocol version that it does not know.
+func forbidden(err error) bool {
+	var refused *transport.RefusedError
+	return errors.As(err, &refused) && refused.Status == http.StatusForbidden
+}
+
+// serializerOf names a codec.
+func serializerOf(c protocol.Codec) string {
+	if c.Binary() {
+		return MessagePack
+	}
+	return JSON
+}
+
+// dialAs dials for a codec, with the credentials of the device, signed now.
+func (d *Device) dialAs(ctx context.Context, codec protocol.Codec) dialed {
 	header := make(http.Header, 4)
 	if s := d.cfg.Hub.Secret; s != nil {
 		signed, err := s.Sign(d.now())
 		if err != nil {
-			return nil, err
+			return dialed{err: err}
 		}
 		for _, h := range signed {
 			header.Set(h.Name, h.Value)
 		}
 	}
-	return d.dialer.Dial(ctx, transport.Request{URL: d.url, Header: header})
+	u := *d.url
+	q := u.Query()
+	q.Set("vsn", codec.Version())
+	u.RawQuery = q.Encode()
+	conn, err := d.dialer.Dial(ctx, transport.Request{URL: &u, Header: header})
+	return dialed{conn: conn, codec: codec, err: err}
 }
 
 // dialFailed says why the device is not connected and what to do, learns the time from a refusal, and makes the core's input.

@@ -21,6 +21,7 @@ type link struct {
 	core    protocol.Socket         // as of the last finished step
 	todo    []protocol.SocketEffect // decided by finished steps, not carried out yet
 	conn    transport.Conn          // nil while there is none
+	codec   protocol.Codec          // what conn was dialed for
 	writing bool                    // a Write is under way: after a crash the stream's state is unknown
 	tags    [topics]uint64          // the last transmission taken over from each topic
 
@@ -42,8 +43,9 @@ type frame struct {
 
 // dialed is how a dial ended.
 type dialed struct {
-	conn transport.Conn
-	err  error
+	conn  transport.Conn
+	codec protocol.Codec // that the hub and conn speak
+	err   error
 }
 
 func newLink(core protocol.Socket) *link {

@@ -23,6 +23,7 @@ type Status struct {
 	Since      time.Time // of Connection
 	Problem    string    // why the device is not connected; empty while it is
 	NextDial   time.Time // zero while connected
+	Serializer string    // of the last socket, empty before the first; JSON in spite of Hub.Serializer: the hub refuses MessagePack
 	Firmware   firmware.Metadata
 	Slot       string // the running slot
 	Validated  bool   // the running firmware is committed

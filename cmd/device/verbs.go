@@ -104,6 +104,7 @@ func printStatus(w io.Writer, s control.Status, format string) error {
 	row("device", s.Identifier)
 	row("connection", s.Connection)
 	row("problem", s.Problem)
+	row("serializer", s.Serializer)
 	if f := s.Firmware; f != nil {
 		row("firmware", text(f.Product)+" "+text(f.Version))
 		row("uuid", text(f.UUID))

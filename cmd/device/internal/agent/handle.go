@@ -31,6 +31,7 @@ func (h handle) Status() control.Status {
 		Version:           h.version,
 		Slot:              s.Slot,
 		Problem:           s.Problem,
+		Serializer:        s.Serializer,
 		Extensions:        s.Extensions,
 	}
 	if u := s.Update; u != nil {

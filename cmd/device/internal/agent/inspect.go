@@ -53,6 +53,7 @@ func (f *found) config(file *config.File, log logs, events *feed) actors.Config 
 		Hub: actors.Hub{
 			URL: file.Hub.URL, Secret: f.secret, Certificate: f.certificate, TLS: f.tls,
 			Clock: actors.FileClock{Path: statePath(file, "clock")}, Heartbeat: file.Hub.Heartbeat.D(),
+			Serializer: file.Hub.Serializer, // the config has the same names
 			NoCompress: file.Hub.Compress != nil && !*file.Hub.Compress,
 		},
 		Firmware: actors.Firmware{

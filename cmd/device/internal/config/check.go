@@ -18,6 +18,8 @@ const (
 	CommitManual  = "manual"
 	RebootExit    = "exit"
 	RebootCommand = "command"
+	JSON          = "json"
+	MessagePack   = "msgpack"
 )
 
 // maxIdentity is the longest identity; hubs use it as a name.
@@ -78,6 +80,9 @@ func (c *File) checkIdentity(p *problems) {
 func (c *File) checkHub(p *problems) {
 	if c.Hub.URL == "" {
 		p.add("hub.url is missing: give the host, host:port or URL of the hub's device endpoint")
+	}
+	if c.Hub.Serializer != "" {
+		p.oneOf("hub.serializer", c.Hub.Serializer, JSON, MessagePack)
 	}
 	if c.Hub.Secret == nil && c.Hub.Certificate == nil {
 		p.add("hub has no credentials: give [hub.shared_secret] or [hub.certificate]")

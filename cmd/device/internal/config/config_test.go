@@ -110,6 +110,10 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 			"hub has no credentials: give [hub.shared_secret] or [hub.certificate]",
 		},
 		{
+			with(`[hub]`, "[hub]\nserializer = \"bson\""),
+			`hub.serializer = "bson": allowed are json, msgpack`,
+		},
+		{
 			with(`key = "nhp_k"`, ""),
 			"hub.shared_secret.key is missing: the hub shows it, it begins with nhp_ or nhd_",
 		},

@@ -36,6 +36,7 @@ type Hub struct {
 	ServerName         string        `toml:"server_name"`          // in the hub's certificate; empty: the host of url
 	InsecureSkipVerify bool          `toml:"insecure_skip_verify"` // accept any certificate: for a bench, never in the field
 	Heartbeat          Duration      `toml:"heartbeat"`            // empty: 30s
+	Serializer         string        `toml:"serializer"`           // "json" (default) or "msgpack"
 	Compress           *bool         `toml:"compress"`             // empty: true
 	Secret             *SharedSecret `toml:"shared_secret"`
 	Certificate        *Certificate  `toml:"certificate"`

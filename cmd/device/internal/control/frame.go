@@ -86,7 +86,8 @@ type Status struct {
 	// The fields from here on are ours.
 	Version    string   `json:"agent_version,omitempty"`
 	Slot       string   `json:"slot,omitempty"`
-	Problem    string   `json:"problem,omitempty"` // why the device is not connected
+	Problem    string   `json:"problem,omitempty"`    // why the device is not connected
+	Serializer string   `json:"serializer,omitempty"` // of the last socket: "json" or "msgpack"
 	Extensions []string `json:"extensions,omitempty"`
 }
 
