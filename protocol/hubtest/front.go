@@ -133,7 +133,7 @@ func (f *front) dialer() transport.Dialer {
 	if f.memory != nil {
 		return &transport.PipeDialer{Listener: f.memory}
 	}
-	return &transport.WebSocket{TLS: &tls.Config{RootCAs: f.roots, MinVersion: tls.VersionTLS12}}
+	return &transport.WebSocket{TLS: &tls.Config{RootCAs: f.roots, MinVersion: tls.VersionTLS12}, Redirects: -1} // to this hub and no other
 }
 
 func (f *front) roundTripper() *http.Transport {

@@ -63,7 +63,7 @@ func playToClient(t *testing.T, request line, hub []line) {
 	if packed(request.Text) {
 		req.URL.RawQuery = "vsn=3.0.0"
 	}
-	conn, err := (&transport.WebSocket{Limits: transport.Limits{ReadIdle: 10 * time.Second}}).Dial(t.Context(), req)
+	conn, err := (&transport.WebSocket{Limits: transport.Limits{ReadIdle: 10 * time.Second}, Redirects: -1}).Dial(t.Context(), req)
 	want, badAnswer := http.ReadResponse(bufio.NewReader(strings.NewReader(hub[0].Text)), nil)
 	require.NoError(t, badAnswer)
 	if want.StatusCode != http.StatusSwitchingProtocols {

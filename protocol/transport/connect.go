@@ -11,8 +11,8 @@ import (
 // headStart is what an address has before the next one is tried beside it (RFC 8305 section 5).
 const headStart = 250 * time.Millisecond
 
-// connect makes the byte stream to the target.
-func (d *WebSocket) connect(ctx context.Context, t *target) (net.Conn, error) {
+// open makes a byte stream straight to the target.
+func (d *WebSocket) open(ctx context.Context, t *target) (net.Conn, error) {
 	resolveTime, connectTime := cmp.Or(d.Timeouts.Resolve, 5*time.Second), cmp.Or(d.Timeouts.Connect, 10*time.Second)
 	if d.NetDial != nil {
 		ctx, cancel := context.WithTimeout(ctx, resolveTime+connectTime)

@@ -280,12 +280,12 @@ func TestRefusalWithoutItsBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		_, err := dialRaw(t, transport.WebSocket{}, func(nc net.Conn, _ string) {
-			_, _ = io.WriteString(nc, "HTTP/1.1 301 Moved\r\nLocation: https://docs.example/\r\nContent-Length: 100\r\n\r\npart")
+			_, _ = io.WriteString(nc, "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 100\r\n\r\npart")
 			_, _ = io.Copy(io.Discard, nc)
 		})
 		var r *transport.RefusedError
-		if !errors.As(err, &r) || r.Status != 301 || string(r.Body) != "part" || r.Header.Get("Location") != "https://docs.example/" {
-			t.Errorf("got %v, want the redirect", err)
+		if !errors.As(err, &r) || r.Status != 503 || string(r.Body) != "part" || r.RetryAfter() != 7*time.Second {
+			t.Errorf("got %v, want the refusal", err)
 		}
 		if took := time.Since(start); took > 2*time.Second {
 			t.Errorf("waited %v for the body", took)

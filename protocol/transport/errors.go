@@ -48,6 +48,7 @@ type RefusedError struct {
 	Target string      // host:port
 	Header http.Header // only Date, Location, Retry-After and nh-connection-error-reason
 	Body   []byte      // at most 4 KiB
+	Err    error       // why a redirect was not followed, wraps ErrRedirect; nil otherwise
 }
 
 func newRefusal(target string, status int, header http.Header, body []byte) *RefusedError {
@@ -65,8 +66,14 @@ func (e *RefusedError) Error() string {
 	if reason := e.Reason(); reason != "" {
 		text += fmt.Sprintf(": %.300q", reason)
 	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
 	return text
 }
+
+// Unwrap returns why a redirect was not followed.
+func (e *RefusedError) Unwrap() error { return e.Err }
 
 // Reason is the hub's own explanation (NervesHub: header nh-connection-error-reason), empty when it gave none.
 func (e *RefusedError) Reason() string { return e.Header.Get("nh-connection-error-reason") }

@@ -19,6 +19,8 @@ type target struct {
 	host   string
 	port   string
 	addr   string // host:port
+	from   string // host:port that has redirected here
+	moved  bool   // by a redirect, to another host than the configured one
 }
 
 // newTarget checks a request before anything is sent.

@@ -21,6 +21,7 @@ const (
 	PhaseRequest Phase = iota + 1 // the request itself is unusable
 	PhaseResolve
 	PhaseConnect
+	PhaseProxy // whatever happens until the proxy has connected us
 	PhaseTLS
 	PhaseUpgrade
 )
@@ -33,6 +34,8 @@ func (p Phase) String() string {
 		return "resolve"
 	case PhaseConnect:
 		return "connect"
+	case PhaseProxy:
+		return "proxy"
 	case PhaseTLS:
 		return "TLS handshake"
 	case PhaseUpgrade:
@@ -79,6 +82,8 @@ const (
 	ClassCut                  // cut before TLS was up: a hub that limits its rate does so (NervesHub)
 	ClassNotTLS               // the server does not speak TLS on this port
 	ClassNotWebSocket         // the server's answer is not a WebSocket upgrade
+	ClassProxy                // the proxy is not there or does not let us through
+	ClassProxyAuth            // the proxy wants other credentials
 	classes
 )
 
@@ -86,6 +91,7 @@ func (c Class) String() string {
 	names := [classes]string{
 		"other", "cancelled", "bad request", "name resolution", "refused", "unreachable", "timeout", "unknown CA", "host name mismatch",
 		"certificate not valid now", "own certificate", "own certificate rejected", "cut during TLS", "not TLS", "not WebSocket",
+		"proxy", "proxy credentials",
 	}
 	if c >= classes {
 		return "unknown class"
@@ -101,12 +107,19 @@ func (e *ownCertificateError) Unwrap() error { return e.err }
 
 // Class tells the causes apart that need different advice.
 func (e *PhaseError) Class() Class {
-	var own *ownCertificateError
+	var (
+		own   *ownCertificateError
+		proxy *ProxyError
+	)
 	switch {
 	case errors.Is(e.Err, context.Canceled):
 		return ClassCancelled
 	case e.Phase == PhaseRequest:
 		return ClassBadRequest
+	case errors.As(e.Err, &proxy) && proxy.unauthorized():
+		return ClassProxyAuth
+	case e.Phase == PhaseProxy:
+		return ClassProxy
 	case errors.As(e.Err, &own):
 		return ClassOwnCertificate
 	case errors.Is(e.Err, ErrNotWebSocket):

@@ -56,7 +56,7 @@ type Conn interface {
 	Info() ConnInfo
 }
 
-// Dialer opens links. The error is a *RefusedError when an HTTP server answered and did not upgrade, and a *PhaseError otherwise.
+// Dialer opens links. The error is or wraps a *RefusedError when an HTTP server answered and did not upgrade, and a *PhaseError otherwise.
 type Dialer interface {
 	Dial(ctx context.Context, req Request) (Conn, error)
 }

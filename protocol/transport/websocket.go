@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -26,18 +27,23 @@ type WebSocket struct {
 	Time func() time.Time
 	// UserAgent names the program. Empty: the standard library's.
 	UserAgent string
-	// NetDial makes the byte stream to host:port, through a proxy for example; it then resolves names itself, within the
+	// NetDial makes the byte stream to host:port of the hub or its proxy; it then resolves names itself, within the
 	// sum of the two timeouts. Nil: resolve, then race the addresses.
-	NetDial  func(ctx context.Context, network, addr string) (net.Conn, error)
-	Compress Compression // what is offered; zero: nothing
-	Timeouts Timeouts
-	Limits   Limits
+	NetDial func(ctx context.Context, network, addr string) (net.Conn, error)
+	// Proxy says through which proxy a target is reached, whose scheme is http or https here: see CheckProxy for what there is. User
+	// information of its URL is sent as credentials, to an http proxy in plain. Nil, or a nil URL: directly.
+	Proxy     func(target *url.URL) (*url.URL, error)
+	Redirects int         // followed in one dial, never from TLS to plain and with Request.Header to the same origin only; zero: 2, negative: none
+	Compress  Compression // what is offered; zero: nothing
+	Timeouts  Timeouts
+	Limits    Limits
 }
 
 // Timeouts bound the phases of a dial. Zero means the value given with the field.
 type Timeouts struct {
 	Resolve time.Duration // 5 s
 	Connect time.Duration // 10 s
+	Proxy   time.Duration // for what is said to a proxy once it is connected; 10 s
 	TLS     time.Duration // 10 s
 	Upgrade time.Duration // 10 s
 }
@@ -45,12 +51,8 @@ type Timeouts struct {
 // refusalTime is how long the body of a refusal is waited for: the status alone says enough.
 const refusalTime = 2 * time.Second
 
-// Dial opens a link. Cancelling ctx ends it at once in every phase, and has no effect after Dial has returned.
-func (d *WebSocket) Dial(ctx context.Context, req Request) (Conn, error) {
-	t, err := newTarget(req)
-	if err != nil {
-		return nil, err
-	}
+// dial is one attempt, without redirects.
+func (d *WebSocket) dial(ctx context.Context, t *target) (Conn, error) {
 	nc, err := d.connect(ctx, t)
 	if err != nil {
 		return nil, err
@@ -88,7 +90,9 @@ func (d *WebSocket) tlsConfig(t *target) *tls.Config {
 	c.MinVersion = max(c.MinVersion, tls.VersionTLS12)
 	c.NextProtos = []string{"http/1.1"}  // the hub would pick h2
 	c.DynamicRecordSizingDisabled = true // else a message is several records, and each is a Write
-	c.ServerName = cmp.Or(c.ServerName, t.host)
+	if c.ServerName == "" || t.moved {
+		c.ServerName = t.host
+	}
 	if d.Time != nil {
 		c.Time = d.Time
 	}

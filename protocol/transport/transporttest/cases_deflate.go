@@ -113,7 +113,7 @@ func deflateDamaged() []Case {
 
 func deflateLimits() (cases []Case) {
 	limit := caseLimits.Message
-	exactly, over, bomb := strings.Repeat("x", limit), strings.Repeat("x", limit+1), deflated(strings.Repeat("\x00", 50_000_000))
+	exactly, over, bomb := strings.Repeat("x", limit), strings.Repeat("x", limit+1), deflated(strings.Repeat("\x00", 5_000_000))
 	return append(cases,
 		fine("limit/exactly", []Message{text(exactly)}, frame(fin|rsv1|textOp, deflated(exactly))),
 		fine("limit/exactly, twice", []Message{text(exactly), text(exactly)}, frame(fin|rsv1|textOp, deflated(exactly)), frame(fin|rsv1|textOp, deflated(exactly))),
