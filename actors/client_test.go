@@ -207,3 +207,48 @@ func TestDetachAndAttach(t *testing.T) {
 		talk.Expect("the hub asks at once", hubtest.Event("extensions", "health:report"))
 	})
 }
+
+// lingering takes its time to be detached.
+type lingering struct{ flaky }
+
+func (l *lingering) Handle(e extensions.Event) error {
+	if e.Kind == extensions.Detached {
+		time.Sleep(300 * time.Millisecond)
+	}
+	return l.flaky.Handle(e)
+}
+
+// Whoever attaches an extension again while it is still being stopped gets it attached: what the hub has been told is so.
+func TestDetachAndAttachAtOnce(t *testing.T) {
+	inVirtualTime(t, func(r *rig) {
+		r.cfg.Extensions = append(r.cfg.Extensions, extensions.Factory{
+			Name: "geo", Versions: []string{"0.0.1"},
+			New: func(h extensions.Host) (extensions.Extension, error) {
+				return &lingering{flaky{host: h, crashes: new(atomic.Int32)}}, nil
+			},
+		})
+	}, func(r *rig) {
+		for range 3 {
+			require.NoError(t, r.seen.Detach("geo"))
+			require.NoError(t, r.seen.Attach("geo"))
+			require.NoError(t, r.seen.Detach("geo"))
+			r.settle(time.Millisecond)
+			require.NoError(t, r.seen.Attach("geo"))
+		}
+		r.settle(10 * time.Second)
+		require.Equal(t, []string{"geo", "health"}, r.seen.Snapshot().Attached, "the hub")
+		require.Equal(t, []string{"geo", "health"}, r.dev.Status().Extensions, "and the device")
+		before := count(r, hubtest.Event("extensions", "geo:location:update"))
+		require.NoError(t, r.seen.Push("extensions", "geo:location:request", map[string]int{}))
+		r.settle(time.Second)
+		require.Equal(t, before+1, count(r, hubtest.Event("extensions", "geo:location:update")), "it works")
+
+		require.NoError(t, r.seen.Attach("geo"))
+		require.NoError(t, r.seen.Detach("geo"))
+		r.settle(10 * time.Second)
+		require.Equal(t, []string{"health"}, r.dev.Status().Extensions)
+		tree, err := r.dev.Tree(r.t.Context())
+		require.NoError(t, err)
+		require.NotContains(t, tree.String(), "geo", "nothing of it runs")
+	})
+}

@@ -44,7 +44,7 @@
 //	downloader            updater               attemptStarted, fetched, fetchFailed
 //	downloader            applier               chunk, rewind
 //	applier               downloader            more
-//	errands of updater    updater               errandDone, transferUp
+//	errands               updater, channel/extensions  errandDone, with transferUp or extensionStarted
 //	updater               client                decide, tellProgress, tellError, doReboot
 //	channel/device        client                tellConnected, tellDisconnected, tellIdentify
 //	client                updater               decided

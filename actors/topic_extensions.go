@@ -1,8 +1,6 @@
 package actors
 
 import (
-	"context"
-	"errors"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -21,7 +19,10 @@ const offerPatience = 5 * time.Second
 type extensionsChannel struct {
 	channel
 	versions map[string]string // what the last join offered
-	attached map[string]bool   // the hub wants it and its actor was started
+	attached map[string]bool   // the hub wants it
+	asked    map[string]uint64 // number of the last attach
+	number   uint64
+	errands  errands // starts and stops: a detach must not overtake the attach before it
 	offer    *extensionsOffered
 	patience supervisor.Timer
 }
@@ -35,10 +36,11 @@ type (
 	extensionsOffered struct{ advertised map[string][]string }
 	// patienceOver: from its own timer.
 	patienceOver struct{}
-	// extensionStarted: from its linked goroutine that started an extension's supervisor. Dies with it.
+	// extensionStarted: the result of an errand that has started an extension's supervisor, for the attach of that number.
 	extensionStarted struct {
-		name string
-		err  error
+		name   string
+		number uint64
+		err    error
 	}
 	// extensionReady: from an extension's actor when it starts, also after a crash; answered with extensionAttached when it is.
 	extensionReady struct{ name string }
@@ -51,7 +53,7 @@ type (
 )
 
 func (d *Device) newExtensionsChannel(supervisor.Heir) supervisor.Behavior {
-	c := &extensionsChannel{attached: map[string]bool{}}
+	c := &extensionsChannel{attached: map[string]bool{}, asked: map[string]uint64{}}
 	c.channel = channel{dev: d, topic: topicExtensions, core: d.newChannelCore(topicExtensions), hooks: c, log: d.log("channel/extensions")}
 	return c
 }
@@ -82,8 +84,12 @@ func (c *extensionsChannel) Receive(ctx *supervisor.Ctx, msg any) error {
 		return c.join(ctx, extensionsOffered{})
 	case extensionsOffered:
 		return c.join(ctx, m)
-	case extensionStarted:
-		return c.started(ctx, m)
+	case errandDone:
+		c.errands.done(ctx)
+		if started, ok := m.result.(extensionStarted); ok {
+			return c.started(ctx, started)
+		}
+		return nil
 	case extensionReady:
 		c.ready(m.name)
 		return nil
@@ -215,94 +221,6 @@ func (c *extensionsChannel) named(payload jsontext.Value) []string {
 		names = append(names, f.Name)
 	}
 	return names
-}
-
-// attach starts the actors of the named extensions; those that run are told that they are attached again.
-func (c *extensionsChannel) attach(ctx *supervisor.Ctx, names []string) error {
-	for _, name := range names {
-		f, known := c.dev.factory(name)
-		if !known {
-			if err := c.say(ctx, name, "error", hub.ExtensionError("unknown_extension")); err != nil {
-				return err
-			}
-			continue
-		}
-		c.attached[name] = true
-		ctx.Go("attach "+name, func(gctx context.Context) error {
-			err := c.dev.startExtension(gctx, f)
-			if gctx.Err() != nil {
-				return nil //nolint:nilerr // stopped: nobody waits for the outcome
-			}
-			return c.dev.topics[topicExtensions].Send(extensionStarted{name: name, err: err})
-		})
-	}
-	return nil
-}
-
-func (c *extensionsChannel) started(ctx *supervisor.Ctx, m extensionStarted) error {
-	if !c.attached[m.name] {
-		return nil // detached meanwhile
-	}
-	if m.err != nil {
-		delete(c.attached, m.name)
-		c.log.Warn().Err(m.err).Str("extension", m.name).Msg("extension does not start")
-		return c.say(ctx, m.name, "error", hub.ExtensionError("start_failure"))
-	}
-	ctx.Monitor(c.dev.extensionSup(m.name))
-	if err := c.say(ctx, m.name, "attached", hub.Empty); err != nil {
-		return err
-	}
-	c.ready(m.name)
-	return nil
-}
-
-// ready tells an extension's actor that it is attached, if it is.
-func (c *extensionsChannel) ready(name string) {
-	if c.attached[name] && c.core.State() == protocol.Joined {
-		_ = c.dev.extension(name).Send(extensionAttached{version: c.versions[name]}) // being restarted: it says ready
-		c.dev.board.attached(c.attached)
-	}
-}
-
-func (c *extensionsChannel) detach(ctx *supervisor.Ctx, names []string) error {
-	for _, name := range names {
-		if !c.attached[name] {
-			continue
-		}
-		c.stop(ctx, name)
-		if err := c.say(ctx, name, "detached", hub.Empty); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// stop ends an extension's actor without a word to the hub.
-func (c *extensionsChannel) stop(ctx *supervisor.Ctx, name string) {
-	delete(c.attached, name)
-	c.dev.board.attached(c.attached)
-	ctx.Go("detach "+name, func(gctx context.Context) error {
-		c.dev.stopExtension(gctx, name)
-		return nil
-	})
-}
-
-// quarantined: an extension's supervisor has given up, after the fourth crash within 30 s. The hub is told, and may attach it again.
-func (c *extensionsChannel) quarantined(ctx *supervisor.Ctx, m supervisor.Down) error {
-	for name := range c.attached {
-		if c.dev.extensionSup(name) != m.Ref {
-			continue
-		}
-		delete(c.attached, name)
-		c.dev.board.attached(c.attached)
-		if errors.Is(m.Reason, supervisor.ErrShutdown) {
-			return nil // the device stops
-		}
-		c.dev.emit(Event{Kind: EventExtensionQuarantined, Name: name, Err: m.Reason})
-		c.log.Warn().Str("extension", name).Msg("extension crashed too often, detached until the hub attaches it again")
-		return c.say(ctx, name, "error", hub.ExtensionError("crashed"))
-	}
-	return nil
 }
 
 func (c *extensionsChannel) extensionPush(ctx *supervisor.Ctx, m extensionPush) error {

@@ -32,7 +32,7 @@ func (d *Device) downloader() supervisor.Ref { return d.ref("update/transfers/" 
 // prepare starts an applier, once nobody writes the slot any more.
 func (u *updater) prepare(ctx *supervisor.Ctx, e firmware.Effect) {
 	plan, number := e.Plan, e.Run
-	u.run(ctx, errand{name: "start applier", do: func(gctx context.Context) any {
+	u.errands.run(ctx, errand{name: "start applier", do: func(gctx context.Context) any {
 		u.dev.stopTransfer(gctx)
 		return u.dev.startTransfer(gctx, number, supervisor.ChildSpec{
 			ID: applierID, Restart: supervisor.Temporary, // a crash is for the updater to judge
@@ -44,7 +44,7 @@ func (u *updater) prepare(ctx *supervisor.Ctx, e firmware.Effect) {
 // fetch starts a downloader for the applier that is there.
 func (u *updater) fetch(ctx *supervisor.Ctx, e firmware.Effect) {
 	plan, off, number := e.Plan, e.Offset, e.Run
-	u.run(ctx, errand{name: "start downloader", do: func(gctx context.Context) any {
+	u.errands.run(ctx, errand{name: "start downloader", do: func(gctx context.Context) any {
 		return u.dev.startTransfer(gctx, number, supervisor.ChildSpec{
 			ID: downloaderID, Restart: supervisor.Temporary, // as above
 			New: func(supervisor.Heir) supervisor.Behavior { return u.dev.newDownloader(number, plan, off) },
@@ -53,10 +53,10 @@ func (u *updater) fetch(ctx *supervisor.Ctx, e firmware.Effect) {
 }
 
 func (u *updater) stopTransfer(ctx *supervisor.Ctx) {
-	if !u.dev.applier().Alive() && !u.dev.downloader().Alive() && len(u.errands) == 0 {
+	if !u.dev.applier().Alive() && !u.dev.downloader().Alive() && u.errands.idle() {
 		return
 	}
-	u.run(ctx, errand{name: "stop transfer", do: func(gctx context.Context) any {
+	u.errands.run(ctx, errand{name: "stop transfer", do: func(gctx context.Context) any {
 		u.dev.stopTransfer(gctx)
 		return nil
 	}})

@@ -27,7 +27,7 @@ type updater struct {
 	dev     *Device
 	core    firmware.Machine
 	loop    drive
-	errands []errand // the first one is under way
+	errands errands // of effects, in their order; the result is a firmware.Input or a message
 	watched map[supervisor.Ref]uint64
 	callers []supervisor.Caller // who wants a commit
 	memory  *updaterMemory      // nil while there is nothing that the next incarnation has to know
@@ -181,6 +181,18 @@ func (u *updater) input(msg any) (firmware.Input, bool) {
 		return in, false
 	}
 	return in, true
+}
+
+func (u *updater) errandDone(ctx *supervisor.Ctx, m errandDone) error {
+	u.errands.done(ctx)
+	switch r := m.result.(type) {
+	case nil:
+		return nil
+	case firmware.Input:
+		return u.step(ctx, r)
+	default:
+		return u.Receive(ctx, r)
+	}
 }
 
 // Terminate has nothing to undo: the journal has all that the next incarnation needs.

@@ -33,7 +33,7 @@ func (u *updater) apply(ctx *supervisor.Ctx, e firmware.Effect) (unsaved, err er
 	case firmware.DoFlip, firmware.DoCommit, firmware.DoRevert:
 		u.writeBoot(ctx, e)
 	case firmware.DoInspect:
-		u.run(ctx, errand{name: "inspect", do: func(gctx context.Context) any { return u.load(gctx) }})
+		u.errands.run(ctx, errand{name: "inspect", do: func(gctx context.Context) any { return u.load(gctx) }})
 	case firmware.DoReboot:
 		u.reboot(ctx, e.Reason)
 	case firmware.DoAnswer:
@@ -100,7 +100,7 @@ func (u *updater) reboot(ctx *supervisor.Ctx, reason string) {
 // writeBoot has the boot record written and reads it anew.
 func (u *updater) writeBoot(ctx *supervisor.Ctx, e firmware.Effect) {
 	slots := u.dev.cfg.Firmware.Slots
-	u.run(ctx, errand{name: "boot record", do: func(gctx context.Context) any {
+	u.errands.run(ctx, errand{name: "boot record", do: func(gctx context.Context) any {
 		// A write that has begun is not broken off when the actor ends: its successor reads what has become of it.
 		wctx, cancel := context.WithTimeout(context.WithoutCancel(gctx), bootWriteWithin)
 		defer cancel()
