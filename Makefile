@@ -9,11 +9,13 @@ MAKEFLAGS += --no-print-directory
 GOFUMPT_VERSION := v0.12.0
 GOLANGCI_VERSION := v2.15.0
 
-# Programs that tests use, as program:Debian-package. Root installs what is missing; others are told.
+# Programs and folders that tests use, as name:Debian-package. Root installs what is missing; others are told.
 PROGRAMS := \
 	gcc:gcc gcc:libc6-dev \
 	erl:erlang-base \
-	fw_printenv:libubootenv-tool
+	fw_printenv:libubootenv-tool \
+	node:nodejs npm:npm \
+	/usr/lib/python3/dist-packages/websockets:python3-websockets
 
 # Modules of their own below tests/, and packages of npm that tests there use.
 MODULES := $(patsubst %/go.mod,%,$(wildcard tests/*/go.mod))
@@ -46,7 +48,7 @@ deps: programs tools npm
 
 programs:
 	@missing=(); \
-	for pair in $(PROGRAMS); do command -v "$${pair%%:*}" >/dev/null || missing+=("$${pair#*:}"); done; \
+	for pair in $(PROGRAMS); do command -v "$${pair%%:*}" >/dev/null || [ -e "$${pair%%:*}" ] || missing+=("$${pair#*:}"); done; \
 	if [ $${#missing[@]} -eq 0 ]; then exit 0; fi; \
 	if [ "$$(id -u)" -ne 0 ]; then echo "missing, install them as root: apt-get install $${missing[*]}"; exit 0; fi; \
 	export DEBIAN_FRONTEND=noninteractive; \

@@ -105,13 +105,13 @@ func serveHub(ctx context.Context, o hubOptions, p *report.Printer) error {
 	if err != nil {
 		return fmt.Errorf("make a folder for uploads: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	hub, err := hubtest.Start(o.cfg)
 	if err != nil {
 		return fmt.Errorf("--listen %s: %w", o.listen, err)
 	}
 	api := bench.New(hub, dir)
-	defer api.Close()
+	defer func() { _ = api.Close() }() // the folder goes anyway
 	defer hub.Close()
 	var listen net.ListenConfig
 	ln, err := listen.Listen(ctx, "tcp", o.control)
@@ -132,7 +132,7 @@ func serveHub(ctx context.Context, o hubOptions, p *report.Printer) error {
 		return fmt.Errorf("--control %s: %w", o.control, err)
 	case <-ctx.Done():
 		_ = server.Close()
-		<-ended
+		_ = <-ended
 		return nil
 	}
 }

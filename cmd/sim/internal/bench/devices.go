@@ -62,8 +62,9 @@ type messageView struct {
 }
 
 func (a *API) devices(*http.Request) (any, error) {
-	views := []deviceView{}
-	for _, d := range a.hub.Devices() {
+	devices := a.hub.Devices()
+	views := make([]deviceView, 0, len(devices))
+	for _, d := range devices {
 		views = append(views, view(d))
 	}
 	return views, nil
@@ -85,8 +86,9 @@ func (a *API) device(do func(*http.Request, *hubtest.Device) (any, error)) call 
 func (a *API) show(_ *http.Request, d *hubtest.Device) (any, error) { return view(d), nil }
 
 func (a *API) messages(_ *http.Request, d *hubtest.Device) (any, error) {
-	views := []messageView{}
-	for _, e := range d.Messages() {
+	entries := d.Messages()
+	views := make([]messageView, 0, len(entries))
+	for _, e := range entries {
 		from := "device"
 		if e.Direction == hubtest.Outbound {
 			from = "hub"

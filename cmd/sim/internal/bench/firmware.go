@@ -70,7 +70,7 @@ func (a *API) find(uuid string) (*stored, error) {
 func (a *API) list(*http.Request) (any, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	views := []firmwareView{}
+	views := make([]firmwareView, 0, len(a.firmware))
 	for _, uuid := range slices.Sorted(maps.Keys(a.firmware)) {
 		views = append(views, a.firmware[uuid].view())
 	}

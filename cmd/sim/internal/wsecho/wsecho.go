@@ -54,7 +54,7 @@ func Serve(ctx context.Context, ln net.Listener, compress transport.Compression)
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 		_ = server.Close()
-		<-ended
+		_ = <-ended
 		return nil
 	}
 }
@@ -110,7 +110,7 @@ func countCases(ctx context.Context, server string, compress transport.Compressi
 	if err != nil {
 		return 0, fmt.Errorf("ask for the cases: %w", err)
 	}
-	defer conn.Abort()
+	defer func() { _ = conn.Abort() }()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Abort() })
 	defer stop()
 	_, text, err := conn.ReadMessage(nil)
