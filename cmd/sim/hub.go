@@ -132,7 +132,9 @@ func serveHub(ctx context.Context, o hubOptions, p *report.Printer) error {
 		return fmt.Errorf("--control %s: %w", o.control, err)
 	case <-ctx.Done():
 		_ = server.Close()
-		_ = <-ended
+		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
 		return nil
 	}
 }

@@ -54,7 +54,9 @@ func Serve(ctx context.Context, ln net.Listener, compress transport.Compression)
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 		_ = server.Close()
-		_ = <-ended
+		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
 		return nil
 	}
 }
