@@ -25,22 +25,27 @@ const (
 
 // Config says what the hub is like. The zero value is today's hub on a plain socket with one product key.
 type Config struct {
-	Profile        Profile
-	Mode           Mode
-	Listen         string        // host:port of the devices' listener, not in memory; empty: any port of 127.0.0.1. Downloads get another port there
-	Keys           []Key         // shared secrets; nil, without certificates: the one that Hub.Secret uses
-	Certificates   Certificates  // client certificates, in the modes TLS and Memory
-	KnownOnly      bool          // devices that Hub.Device was not asked for are refused; else they are created as they come
-	Extensions     []string      // switched on; nil: all that the profile has
-	FirmwareKeys   []string      // pushed to devices that ask for them
-	ArchiveKeys    []string      // the same for archives
-	ConnectingCode string        // run on every device that joins
-	Record         int           // messages that are kept of every device; zero: none, see Device.Record
-	Idle           time.Duration // without a byte from the device until its socket is closed with 1002; zero: 180 s
-	MaxAge         time.Duration // of a signature; zero: 90 s
-	HandshakeRate  int           // connections a second, more are cut before TLS; zero: no limit. NervesHub: 100
-	RolloutEvery   time.Duration // least time between two rounds of offers; zero: 3 s
-	Now            func() time.Time
+	Profile       Profile
+	Mode          Mode
+	Listen        string        // host:port of the devices' listener, not in memory; empty: any port of 127.0.0.1. Downloads get another port there
+	Keys          []Key         // shared secrets; nil, without certificates: the one that Hub.Secret uses
+	Certificates  Certificates  // client certificates, in the modes TLS and Memory
+	KnownOnly     bool          // devices that Hub.Device was not asked for are refused; else they are created as they come
+	Extensions    []string      // switched on; nil: all that the profile has
+	OnJoin        OnJoin        // what devices get when they join
+	Record        int           // messages that are kept of every device; zero: none, see Device.Record
+	Idle          time.Duration // without a byte from the device until its socket is closed with 1002; zero: 180 s
+	MaxAge        time.Duration // of a signature; zero: 90 s
+	HandshakeRate int           // connections a second, more are cut before TLS; zero: no limit. NervesHub: 100
+	RolloutEvery  time.Duration // least time between two rounds of offers; zero: 3 s
+	Now           func() time.Time
+}
+
+// OnJoin is what the hub pushes to a device after its join.
+type OnJoin struct {
+	FirmwareKeys   []string // to devices that ask for them
+	ArchiveKeys    []string // the same for archives
+	ConnectingCode string   // run on every device
 }
 
 // Key is a shared secret that the hub accepts.
@@ -108,7 +113,7 @@ func (c Config) withDefaults() (Config, error) {
 
 // settings makes what joins see of the configuration.
 func (c *Config) settings(r *rules) *settings {
-	s := &settings{firmwareKeys: c.FirmwareKeys, archiveKeys: c.ArchiveKeys, connectingCode: c.ConnectingCode}
+	s := &settings{firmwareKeys: c.OnJoin.FirmwareKeys, archiveKeys: c.OnJoin.ArchiveKeys, connectingCode: c.OnJoin.ConnectingCode}
 	if c.Extensions != nil {
 		s.disabled = make(map[string]bool)
 		for _, o := range r.extensions {

@@ -24,7 +24,7 @@ func everyMode(t *testing.T, f func(t *testing.T, mode Mode)) {
 // A device is known by its identifier, whatever the way it comes in.
 func TestJoin(t *testing.T) {
 	everyMode(t, func(t *testing.T, mode Mode) {
-		h := Run(t, Config{Mode: mode, FirmwareKeys: []string{"k1"}, ConnectingCode: "uptime"})
+		h := Run(t, Config{Mode: mode, OnJoin: OnJoin{FirmwareKeys: []string{"k1"}, ConnectingCode: "uptime"}})
 		c := dial(t, h, "dev-1")
 		c.send(`["1","1","device","phx_join",{"device_api_version":"2.4.0","nerves_fw_uuid":"u1","fwup_public_keys":"on_connect",` +
 			`"meta":{"firmware_validated":false,"firmware_auto_revert_detected":true}}]`)

@@ -82,13 +82,13 @@ func newReplay(t *testing.T, lines []line) *replay {
 		_ = json.Unmarshal(m.Payload, &p)
 		switch {
 		case m.Event == "fwup_public_keys":
-			cfg.FirmwareKeys = p.Keys
+			cfg.OnJoin.FirmwareKeys = p.Keys
 		case m.Event == "archive_public_keys":
-			cfg.ArchiveKeys = p.Keys
+			cfg.OnJoin.ArchiveKeys = p.Keys
 		case m.Event == "archive":
 			archive = m.Payload
 		case m.Event == "scripts/run" && p.Ref == "connecting_code":
-			cfg.ConnectingCode = p.Text
+			cfg.OnJoin.ConnectingCode = p.Text
 		}
 	}
 	if r.scenario == "idle_timeout" {
