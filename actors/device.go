@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"math/rand/v2"
 	"net/url"
 	"sync"
@@ -20,7 +21,7 @@ import (
 // ErrReboot is what Wait returns when the tree has stopped because the machine shall reboot and no Client.Reboot took care of it.
 var ErrReboot = errors.New("the device has to reboot")
 
-// ErrNotRunning is returned by calls that need a started device.
+// ErrNotRunning is returned by calls that need a device that was started and has not ended.
 var ErrNotRunning = errors.New("the device is not running")
 
 // Device is one device agent. New wires it, Start starts it, Wait waits for its end, Stop stops it; Run does all of that. All methods
@@ -36,6 +37,7 @@ type Device struct {
 	refs
 
 	mu     sync.Mutex
+	begun  bool // Start was called
 	sys    *supervisor.System
 	root   *supervisor.Supervisor
 	reboot string // why; empty: nobody asked
@@ -57,20 +59,24 @@ func New(cfg Config) (*Device, error) {
 	return newDevice(cfg)
 }
 
-// Start starts the device's actors and returns when they run; it does not wait for the hub. A failed start leaves nothing running.
+// Start starts the device's actors and returns when they run; it does not wait for the hub. A failed start leaves nothing running, and
+// a Device can be started once.
 func (d *Device) Start(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.root != nil {
+	if d.begun {
 		return fmt.Errorf("start %s: it has been started before; make a new Device", d.name)
 	}
+	d.begun = true
 	if err := d.system(); err != nil {
 		return err
 	}
 	d.resolve()
 	root, err := d.sys.Start(ctx, d.deviceSpec())
 	if err != nil {
-		return errors.Join(fmt.Errorf("start %s: %w", d.name, err), d.release(ctx))
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout) // ctx may be what has ended it
+		defer cancel()
+		return errors.Join(fmt.Errorf("start %s: %w", d.name, err), d.release(stop))
 	}
 	d.root = root
 	return nil
@@ -114,7 +120,7 @@ func (d *Device) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	case <-d.running().Done():
 	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.cfg.stopTimeout())
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	err := d.Stop(stop)
 	return errors.Join(d.Wait(), err)
@@ -122,13 +128,13 @@ func (d *Device) Run(ctx context.Context) error {
 
 // Reconnect drops the socket, if there is one, and dials at once: the backoff starts anew.
 func (d *Device) Reconnect() error {
-	return d.tell(d.connection, reconnect{}, "reconnect")
+	return d.tell(&d.connection, reconnect{}, "reconnect")
 }
 
 // Commit ends the trial of the running firmware, so that the boot loader will not go back from it, and tells the hub. It
 // answers when the boot record has been written.
 func (d *Device) Commit(ctx context.Context) error {
-	if d.running() == nil {
+	if !d.alive() {
 		return fmt.Errorf("commit: %w", ErrNotRunning)
 	}
 	res, err := supervisor.Call[committed](ctx, d.updater, commitWanted{})
@@ -140,7 +146,7 @@ func (d *Device) Commit(ctx context.Context) error {
 
 // Reboot asks for an orderly reboot: the hub is told, then Client.Reboot is called.
 func (d *Device) Reboot(reason string) error {
-	return d.tell(d.updater, rebootWanted{reason: reason}, "reboot")
+	return d.tell(&d.updater, rebootWanted{reason: reason}, "reboot")
 }
 
 // Status returns what the device knows of itself. It never blocks and works offline.
@@ -155,8 +161,9 @@ func (d *Device) Tree(ctx context.Context) (supervisor.TreeNode, error) {
 	return supervisor.Tree(ctx, root)
 }
 
-func (d *Device) tell(r supervisor.Ref, msg any, what string) error {
-	if d.running() == nil {
+// tell sends to an actor, whose ref is read after it is known to be there.
+func (d *Device) tell(r *supervisor.Ref, msg any, what string) error {
+	if !d.alive() {
 		return fmt.Errorf("%s: %w", what, ErrNotRunning)
 	}
 	if err := r.Send(msg); err != nil {
@@ -165,10 +172,24 @@ func (d *Device) tell(r supervisor.Ref, msg any, what string) error {
 	return nil
 }
 
+// running returns the root; nil: it was not started.
 func (d *Device) running() *supervisor.Supervisor {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.root
+}
+
+func (d *Device) alive() bool {
+	root := d.running()
+	if root == nil {
+		return false
+	}
+	select {
+	case <-root.Done():
+		return false
+	default:
+		return true
+	}
 }
 
 // endForReboot stops the tree from outside of it, because an actor cannot wait for its own end; Wait then returns ErrReboot.
@@ -182,7 +203,7 @@ func (d *Device) endForReboot(reason string) {
 		return
 	}
 	go func() { // ends with the tree, within the stop timeout
-		ctx, cancel := context.WithTimeout(context.Background(), d.cfg.stopTimeout())
+		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 		defer cancel()
 		_, _ = root.Stop(ctx) // Run and Stop report what would not stop
 	}()
@@ -217,7 +238,10 @@ func (d *Device) newChannelCore(t topic) *protocol.Channel {
 	return &ch
 }
 
-// rand makes a source of jitter: seeded by the config and the device's name, so that a run can be repeated.
+// rand makes a source of jitter: seeded by the config and the device's name, so that a run can be repeated and devices that share
+// a seed do not come back in step.
 func (d *Device) rand(stream uint64) *rand.Rand {
-	return rand.New(rand.NewPCG(d.cfg.Seed, stream)) //nolint:gosec // jitter, not a secret
+	name := fnv.New64a()
+	_, _ = name.Write([]byte(d.name))                             // hashes do not fail
+	return rand.New(rand.NewPCG(d.cfg.Seed^name.Sum64(), stream)) //nolint:gosec // jitter, not a secret
 }

@@ -36,7 +36,7 @@ const (
 	EventReverted                                  // the device runs its previous firmware again
 	EventRebooting                                 // the reboot was asked for
 	EventExtensionQuarantined                      // an extension crashed too often
-	EventActorExited                               // an actor crashed and was restarted
+	EventActorExited                               // an actor crashed; not under Config.System, whose own OnEvent hears of it
 )
 
 // String returns the name of the kind, for logs.

@@ -100,8 +100,6 @@ func (d *Device) release(ctx context.Context) error {
 	return report.Err()
 }
 
-func (c *Config) stopTimeout() time.Duration { return stopTimeout }
-
 func parseHubURL(raw string) (*url.URL, error) {
 	if !strings.Contains(raw, "://") {
 		raw = "wss://" + raw

@@ -1,0 +1,96 @@
+package actors_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hublink-go/hublink/actors"
+	"github.com/hublink-go/hublink/firmware"
+)
+
+// stuckSlots has a boot record whose medium does not answer for a while.
+type stuckSlots struct {
+	*ramSlots
+	after time.Duration
+}
+
+func (s stuckSlots) State(ctx context.Context) (firmware.BootState, error) {
+	select {
+	case <-time.After(s.after):
+		return s.ramSlots.State(ctx)
+	case <-ctx.Done():
+		return firmware.BootState{}, ctx.Err()
+	}
+}
+
+// A start that takes too long leaves nothing running, though its context has ended: the bubble would not end otherwise.
+func TestStartThatTakesTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.cfg.System = nil
+		slots := stuckSlots{r.slots, time.Minute}
+		r.cfg.Firmware.Slots, r.cfg.Firmware.Applier = slots, slots
+		dev, err := actors.New(r.cfg)
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err = dev.Start(ctx)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NotContains(t, err.Error(), "shut down", "it was stopped in order")
+		require.ErrorIs(t, dev.Reconnect(), actors.ErrNotRunning)
+		require.ErrorContains(t, dev.Start(t.Context()), "make a new Device")
+		_, err = r.sys.Shutdown(t.Context())
+		require.NoError(t, err)
+		r.rt.CloseIdleConnections()
+		r.hub.Close()
+	})
+}
+
+// What needs a running device says so, before its start, meanwhile and after its end.
+func TestCallsOfADeviceThatDoesNotRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		dev, err := actors.New(r.cfg)
+		require.NoError(t, err)
+		r.dev = dev
+		calls := func() {
+			require.ErrorIs(t, dev.Reconnect(), actors.ErrNotRunning)
+			require.ErrorIs(t, dev.Reboot("no reason"), actors.ErrNotRunning)
+			require.ErrorIs(t, dev.Commit(t.Context()), actors.ErrNotRunning)
+		}
+		calls()
+		require.ErrorIs(t, dev.Wait(), actors.ErrNotRunning)
+		require.NoError(t, dev.Stop(t.Context()), "there is nothing to stop")
+
+		meanwhile := make(chan error)
+		go func() { meanwhile <- dev.Reconnect() }() // must not race with the start; either answer is right
+		require.NoError(t, dev.Start(t.Context()))
+		if err := <-meanwhile; err != nil {
+			require.ErrorIs(t, err, actors.ErrNotRunning)
+		}
+		r.stop()
+		calls()
+		require.NoError(t, dev.Wait())
+	})
+}
+
+// Devices that share a seed do not come back in step: their jitter is of their own.
+func TestJitterIsOfTheDevice(t *testing.T) {
+	waits := map[time.Duration]string{}
+	for _, name := range []string{"device-a", "device-b", "device-c"} {
+		inVirtualTime(t, func(r *rig) {
+			r.cfg.Name = name
+			r.hub.PlatformDown(true)
+		}, func(r *rig) {
+			status := r.dev.Status()
+			require.Equal(t, actors.Disconnected, status.Connection)
+			wait := status.NextDial.Sub(status.Since)
+			require.Empty(t, waits[wait], "the same wait as another device")
+			waits[wait] = name
+		})
+	}
+}
