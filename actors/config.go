@@ -43,7 +43,13 @@ type Hub struct {
 	Heartbeat   time.Duration                    // zero: 30 s
 	Serializer  string                           // JSON or MessagePack, which falls back to JSON when the hub refuses it; empty: JSON
 	NoCompress  bool                             // messages go as they are, which saves up to 75 KB; false: smaller where the hub can
+	Fallbacks   []string                         // more URLs of the hub, in order: after a dial that failed the next one is dialled, URL after the last
+	Proxy       ProxyFunc                        // of the socket and the downloads; nil: none
 }
+
+// ProxyFunc chooses the proxy for a target, whose scheme is http or https: an http, https or socks5 URL with the credentials as its user
+// information, or nil for the direct way. The ProxyFunc of golang.org/x/net/http/httpproxy is one.
+type ProxyFunc func(target *url.URL) (*url.URL, error)
 
 // Serializers: how messages are written on the wire.
 const (
@@ -103,7 +109,7 @@ func (c *Config) Validate() error {
 	if c.Identity == "" {
 		bad("Identity is empty: give the device identifier that the hub knows")
 	}
-	if _, err := c.Hub.url(); err != nil {
+	if _, err := c.Hub.urls(); err != nil {
 		errs = append(errs, err)
 	}
 	if c.Hub.Secret == nil && c.Hub.Certificate == nil && c.Hub.Dialer == nil {
@@ -148,13 +154,23 @@ func (c *Config) secret() auth.SharedSecret {
 	return s
 }
 
-// url completes Hub.URL with scheme and path; the protocol version comes with each dial. Devices with a shared secret and devices
+// urls completes Hub.URL and Hub.Fallbacks.
+func (h *Hub) urls() ([]*url.URL, error) {
+	all, errs := make([]*url.URL, 1+len(h.Fallbacks)), make([]error, 1+len(h.Fallbacks))
+	all[0], errs[0] = h.complete("Hub.URL", h.URL)
+	for i, raw := range h.Fallbacks {
+		all[i+1], errs[i+1] = h.complete(fmt.Sprintf("Hub.Fallbacks[%d]", i), raw)
+	}
+	return all, errors.Join(errs...)
+}
+
+// complete adds scheme and path to a field's URL; the protocol version comes with each dial. Devices with a shared secret and devices
 // with a certificate have paths of their own on the hub.
-func (h *Hub) url() (*url.URL, error) {
+func (h *Hub) complete(field, raw string) (*url.URL, error) {
 	const allowed = `give host, host:port, or a wss, ws, https or http URL`
-	u, err := parseHubURL(h.URL)
+	u, err := parseHubURL(raw)
 	if err != nil {
-		return nil, fmt.Errorf("Hub.URL %q cannot be read: %s", redactURL(h.URL), allowed)
+		return nil, fmt.Errorf("%s %q cannot be read: %s", field, redactURL(raw), allowed)
 	}
 	switch u.Scheme {
 	case "wss", "ws":
@@ -163,13 +179,13 @@ func (h *Hub) url() (*url.URL, error) {
 	case "http":
 		u.Scheme = "ws"
 	default:
-		return nil, fmt.Errorf("Hub.URL has the scheme %q: %s", u.Scheme, allowed)
+		return nil, fmt.Errorf("%s has the scheme %q: %s", field, u.Scheme, allowed)
 	}
 	if u.Host == "" || u.Hostname() == "" {
-		return nil, fmt.Errorf("Hub.URL %q has no host: %s", redactURL(h.URL), allowed)
+		return nil, fmt.Errorf("%s %q has no host: %s", field, redactURL(raw), allowed)
 	}
 	if u.User != nil || u.Fragment != "" {
-		return nil, errors.New("Hub.URL has a user or a fragment: leave them out, credentials go into Hub.Secret or Hub.Certificate")
+		return nil, fmt.Errorf("%s has a user or a fragment: leave them out, credentials go into Hub.Secret or Hub.Certificate", field)
 	}
 	if u.Path == "" || u.Path == "/" {
 		u.Path = "/device-socket/websocket"

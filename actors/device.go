@@ -29,7 +29,8 @@ var ErrNotRunning = errors.New("the device is not running")
 type Device struct {
 	cfg    *Config
 	name   string
-	url    *url.URL
+	urls   []*url.URL
+	failed atomic.Uint32 // dials that have failed: the next goes to the URL at failed modulo their number
 	dialer transport.Dialer
 	asJSON atomic.Bool // the hub has refused MessagePack; for the life of the process
 	board  board

@@ -20,7 +20,11 @@ func diagnose(err error, secret bool) diagnosis {
 	var phase *transport.PhaseError
 	switch {
 	case errors.As(err, &refused):
-		return diagnoseRefusal(refused, secret)
+		d := diagnoseRefusal(refused, secret)
+		if error(refused) != err { //nolint:errorlint // whether there is something around it
+			d.what = err.Error() // who has redirected whom where
+		}
+		return d
 	case errors.As(err, &phase):
 		return diagnosis{err.Error(), phaseAdvice[phase.Class()]}
 	default:
@@ -30,6 +34,9 @@ func diagnose(err error, secret bool) diagnosis {
 
 func diagnoseRefusal(r *transport.RefusedError, secret bool) diagnosis {
 	what := fmt.Sprintf("the hub refused the connection with HTTP status %d", r.Status)
+	if r.Err != nil {
+		what += ": " + r.Err.Error()
+	}
 	if reason := r.Reason(); reason != "" {
 		what += ": " + reason
 	}
@@ -40,7 +47,7 @@ func diagnoseRefusal(r *transport.RefusedError, secret bool) diagnosis {
 		return diagnosis{what, "check that the device's certificate or its CA is registered on the hub"}
 	case r.Status == http.StatusForbidden:
 		return diagnosis{what, "check the path of the hub's URL: this one is not for devices, or the hub does not speak this protocol version"}
-	case r.Status >= 300 && r.Status < 400, r.Status == http.StatusNotFound, r.Status == http.StatusBadRequest:
+	case r.Status < 400, r.Status == http.StatusNotFound, r.Status == http.StatusBadRequest:
 		return diagnosis{what, "check host, port and path of the hub's URL: this is not the device endpoint"}
 	case r.Status == http.StatusServiceUnavailable || r.Status == http.StatusTooManyRequests:
 		return diagnosis{what, "the hub is busy or down; nothing to do on the device"}
@@ -63,5 +70,7 @@ var phaseAdvice = map[transport.Class]string{
 	transport.ClassRejected:       "check that the device's certificate or its CA is registered on the hub",
 	transport.ClassCut:            "a hub that is busy cuts here; if it stays so, check the device's certificate",
 	transport.ClassNotTLS:         "check the port: the hub does not speak TLS there; for a bench without TLS use ws://",
+	transport.ClassProxy:          "check the proxy of the configuration or the environment, and whether it lets the device reach the hub",
+	transport.ClassProxyAuth:      "check user and password of the proxy",
 	transport.ClassNotWebSocket:   "check host, port and path of the hub's URL: this is not the device endpoint",
 }

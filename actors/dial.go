@@ -81,7 +81,7 @@ func (d *Device) dialAs(ctx context.Context, codec protocol.Codec) dialed {
 			header.Set(h.Name, h.Value)
 		}
 	}
-	u := *d.url
+	u := *d.urls[int(d.failed.Load())%len(d.urls)]
 	q := u.Query()
 	q.Set("vsn", codec.Version())
 	u.RawQuery = q.Encode()
@@ -95,6 +95,7 @@ func (c *connection) dialFailed(err error) protocol.SocketInput {
 	if errors.Is(err, context.Canceled) {
 		return in
 	}
+	c.dev.failed.Add(1)
 	var refused *transport.RefusedError
 	if errors.As(err, &refused) {
 		in.After = refused.RetryAfter()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -140,8 +141,12 @@ func (d *Device) httpClient() *http.Client {
 	var p http.Protocols
 	p.SetHTTP1(true)
 	dialer := net.Dialer{Timeout: 30 * time.Second}
+	var proxy func(*http.Request) (*url.URL, error)
+	if choose := d.cfg.Hub.Proxy; choose != nil {
+		proxy = func(r *http.Request) (*url.URL, error) { return choose(r.URL) }
+	}
 	return &http.Client{Transport: &http.Transport{
-		DialContext: dialer.DialContext, TLSClientConfig: d.tlsConfig(), TLSHandshakeTimeout: 15 * time.Second, Protocols: &p,
+		Proxy: proxy, DialContext: dialer.DialContext, TLSClientConfig: d.tlsConfig(), TLSHandshakeTimeout: 15 * time.Second, Protocols: &p,
 		DisableCompression: true, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10,
 	}}
 }

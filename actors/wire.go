@@ -22,7 +22,7 @@ const (
 )
 
 func newDevice(cfg Config) (*Device, error) {
-	u, err := cfg.Hub.url()
+	urls, err := cfg.Hub.urls()
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func newDevice(cfg Config) (*Device, error) {
 	if cfg.Seed == 0 {
 		cfg.Seed = rand.Uint64() //nolint:gosec // jitter, not a secret
 	}
-	d := &Device{cfg: &cfg, name: cfg.Name, url: u, dialer: cfg.Hub.Dialer, sys: cfg.System}
+	d := &Device{cfg: &cfg, name: cfg.Name, urls: urls, dialer: cfg.Hub.Dialer, sys: cfg.System}
 	if d.name == "" {
 		d.name = "device-" + strings.ReplaceAll(cfg.Identity, "/", "_")
 	}
@@ -50,7 +50,7 @@ func newDevice(cfg Config) (*Device, error) {
 func (d *Device) newDialer() transport.Dialer {
 	ws := &transport.WebSocket{
 		TLS: d.cfg.Hub.TLS, Certificate: d.cfg.Hub.Certificate, UserAgent: agentName,
-		Time: d.now, Compress: transport.Together,
+		Time: d.now, Compress: transport.Together, Proxy: d.cfg.Hub.Proxy,
 	}
 	if d.cfg.Hub.NoCompress {
 		ws.Compress = transport.Uncompressed

@@ -23,7 +23,12 @@ import (
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	_ = os.Setenv("HTTPS_PROXY", "http://env.example:3128")
+	_ = os.Setenv("HTTP_PROXY", "http://env.example:3128")
+	_ = os.Setenv("NO_PROXY", "direct.example")
+	goleak.VerifyTestMain(m)
+}
 
 // newFile is a configuration whose slots are there, with the TOML of more in it.
 func newFile(t *testing.T, url, secret string, more ...string) *config.File {

@@ -4,8 +4,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 
+	"github.com/hublink-go/hublink/actors"
 	"github.com/hublink-go/hublink/cmd/device/internal/config"
 	"github.com/hublink-go/hublink/protocol/auth"
 )
@@ -38,6 +41,18 @@ func certificate(hub *config.Hub) (func() (*tls.Certificate, error), error) {
 	}
 	_, err := load()
 	return load, err
+}
+
+// proxy chooses the proxy: that of the configuration, or else what HTTPS_PROXY, HTTP_PROXY and NO_PROXY say.
+func proxy(hub *config.Hub) actors.ProxyFunc {
+	switch u, err := hub.ProxyURL(); {
+	case err != nil || hub.Proxy == config.NoProxy: // the file has been checked
+		return nil
+	case u == nil:
+		return func(target *url.URL) (*url.URL, error) { return http.ProxyFromEnvironment(&http.Request{URL: target}) }
+	default:
+		return func(*url.URL) (*url.URL, error) { return u, nil }
+	}
 }
 
 // trust is whom the device believes to be the hub.

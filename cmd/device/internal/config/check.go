@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/hublink-go/hublink/protocol/transport"
 )
 
 // Allowed values of keys that are choices.
@@ -87,6 +90,9 @@ func (c *File) checkHub(p *problems) {
 	if c.Hub.Secret == nil && c.Hub.Certificate == nil {
 		p.add("hub has no credentials: give [hub.shared_secret] or [hub.certificate]")
 	}
+	if _, err := c.Hub.ProxyURL(); err != nil {
+		p.add("hub.proxy: %w", err)
+	}
 	if s := c.Hub.Secret; s != nil {
 		if s.Key == "" {
 			p.add("hub.shared_secret.key is missing: the hub shows it, it begins with nhp_ or nhd_")
@@ -148,6 +154,24 @@ func (i Identity) Resolve(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("%s: the identifier has %d bytes, allowed are %d", from, len(id), maxIdentity)
 	}
 	return id, nil
+}
+
+// NoProxy is the value of hub.proxy that keeps the environment's proxies out.
+const NoProxy = "none"
+
+// ProxyURL returns the URL of hub.proxy, nil when it is empty or NoProxy. No error shows a part of it that may be a password.
+func (h *Hub) ProxyURL() (*url.URL, error) {
+	if h.Proxy == "" || h.Proxy == NoProxy {
+		return nil, nil //nolint:nilnil // no proxy, no error
+	}
+	u, err := url.Parse(string(h.Proxy))
+	if err != nil {
+		return nil, errors.New(`it is no URL: give http://host:port, https://host:port, socks5://host:port or "none"`)
+	}
+	if err := transport.CheckProxy(u); err != nil {
+		return nil, err
+	}
+	return u, nil
 }
 
 // Read returns the shared secret.

@@ -114,6 +114,14 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 			`hub.serializer = "bson": allowed are json, msgpack`,
 		},
 		{
+			with(`[hub.shared_secret]`, "proxy = \"socks4://u:s3cr3t@proxy\"\n[hub.shared_secret]"),
+			`hub.proxy: the proxy's URL has the scheme "socks4": give http, https or socks5`,
+		},
+		{
+			with(`[hub.shared_secret]`, "proxy = \"http://u:s3cr3t@[\"\n[hub.shared_secret]"),
+			`hub.proxy: it is no URL: give http://host:port, https://host:port, socks5://host:port or "none"`,
+		},
+		{
 			with(`key = "nhp_k"`, ""),
 			"hub.shared_secret.key is missing: the hub shows it, it begins with nhp_ or nhd_",
 		},

@@ -38,6 +38,8 @@ type Hub struct {
 	Heartbeat          Duration      `toml:"heartbeat"`            // empty: 30s
 	Serializer         string        `toml:"serializer"`           // "json" (default) or "msgpack"
 	Compress           *bool         `toml:"compress"`             // empty: true
+	Fallbacks          []string      `toml:"fallback_urls"`        // tried in turn when a dial fails
+	Proxy              Secret        `toml:"proxy"`                // http, https or socks5 URL, "none"; empty: what the environment says
 	Secret             *SharedSecret `toml:"shared_secret"`
 	Certificate        *Certificate  `toml:"certificate"`
 }
