@@ -94,3 +94,28 @@ func TestJitterIsOfTheDevice(t *testing.T) {
 		})
 	}
 }
+
+// slowJournal is on a worn medium.
+type slowJournal struct {
+	*ramJournal
+	takes time.Duration
+}
+
+func (j slowJournal) Load() ([]byte, error) {
+	time.Sleep(j.takes)
+	return j.ramJournal.Load()
+}
+
+// A slow medium makes a slow start, not a device that does not start.
+func TestSlowMedium(t *testing.T) {
+	inVirtualTime(t, func(r *rig) {
+		r.cfg.Firmware.Journal = slowJournal{r.journal, 12 * time.Second}
+	}, func(r *rig) {
+		require.Equal(t, actors.Connected, r.dev.Status().Connection)
+		r.crash("update/updater")
+		require.NoError(t, r.seen.Reboot())
+		r.settle(20 * time.Second)
+		require.True(t, r.hit())
+		require.Equal(t, actors.Connected, r.dev.Status().Connection)
+	})
+}

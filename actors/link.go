@@ -8,8 +8,12 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// inboxLimit bounds the frames that wait for the connection actor; a full inbox stops the reader, and with it the hub.
-const inboxLimit = 32
+// What may wait for the connection actor; a full inbox stops the reader, and with it the hub. A single frame always fits: how large it
+// may be is the transport's business.
+const (
+	inboxLimit = 32      // frames
+	inboxBytes = 1 << 20 // of payload
+)
 
 // link is what the connection actor keeps in its heir slot: everything that is tied to the byte stream, and nothing else. When the
 // actor crashes, its next incarnation finds the stream exactly where it was: a frame that was taken from the inbox is never
@@ -30,6 +34,7 @@ type link struct {
 	attempt uint64 // the current dial; answers to older ones are closed
 	outcome *dialed
 	inbox   []frame
+	size    int   // of inbox, in bytes
 	lost    error // why the reader of conn ended; nil while it runs
 	reader  uint64
 	closed  bool
@@ -119,7 +124,7 @@ func (l *link) open(conn transport.Conn, owner supervisor.Ref) {
 	l.mu.Lock()
 	l.reader++
 	id := l.reader
-	l.inbox, l.lost = nil, nil
+	l.inbox, l.size, l.lost = nil, 0, nil
 	l.mu.Unlock()
 	if l.conn != nil {
 		_ = l.conn.Abort() // it was hung up and never ended
@@ -146,7 +151,7 @@ func (l *link) read(conn transport.Conn, id uint64, owner supervisor.Ref) {
 func (l *link) put(id uint64, f frame, err error) (first, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for err == nil && id == l.reader && !l.closed && len(l.inbox) >= inboxLimit {
+	for err == nil && id == l.reader && !l.closed && l.full(f) {
 		l.space.Wait()
 	}
 	if id != l.reader || l.closed {
@@ -157,7 +162,13 @@ func (l *link) put(id uint64, f frame, err error) (first, ok bool) {
 		return true, false
 	}
 	l.inbox = append(l.inbox, f)
+	l.size += len(f.data)
 	return len(l.inbox) == 1, true
+}
+
+// full reports whether f has to wait for others to be taken out first. The lock is held.
+func (l *link) full(f frame) bool {
+	return len(l.inbox) >= inboxLimit || len(l.inbox) > 0 && l.size+len(f.data) > inboxBytes
 }
 
 // next takes the oldest frame out of the inbox: from here on it counts as consumed. After the last frame it returns the
@@ -170,6 +181,7 @@ func (l *link) next() (f frame, ok bool, lost error) {
 	}
 	f = l.inbox[0]
 	l.inbox[0] = frame{}
+	l.size -= len(f.data)
 	l.inbox = l.inbox[1:]
 	if len(l.inbox) == 0 {
 		l.inbox = nil
@@ -182,7 +194,7 @@ func (l *link) next() (f frame, ok bool, lost error) {
 func (l *link) drop() {
 	l.mu.Lock()
 	l.reader++
-	l.inbox, l.lost = nil, nil
+	l.inbox, l.size, l.lost = nil, 0, nil
 	l.space.Broadcast()
 	l.mu.Unlock()
 	l.conn, l.writing = nil, false

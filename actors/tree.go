@@ -47,7 +47,7 @@ func (d *Device) updateSpec() *supervisor.Spec {
 	return &supervisor.Spec{
 		Name: "update", Strategy: supervisor.RestForOne, Intensity: supervisor.Intensity{Max: 3, Within: time.Minute},
 		Children: []supervisor.ChildSpec{
-			{ID: "updater", New: d.newUpdater},
+			{ID: "updater", New: d.newUpdater, Start: 30 * time.Second}, // it reads and syncs a file on a medium that may be slow
 			{ID: "transfers", Supervisor: &supervisor.Spec{
 				Name: "transfers", Strategy: supervisor.Dynamic, // temporary children, watched by the updater, which decides about retries
 			}},
