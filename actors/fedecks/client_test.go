@@ -23,28 +23,28 @@ import (
 func TestFirstLoginAndBothWays(t *testing.T) {
 	inVirtualTime(t, func(r *rig) {
 		r.start()
-		require.Equal(t, []string{"unregistered"}, r.names())
-		require.ErrorIs(t, r.client.Send(r.t.Context(), "early"), fedecks.ErrNotConnected, "nothing vanishes silently")
+		require.Equal(r.t, []string{"unregistered"}, r.names())
+		require.ErrorIs(r.t, r.client.Send(r.t.Context(), "early"), fedecks.ErrNotConnected, "nothing vanishes silently")
 		r.login()
-		require.Equal(t, []string{"connecting", "connected"}, r.names())
+		require.Equal(r.t, []string{"connecting", "connected"}, r.names())
 
 		info, err := os.Stat(r.cfg.TokenFile)
 		require.NoError(r.t, err, "the token is stored")
-		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+		require.Equal(r.t, os.FileMode(0o600), info.Mode().Perm())
 		data, err := os.ReadFile(r.cfg.TokenFile)
 		require.NoError(r.t, err)
-		require.NotContains(t, string(data), "right", "credentials never are")
+		require.NotContains(r.t, string(data), "right", "credentials never are")
 
 		hello := etf.Tuple{etf.Binary("hello"), etf.Int(1)}
 		require.NoError(r.t, r.client.Send(r.t.Context(), hello))
 		require.NoError(r.t, r.client.SendRaw(r.t.Context(), []byte("octets")))
-		require.Equal(t, []etf.Term{etf.Tuple{etf.OK, hello}}, r.messages(), "the reply")
-		require.Equal(t, []etf.Term{hello}, r.heard)
-		require.Equal(t, []string{"octets"}, r.raw)
+		require.Equal(r.t, []etf.Term{etf.Tuple{etf.OK, hello}}, r.messages(), "the reply")
+		require.Equal(r.t, []etf.Term{hello}, r.heard)
+		require.Equal(r.t, []string{"octets"}, r.raw)
 
 		require.NoError(r.t, r.srv.Push(device, map[string]int{"n": 1}))
-		require.Equal(t, []etf.Term{etf.Map{{Key: etf.Binary("n"), Value: etf.Int(1)}}}, r.messages())
-		require.ErrorIs(t, r.client.Send(r.t.Context(), etf.Charlist("token_please")), protocol.ErrReserved)
+		require.Equal(r.t, []etf.Term{etf.Map{{Key: etf.Binary("n"), Value: etf.Int(1)}}}, r.messages())
+		require.ErrorIs(r.t, r.client.Send(r.t.Context(), etf.Charlist("token_please")), protocol.ErrReserved)
 	})
 }
 
@@ -55,10 +55,10 @@ func TestComesBackWithItsTokenAfterARestart(t *testing.T) {
 		r.stopClient()
 		r.names()
 		r.startClient()
-		require.Equal(t, []string{"connection_scheduled"}, r.names())
+		require.Equal(r.t, []string{"connection_scheduled"}, r.names())
 		time.Sleep(10 * time.Second)
-		require.Equal(t, []string{"connecting", "connected"}, r.names())
-		require.Equal(t, 1, r.asked, "no second login")
+		require.Equal(r.t, []string{"connecting", "connected"}, r.names())
+		require.Equal(r.t, 1, r.asked, "no second login")
 	})
 }
 
@@ -78,11 +78,11 @@ func TestRefusedTokenEndsInUnregistered(t *testing.T) {
 				r.names()
 				r.startClient()
 				time.Sleep(time.Hour)
-				require.Equal(t, []string{"connection_scheduled", "connecting", "upgrade_failed", "unregistered"}, r.names())
-				require.Len(t, r.refused, 1, "one attempt")
-				require.ErrorIs(t, r.refused[0], protocol.ErrToken)
+				require.Equal(r.t, []string{"connection_scheduled", "connecting", "upgrade_failed", "unregistered"}, r.names())
+				require.Len(r.t, r.refused, 1, "one attempt")
+				require.ErrorIs(r.t, r.refused[0], protocol.ErrToken)
 				r.login()
-				require.Equal(t, []string{"connecting", "connected"}, r.names())
+				require.Equal(r.t, []string{"connecting", "connected"}, r.names())
 			})
 		})
 	}
@@ -96,8 +96,8 @@ func TestOldSecretStaysGoodWhileItIsListed(t *testing.T) {
 		r.srvCfg.Secrets = []string{"new", "secret"}
 		r.startServer()
 		time.Sleep(10 * time.Second)
-		require.Equal(t, fedecks.Connected, r.client.Status())
-		require.Equal(t, 1, r.asked)
+		require.Equal(r.t, fedecks.Connected, r.client.Status())
+		require.Equal(r.t, 1, r.asked)
 	})
 }
 
@@ -110,18 +110,18 @@ func TestFailedLoginCostsNothing(t *testing.T) {
 		require.NoError(r.t, err)
 		r.names()
 		require.NoError(r.t, r.client.Login(map[string]string{"password": "wrong"}))
-		require.Equal(t, []string{"connecting", "upgrade_failed"}, r.names())
-		require.Equal(t, fedecks.Connected, r.client.Status(), "the live connection stays")
+		require.Equal(r.t, []string{"connecting", "upgrade_failed"}, r.names())
+		require.Equal(r.t, fedecks.Connected, r.client.Status(), "the live connection stays")
 		after, err := os.ReadFile(r.cfg.TokenFile)
 		require.NoError(r.t, err)
-		require.Equal(t, before, after)
+		require.Equal(r.t, before, after)
 
 		require.NoError(r.t, r.client.Login(map[string]string{"password": "right"}))
-		require.Equal(t, []string{"connecting", "connected"}, r.names(), "a second login takes the place of the first")
+		require.Equal(r.t, []string{"connecting", "connected"}, r.names(), "a second login takes the place of the first")
 		require.NoError(r.t, r.client.Send(r.t.Context(), 1))
 		p, ok := r.srv.Online(device)
-		require.True(t, ok)
-		require.Equal(t, 1, p.Sessions)
+		require.True(r.t, ok)
+		require.Equal(r.t, 1, p.Sessions)
 	})
 }
 
@@ -131,8 +131,8 @@ func TestPushOnConnectArrives(t *testing.T) {
 		r.srvCfg.Handler.ConnectionEstablished = func(_ context.Context, s *server.Session) error { return s.Push("welcome") }
 		r.start()
 		r.login()
-		require.Equal(t, []etf.Term{etf.Binary("welcome")}, r.messages())
-		require.Equal(t, fedecks.Connected, r.client.Status())
+		require.Equal(r.t, []etf.Term{etf.Binary("welcome")}, r.messages())
+		require.Equal(r.t, fedecks.Connected, r.client.Status())
 	})
 }
 
@@ -143,10 +143,10 @@ func TestTokenFileTrouble(t *testing.T) {
 			inVirtualTime(t, func(r *rig) {
 				require.NoError(r.t, os.WriteFile(r.cfg.TokenFile, []byte(content), 0o600))
 				r.start()
-				require.Equal(t, []string{"token_trouble", "unregistered"}, r.names())
+				require.Equal(r.t, []string{"token_trouble", "unregistered"}, r.names())
 				aside, err := os.ReadFile(r.cfg.TokenFile + ".damaged")
 				require.NoError(r.t, err)
-				require.Equal(t, content, string(aside))
+				require.Equal(r.t, content, string(aside))
 				r.login()
 			})
 		})
@@ -155,7 +155,7 @@ func TestTokenFileTrouble(t *testing.T) {
 		r.cfg.TokenFile = filepath.Join(r.cfg.TokenFile, "no", "such", "folder")
 		r.start()
 		r.login()
-		require.Equal(t, []string{"unregistered", "connecting", "connected", "token_trouble"}, r.names())
+		require.Equal(r.t, []string{"unregistered", "connecting", "connected", "token_trouble"}, r.names())
 	})
 }
 
@@ -173,11 +173,11 @@ func TestUnreachableServerIsTriedGently(t *testing.T) {
 				attempts++
 			}
 		}
-		require.Greater(t, attempts, 24*60, "at least one a minute")
-		require.Less(t, attempts, 24*60*4, "and not many")
+		require.Greater(r.t, attempts, 24*60, "at least one a minute")
+		require.Less(r.t, attempts, 24*60*4, "and not many")
 		r.startServer()
 		time.Sleep(time.Minute)
-		require.Equal(t, fedecks.Connected, r.client.Status())
+		require.Equal(r.t, fedecks.Connected, r.client.Status())
 	})
 }
 
@@ -188,7 +188,7 @@ func TestManyWrongPasswordsEndNothing(t *testing.T) {
 			require.NoError(r.t, r.client.Login(map[string]string{"password": "wrong"}))
 			synctest.Wait()
 		}
-		require.Len(t, r.refused, 50)
+		require.Len(r.t, r.refused, 50)
 		r.login()
 	})
 }
@@ -205,13 +205,13 @@ func TestDeadLinkIsNoticedWithinTwoPings(t *testing.T) {
 		r.startClient()
 		r.login()
 		time.Sleep(10 * time.Minute)
-		require.Equal(t, []string{"unregistered", "connecting", "connected"}, r.names(), "pings keep it alive")
+		require.Equal(r.t, []string{"unregistered", "connecting", "connected"}, r.names(), "pings keep it alive")
 		hole.die()
 		time.Sleep(2 * 19 * time.Second)
 		names := r.names()
-		require.Equal(t, []string{"connection_lost", "connection_scheduled"}, names[:min(2, len(names))])
+		require.Equal(r.t, []string{"connection_lost", "connection_scheduled"}, names[:min(2, len(names))])
 		time.Sleep(10 * time.Second)
-		require.Equal(t, fedecks.Connected, r.client.Status())
+		require.Equal(r.t, fedecks.Connected, r.client.Status())
 	})
 }
 
@@ -222,7 +222,7 @@ func TestHandshakeHasALimit(t *testing.T) {
 		r.startClient()
 		require.NoError(r.t, r.client.Login(map[string]string{"password": "right"}))
 		time.Sleep(31 * time.Second)
-		require.Equal(t, []string{"unregistered", "connecting", "connection_failed", "unregistered"}, r.names())
+		require.Equal(r.t, []string{"unregistered", "connecting", "connection_failed", "unregistered"}, r.names())
 	})
 }
 
@@ -236,18 +236,18 @@ func TestQueueSurvivesALoss(t *testing.T) {
 		time.Sleep(time.Second)
 		require.NoError(r.t, r.client.Send(r.t.Context(), 1))
 		require.NoError(r.t, r.client.Send(r.t.Context(), 2))
-		require.ErrorIs(t, r.client.Send(r.t.Context(), 3), fedecks.ErrQueueFull)
+		require.ErrorIs(r.t, r.client.Send(r.t.Context(), 3), fedecks.ErrQueueFull)
 		r.startServer()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		require.Equal(t, []etf.Term{etf.Int(1), etf.Int(2)}, r.heard)
+		require.Equal(r.t, []etf.Term{etf.Int(1), etf.Int(2)}, r.heard)
 
 		r.stopServer()
 		time.Sleep(time.Second)
 		require.NoError(r.t, r.client.Send(r.t.Context(), 4))
 		r.names()
 		r.stopClient()
-		require.Contains(t, r.names(), "dropped", "what a stop loses is told")
+		require.Contains(r.t, r.names(), "dropped", "what a stop loses is told")
 	})
 }
 
@@ -257,8 +257,8 @@ func TestUndecodableMessagesAreTold(t *testing.T) {
 		r.login()
 		r.names()
 		require.NoError(r.t, r.srv.Push(device, etf.Atom("never_heard_of")))
-		require.Equal(t, []string{"dropped"}, r.names())
-		require.Equal(t, fedecks.Connected, r.client.Status())
+		require.Equal(r.t, []string{"dropped"}, r.names())
+		require.Equal(r.t, fedecks.Connected, r.client.Status())
 	})
 }
 
@@ -280,9 +280,9 @@ func TestCrashesComeBackByThemselves(t *testing.T) {
 				r.mu.Unlock()
 				r.messages()
 				time.Sleep(3*time.Hour + time.Minute) // until a token has come again
-				require.True(t, done.Load(), "the crash happened")
-				require.Equal(t, fedecks.Connected, r.client.Status())
-				require.Equal(t, 1, r.asked, "with the token")
+				require.True(r.t, done.Load(), "the crash happened")
+				require.Equal(r.t, fedecks.Connected, r.client.Status())
+				require.Equal(r.t, 1, r.asked, "with the token")
 				require.NoError(r.t, r.client.Send(r.t.Context(), 2))
 			})
 		})
@@ -303,8 +303,8 @@ func TestStuckConnectorIsReplaced(t *testing.T) {
 		}
 		r.mu.Unlock()
 		time.Sleep(2 * time.Minute)
-		require.True(t, stuck.Load())
-		require.Equal(t, fedecks.Connected, r.client.Status())
+		require.True(r.t, stuck.Load())
+		require.Equal(r.t, fedecks.Connected, r.client.Status())
 		require.NoError(r.t, r.client.Send(r.t.Context(), "alive"))
 		close(release)
 		synctest.Wait()
@@ -317,7 +317,7 @@ func TestCallbacksHurtNobody(t *testing.T) {
 		r.startClient()
 		cancel := r.client.Subscribe(func(fedecks.Event) { panic("of a callback") })
 		r.login()
-		require.True(t, slices.Contains(r.names(), "connected"), "others are told all the same")
+		require.True(r.t, slices.Contains(r.names(), "connected"), "others are told all the same")
 		cancel()
 		require.NoError(r.t, r.client.Send(r.t.Context(), 1))
 	})
@@ -329,10 +329,10 @@ func TestServerStopAndReturn(t *testing.T) {
 		r.login()
 		r.names()
 		r.stopServer()
-		require.Equal(t, []string{"connection_lost", "connection_scheduled"}, r.names()[:2])
+		require.Equal(r.t, []string{"connection_lost", "connection_scheduled"}, r.names()[:2])
 		r.startServer()
 		time.Sleep(time.Minute)
-		require.Equal(t, fedecks.Connected, r.client.Status())
+		require.Equal(r.t, fedecks.Connected, r.client.Status())
 	})
 }
 

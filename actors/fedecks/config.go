@@ -77,6 +77,9 @@ type Times struct {
 	Handshake    time.Duration // how long an attempt may take; 30 s
 }
 
+// maxMessage is what the default dialer takes and sends: both ends of the original have no limit, and 8 MiB are known to be used.
+const maxMessage = 16 << 20
+
 func (c Config) withDefaults() (Config, *url.URL, error) {
 	c.Name = cmp.Or(c.Name, "fedecks-client")
 	u, err := fedecks.ParseURL(c.URL)
@@ -95,7 +98,7 @@ func (c Config) withDefaults() (Config, *url.URL, error) {
 	}
 	c.Times.Handshake = cmp.Or(c.Times.Handshake, 30*time.Second)
 	if c.Dialer == nil {
-		c.Dialer = &transport.WebSocket{}
+		c.Dialer = &transport.WebSocket{Limits: transport.Limits{Message: maxMessage}}
 	}
 	return c, u, nil
 }

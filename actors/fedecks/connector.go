@@ -52,7 +52,7 @@ type sent struct{ err error }
 
 // Limits of a connection.
 const (
-	inbox = 32               // messages that may wait for the connector, then the stream stands
+	inbox = 4                // messages that may wait for the connector, then the stream stands
 	grace = 30 * time.Second // a connector may be late by this, longer than a write can block
 )
 
@@ -87,18 +87,20 @@ func newConnector(c *Client) *connector {
 	}
 }
 
-// Init asks for the token; the answer starts the core.
+// Init asks for the token and starts the core. It may wait for the store, which is up and waits for nobody.
 func (c *connector) Init(ctx *supervisor.Ctx) error {
 	c.self = of{incarnation: ctx.Incarnation()}
 	_ = c.client.ref(nameHandle).Send(hold{}) // of the previous connector nothing holds
-	return c.client.ref(nameStore).Send(askToken{})
+	stored, err := supervisor.Call[tokenIs](ctx.Context(), c.client.ref(nameStore), askToken{})
+	if err != nil {
+		return err
+	}
+	return c.step(ctx, fedecks.ClientInput{Kind: fedecks.ClientStart, Token: stored.token})
 }
 
 // Receive handles one message; see the table in the package documentation.
 func (c *connector) Receive(ctx *supervisor.Ctx, msg any) error {
 	switch m := msg.(type) {
-	case tokenIs:
-		return c.step(ctx, fedecks.ClientInput{Kind: fedecks.ClientStart, Token: m.token})
 	case tick:
 		c.armed = time.Time{}
 		return c.step(ctx, fedecks.ClientInput{})

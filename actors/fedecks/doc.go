@@ -33,8 +33,7 @@
 // # Messages between the actors
 //
 //	from        to          message     meaning                               if lost
-//	connector   store       askToken    which token is there?                 both have restarted: asked again
-//	store       connector   tokenIs     this one                              the same
+//	connector   store       askToken    which token is there? (a Call)        both restart
 //	connector   store       saveToken   keep this one                         the next one comes within hours
 //	connector   handle      hold        I shall be back by then               the handle lets go: a new connector
 //	all         events      tell        an event                              nobody hears of it

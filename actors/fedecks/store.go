@@ -16,7 +16,7 @@ import (
 
 // Messages to store.
 type (
-	askToken  struct{}               // from connector
+	askToken  struct{}               // from connector, a Call; answered with tokenIs
 	saveToken struct{ token string } // from connector
 )
 
@@ -51,7 +51,8 @@ func (s *store) Init(*supervisor.Ctx) error {
 func (s *store) Receive(ctx *supervisor.Ctx, msg any) error {
 	switch m := msg.(type) {
 	case askToken:
-		return ignoreGone(s.client.ref(nameConnector).Send(tokenIs{token: s.token}))
+		ctx.Reply(tokenIs{token: s.token})
+		return nil
 	case saveToken:
 		s.token = m.token
 		if s.path == "" {
@@ -72,14 +73,6 @@ func (s *store) Terminate(*supervisor.Ctx, error) {}
 func (s *store) trouble(err error) {
 	s.client.log.Error().Err(err).Msg("trouble with the token file, after a restart the device may have to log in again")
 	s.client.emit(Event{Kind: EventTokenTrouble, Reason: err})
-}
-
-// ignoreGone: whoever is gone asks again when it is back.
-func ignoreGone(err error) error {
-	if errors.Is(err, supervisor.ErrNoProc) {
-		return nil
-	}
-	return err
 }
 
 // maxFile bounds what is read: larger ones hold no token.

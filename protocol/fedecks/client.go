@@ -176,7 +176,8 @@ func (c *Client) tick(now time.Time, out []ClientEffect) []ClientEffect {
 func due(t, now time.Time) bool { return !t.IsZero() && !now.Before(t) }
 
 func (c *Client) start(now time.Time, in ClientInput, out []ClientEffect) []ClientEffect {
-	if c.started {
+	if c.started { // by a login that was quicker
+		c.token = cmp.Or(c.token, in.Token)
 		return out
 	}
 	c.started = true

@@ -66,11 +66,11 @@ const (
 
 // Limits bound what devices can cost. Zero means the value given with the field.
 type Limits struct {
-	Message   int           // bytes of one message; 8,000,000
+	Message   int           // bytes of one message; 16 MiB
 	Idle      time.Duration // longest time without a sign of the device; 60 s
 	Handshake time.Duration // for Authenticate; 10 s
 	Pending   int           // pushes and notes that may wait for one connection; 1,024
-	Inbox     int           // messages of the device that may wait for a callback, then its stream stands; 32
+	Inbox     int           // messages of the device that may wait for a callback, then its stream stands; 4
 	Rate      float64       // connection attempts per second and address; 10. Negative: no limit
 	Burst     int           // of them at once; 20
 }
@@ -104,11 +104,11 @@ func (c Config) withDefaults() (Config, error) {
 		c.Address = remoteHost
 	}
 	l := &c.Limits
-	l.Message = cmp.Or(l.Message, 8_000_000)
+	l.Message = cmp.Or(l.Message, 16<<20)
 	l.Idle = cmp.Or(l.Idle, time.Minute)
 	l.Handshake = cmp.Or(l.Handshake, 10*time.Second)
 	l.Pending = cmp.Or(l.Pending, 1024)
-	l.Inbox = cmp.Or(l.Inbox, 32)
+	l.Inbox = cmp.Or(l.Inbox, 4)
 	l.Rate = cmp.Or(l.Rate, 10)
 	l.Burst = cmp.Or(l.Burst, 20)
 	return c, nil

@@ -1,0 +1,389 @@
+package fedecks_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha1" //nolint:gosec // what RFC 6455 prescribes; it protects nothing
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hublink-go/hublink/actors/fedecks"
+	"github.com/hublink-go/hublink/protocol/etf"
+	protocol "github.com/hublink-go/hublink/protocol/fedecks"
+	"github.com/hublink-go/hublink/protocol/transport"
+)
+
+// octets in a recording.
+type octets []byte
+
+func (b *octets) UnmarshalJSON(data []byte) error {
+	var text string
+	err := json.Unmarshal(data, &text)
+	if err == nil {
+		*b, err = base64.StdEncoding.DecodeString(text)
+	}
+	return err
+}
+
+// recorded is one line of a recording of the original client and server.
+type recorded struct {
+	Dir, Kind   string
+	Conn        int
+	FirstLine   string `json:"first_line"`
+	Headers     [][2]string
+	B64         octets
+	Fin, Opcode byte
+	Event       string
+	ETF         octets `json:"etf_b64"`
+}
+
+// name is the event without what it carries, as ours are called.
+func (l recorded) name() string {
+	name, _, _ := strings.Cut(strings.TrimLeft(l.Event, "{:"), ",")
+	return strings.TrimRight(name, "}")
+}
+
+// differsToServers are the recordings in which our client tells other events than the original, and why. In all others they are the same in
+// the same order, but for EventDropped, which the original does not have (fault 9). Messages are the same in all but those marked
+// with an asterisk.
+var differsToServers = map[string]string{
+	"bad_frames_to_client_opcode": "a broken frame ends the connection with 1002, as RFC 6455 wants",
+	"bad_frames_to_client_rsv":    "the same",
+	"control_frames_to_client":    "* fault 7 and 12: a foreign pong is no message, a close is answered",
+	"expired_token":               "fault 2",
+	"expired_token_fast_retry":    "fault 2",
+	"failed_login_destroys_token": "fault 3: the stored token is tried after the failed login",
+	"login_while_connected":       "fault 8",
+	"push_at_once_no_delay_0":     "* fault 1",
+	"push_at_once_no_delay_1":     "* fault 1",
+	"push_at_once_no_delay_2":     "* fault 1",
+	"undecodable_to_client":       "a text frame that is not UTF-8 ends the connection with 1007, as RFC 6455 wants",
+	"zombie_1":                    "fault 5: a missing pong is told as connection_lost",
+	"handshake_never_answered":    "the recorded answer was kept from the client",
+	"connection_refused":          "what was refused was not on the wire",
+	"bad_credentials_shape":       "4.1: Login refuses what is no map",
+	"established_raises_cowboy":   "fault 1: the close comes together with the answer 101",
+	"send_on_dead_connection":     "fault 13",
+	"wrong_password_many":         "fault 6: the recorded client was ended by its supervisor",
+}
+
+func TestReplayRecordedServers(t *testing.T) {
+	var files []string
+	for _, root := range []string{"testdata", os.Getenv("HUBLINK_DATA")} {
+		more, err := filepath.Glob(filepath.Join(root, "transcripts", "fedecks", "*.jsonl"))
+		require.NoError(t, err)
+		files = append(files, more...)
+	}
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".jsonl")
+		if strings.HasPrefix(name, "raw_server") || strings.HasPrefix(name, "device_id") || name == "token_file_integer" {
+			continue // no client; fault 11: no client of ours can be called so; fault 4: none of ours has such a token
+		}
+		lines := readRecording(t, file)
+		if !slices.ContainsFunc(lines, func(l recorded) bool { return l.Dir == "s2c" && l.Kind == "http" }) {
+			t.Logf("%s: not a wire transcript", name)
+			continue
+		}
+		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { replayServer(t, name, lines) }) })
+	}
+}
+
+func readRecording(t *testing.T, file string) (lines []recorded) {
+	data, err := os.ReadFile(file)
+	require.NoError(t, err)
+	s := bufio.NewScanner(bytes.NewReader(data))
+	s.Buffer(nil, 16<<20)
+	for s.Scan() {
+		var l recorded
+		require.NoError(t, json.Unmarshal(s.Bytes(), &l), file)
+		lines = append(lines, l)
+	}
+	require.NoError(t, s.Err())
+	return lines
+}
+
+// stage is where our client meets the recorded server.
+type stage struct {
+	t      *testing.T
+	client *fedecks.Client
+	dials  chan net.Conn
+	conns  map[int]*far
+	token  string // the last one that the server sent
+
+	mu     sync.Mutex
+	events []fedecks.Event
+}
+
+// far is the server's end of one stream.
+type far struct {
+	conn net.Conn
+
+	mu sync.Mutex
+	in bytes.Buffer
+}
+
+func (s *stage) note(e fedecks.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = append(s.events, e)
+}
+
+func (s *stage) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	select {
+	case s.dials <- theirs:
+		return ours, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func replayServer(t *testing.T, name string, lines []recorded) {
+	s := &stage{t: t, dials: make(chan net.Conn), conns: map[int]*far{}}
+	var err error
+	s.client, err = fedecks.New(fedecks.Config{
+		URL: "ws://server/fedecks/websocket", DeviceID: recordedDevice(t, lines), OnEvent: s.note, Seed: 1,
+		Codec: protocol.Codec{Atoms: toldAtoms(t, lines)}, Dialer: &transport.WebSocket{NetDial: s.dial},
+		Times: fedecks.Times{BackoffMin: 10 * time.Second, Ping: 24 * time.Hour}, // pings are TestDeadLinkIsNoticedWithinTwoPings
+	})
+	require.NoError(t, err)
+	require.NoError(t, s.client.Start(t.Context()))
+	defer func() {
+		for _, f := range s.conns {
+			_ = f.conn.Close()
+		}
+		require.NoError(t, s.client.Stop(context.Background()))
+	}()
+	for i, l := range lines {
+		s.server(i, lines, l)
+	}
+	time.Sleep(2 * time.Second) // a close that we begin takes up to one
+	synctest.Wait()
+	s.judge(name, lines)
+}
+
+// recordedAuth is the map in the first line that has one.
+func recordedAuth(t *testing.T, l recorded) etf.Map {
+	for _, h := range l.Headers {
+		if h[0] == "x-fedecks-auth" {
+			data, err := base64.StdEncoding.DecodeString(h[1])
+			require.NoError(t, err)
+			term, err := protocol.Codec{AnyAtom: true}.Decode(data)
+			require.NoError(t, err)
+			return term.(etf.Map)
+		}
+	}
+	return nil
+}
+
+func recordedDevice(t *testing.T, lines []recorded) string {
+	for _, l := range lines {
+		if m := recordedAuth(t, l); m != nil {
+			id, _ := m.Text("fedecks-device-id")
+			return id
+		}
+	}
+	return "unknown"
+}
+
+// toldAtoms are those that the recorded client knew: those in the messages that it told.
+func toldAtoms(t *testing.T, lines []recorded) etf.AtomSet {
+	var names []string
+	for _, l := range lines {
+		for l.name() == "message" {
+			_, err := protocol.Codec{Atoms: etf.Atoms(names...)}.Decode(l.ETF)
+			var unknown *etf.UnknownAtomError
+			if !errors.As(err, &unknown) {
+				break
+			}
+			names = append(names, unknown.Name)
+		}
+	}
+	return etf.Atoms(names...)
+}
+
+// server does what the recorded server did at line i, and what made the recorded client dial.
+func (s *stage) server(i int, lines []recorded, l recorded) {
+	f := s.conns[l.Conn]
+	switch {
+	case l.Dir == "c2s" && l.Kind == "http":
+		s.meet(l)
+	case f == nil:
+		return
+	case l.Dir == "s2c" && l.Kind == "http":
+		f.write(f.accepting(s.t, l))
+	case l.Dir == "s2c" && (l.Kind == "body" || l.Kind == "injected"):
+		f.write(l.B64)
+	case l.Dir == "s2c" && l.Kind == "frame":
+		if token, ok := tokenIn(l.B64); ok {
+			s.token = token
+		}
+		f.write(unmasked(l.Fin<<7|l.Opcode, l.B64))
+	case l.Dir == "s2c" && l.Kind == "tcp_close":
+		// At the end of a recording it was the client who had closed, and no loss is told. Times are in milliseconds, so a
+		// loss may stand a line or two before its cause.
+		if slices.ContainsFunc(lines[max(0, i-2):], func(e recorded) bool { return e.name() == "connection_lost" }) {
+			_ = f.conn.Close()
+		}
+	}
+	synctest.Wait()
+}
+
+// meet makes our client dial as the recorded one did at this line and compares what it asks with.
+func (s *stage) meet(l recorded) {
+	want := recordedAuth(s.t, l)
+	_, withToken := want.Text("fedecks-token")
+	if !withToken {
+		require.NoError(s.t, s.client.Login(want))
+	}
+	var f *far
+	select {
+	case conn := <-s.dials:
+		f = &far{conn: conn}
+	case <-time.After(2 * time.Minute): // it has no reason to: see differsToServers
+		return
+	}
+	s.conns[l.Conn] = f
+	go f.read()
+	synctest.Wait()
+	req, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(f.sent())))
+	require.NoError(s.t, err)
+	require.Equal(s.t, strings.Fields(l.FirstLine)[0], req.Method)
+	auth, err := protocol.ParseAuth(req.Header.Values(protocol.HeaderAuth), protocol.Codec{AnyAtom: true})
+	require.NoError(s.t, err)
+	if auth.HasToken {
+		require.Equal(s.t, s.token, auth.Token, "the newest token")
+		return
+	}
+	require.Len(s.t, auth.Credentials, len(want))
+	for _, p := range want {
+		got, ok := auth.Credentials.Get(p.Key)
+		require.True(s.t, ok)
+		require.Equal(s.t, p.Value, got)
+	}
+}
+
+func (f *far) read() {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := f.conn.Read(buf)
+		f.mu.Lock()
+		f.in.Write(buf[:n])
+		f.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (f *far) sent() []byte {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return bytes.Clone(f.in.Bytes())
+}
+
+// write ignores errors: the client may have closed where the recorded one did not.
+func (f *far) write(data []byte) { _, _ = f.conn.Write(data) }
+
+// accepting is the recorded answer with the accept key that our client's nonce needs.
+func (f *far) accepting(t *testing.T, l recorded) []byte {
+	status, err := strconv.Atoi(strings.Fields(l.FirstLine)[1])
+	require.NoError(t, err)
+	if status != http.StatusSwitchingProtocols {
+		return l.B64
+	}
+	req, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(f.sent())))
+	require.NoError(t, err)
+	var theirs string
+	for _, h := range l.Headers {
+		if strings.EqualFold(h[0], "sec-websocket-accept") {
+			theirs = h[1]
+		}
+	}
+	return bytes.Replace(l.B64, []byte(theirs), []byte(acceptKey(req.Header.Get("Sec-WebSocket-Key"))), 1)
+}
+
+func tokenIn(payload []byte) (string, bool) {
+	term, err := protocol.Codec{AnyAtom: true}.Decode(payload)
+	pair, ok := term.(etf.Tuple)
+	if err != nil || !ok || len(pair) != 2 {
+		return "", false
+	}
+	tag, _ := pair[0].(etf.List)
+	token, ok := pair[1].(etf.Binary)
+	text, _ := tag.Octets()
+	return string(token), ok && text == "token"
+}
+
+// unmasked is a server's frame.
+func unmasked(first byte, payload []byte) []byte {
+	b := []byte{first}
+	switch n := len(payload); {
+	case n < 126:
+		b = append(b, byte(n))
+	case n <= 0xffff:
+		b = binary.BigEndian.AppendUint16(append(b, 126), uint16(n))
+	default:
+		b = binary.BigEndian.AppendUint64(append(b, 127), uint64(n))
+	}
+	return append(b, payload...)
+}
+
+// judge compares the events with the recorded ones.
+func (s *stage) judge(name string, lines []recorded) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var got, want []string
+	var told, messages []etf.Term
+	for _, e := range s.events {
+		if e.Kind == fedecks.EventMessage {
+			messages = append(messages, e.Term)
+		}
+		if e.Kind != fedecks.EventDropped {
+			got = append(got, e.Kind.String())
+		}
+	}
+	for _, l := range lines {
+		if l.Kind != "event" {
+			continue
+		}
+		want = append(want, l.name())
+		if l.name() == "message" {
+			term, err := protocol.Codec{AnyAtom: true}.Decode(l.ETF)
+			require.NoError(s.t, err)
+			told = append(told, term.(etf.Tuple)[1])
+		}
+	}
+	why := differsToServers[name]
+	if !strings.HasPrefix(why, "*") {
+		require.Equal(s.t, told, messages, "messages")
+	}
+	if why == "" {
+		require.Equal(s.t, want, got, "events")
+		return
+	}
+	require.False(s.t, slices.Equal(want, got), "equal after all: take it off the table")
+}
+
+// acceptKey is the server's answer to a nonce (RFC 6455 section 4.2.2).
+func acceptKey(nonce string) string {
+	sum := sha1.Sum([]byte(nonce + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // what the RFC prescribes
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
