@@ -13,7 +13,8 @@ async def client(url, compression):
         agreed = [e.name for e in ws.extensions]
         assert agreed == (["permessage-deflate"] if compression else []), agreed
         for size in SIZES:
-            for message in ("abcdefghij" * (size // 10 + 1))[:size], bytes((i * 7 + size) & 0xFF for i in range(size)):
+            squares = "".join(f'{{"n":{i * i % 9973}' for i in range(size))[:size]
+            for message in squares, ("abcdefghij" * (size // 10 + 1))[:size], bytes((i * 7 + size) & 0xFF for i in range(size)):
                 await ws.send(message)
                 assert await ws.recv() == message, size
         await ws.close(1000, "done")

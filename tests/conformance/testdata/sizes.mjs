@@ -9,12 +9,17 @@ export function bytes(size) {
 
 export const text = (size) => "abcdefghij".repeat(size / 10 + 1).slice(0, size);
 
+// squares compresses as a device's messages do.
+export const squares = (size) => Array.from({ length: size }, (_, i) => `{"n":${(i * i) % 9973}`).join("").slice(0, size);
+
 // talk sends every message and waits for its echo. send sends one, next gives a promise of the next one received.
 export async function talk(send, next) {
   for (const size of sizes) {
-    send(text(size));
-    const said = await next();
-    if (said !== text(size)) throw new Error(`text of ${size}: came back as ${typeof said} of ${said.length}`);
+    for (const message of [text(size), squares(size)]) {
+      send(message);
+      const said = await next();
+      if (said !== message) throw new Error(`text of ${size}: came back as ${typeof said} of ${said.length}`);
+    }
     send(bytes(size));
     const came = new Uint8Array(await next());
     if (Buffer.compare(came, bytes(size)) !== 0) throw new Error(`binary of ${size}: came back with ${came.length}`);
