@@ -213,7 +213,7 @@ type lingering struct{ flaky }
 
 func (l *lingering) Handle(e extensions.Event) error {
 	if e.Kind == extensions.Detached {
-		time.Sleep(300 * time.Millisecond)
+		<-time.After(300 * time.Millisecond)
 	}
 	return l.flaky.Handle(e)
 }

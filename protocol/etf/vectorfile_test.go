@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"io"
 	"math"
 	"math/big"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -158,23 +160,36 @@ func (raw *rawTerm) sequence() (Term, error) {
 	return Improper{Elems: elems, Tail: raw.Tail.Term}, nil
 }
 
-// vectors gives every file of term vectors in testdata and in the folder named by HUBLINK_DATA.
+// vectors gives every file of term vectors in testdata and in the folder named by HUBLINK_DATA. Nobody may change them.
 func vectors(t testing.TB) map[string]vectorFile {
+	files, err := read()
+	require.NoError(t, err)
+	require.NotEmpty(t, files, "no vectors found")
+	return files
+}
+
+// read reads them once: that takes seconds under the race detector.
+var read = sync.OnceValues(func() (map[string]vectorFile, error) {
 	files := map[string]vectorFile{}
 	for _, root := range []string{"testdata", os.Getenv("HUBLINK_DATA")} {
 		paths, err := filepath.Glob(filepath.Join(root, "vectors", "fedecks", "*.json"))
-		require.NoError(t, err)
+		if err != nil {
+			return nil, err
+		}
 		for _, path := range paths {
 			data, err := os.ReadFile(path)
-			require.NoError(t, err)
+			if err != nil {
+				return nil, err
+			}
 			if !bytes.Contains(data, []byte("binary_to_term_safe")) && !bytes.Contains(data, []byte(`"compressed_minor2"`)) {
 				continue // tokens and URLs are of the same family
 			}
 			var f vectorFile
-			require.NoError(t, json.Unmarshal(data, &f), path)
+			if err := json.Unmarshal(data, &f); err != nil {
+				return nil, fmt.Errorf("%s: %w", path, err)
+			}
 			files[path] = f
 		}
 	}
-	require.NotEmpty(t, files, "no vectors found")
-	return files
-}
+	return files, nil
+})
