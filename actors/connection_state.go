@@ -4,6 +4,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/hublink-go/hublink/protocol"
 )
 
@@ -34,16 +36,16 @@ func (c *connection) down(e protocol.SocketEffect) {
 // waiting notes why there is no socket and when the next dial comes. The first failure of its kind is logged for people, its
 // repetitions only for those who look closely.
 func (c *connection) waiting(e protocol.SocketEffect) {
-	d := diagnosis{}
+	d, kind := diagnosis{}, ""
 	if e.Cause != nil {
-		d = diagnose(e.Cause, c.dev.cfg.Hub.Secret != nil)
+		d, kind = diagnose(e.Cause, c.dev.cfg.Hub.Secret != nil), kindOf(e.Cause)
 	}
-	repeated := c.dev.board.waiting(d.what, e.Until)
-	level := c.log.Warn()
+	repeated := c.dev.board.waiting(d.what, kind, e.Until)
+	level := zerolog.WarnLevel
 	if repeated {
-		level = c.log.Debug()
+		level = zerolog.DebugLevel
 	}
-	level.Str("reason", d.what).Str("advice", d.advice).Dur("wait", time.Until(e.Until)).Msg("not connected")
+	c.log.WithLevel(level).Str("reason", d.what).Str("advice", d.advice).Dur("wait", time.Until(e.Until)).Msg("not connected")
 	c.dev.emit(Event{Kind: EventConnectFailed, Err: e.Cause, Detail: d.advice})
 }
 

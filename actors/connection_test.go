@@ -1,13 +1,17 @@
 package actors_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/actors"
@@ -271,5 +275,30 @@ func TestWrongClockIsCorrected(t *testing.T) {
 		r.settle(time.Minute)
 		require.Equal(t, actors.Connected, r.dev.Status().Connection)
 		require.EqualValues(t, 2, r.dev.Status().Counters.Dials, "one refusal is lesson enough")
+	})
+}
+
+// unreachable fails as a network does: each time from another port.
+type unreachable struct{ dials atomic.Int32 }
+
+func (u *unreachable) Dial(context.Context, transport.Request) (transport.Conn, error) {
+	port := 40_000 + int(u.dials.Add(1))
+	return nil, &transport.PhaseError{Phase: transport.PhaseTLS, Target: "hub.example.com:443", Err: &net.OpError{
+		Op: "read", Net: "tcp", Source: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 2), Port: port}, Err: syscall.ECONNRESET,
+	}}
+}
+
+// A night without a network is one warning, not one a minute.
+func TestRepeatedFailureIsLoggedOnce(t *testing.T) {
+	var log bytes.Buffer
+	hub := &unreachable{}
+	inVirtualTime(t, func(r *rig) {
+		r.cfg.Logger = zerolog.New(zerolog.SyncWriter(&log)).Level(zerolog.InfoLevel)
+		r.cfg.Hub.Dialer = hub
+	}, func(r *rig) {
+		r.settle(8 * time.Hour)
+		require.Greater(t, hub.dials.Load(), int32(400))
+		require.Equal(t, 1, strings.Count(log.String(), "not connected"), log.String())
+		require.Contains(t, r.dev.Status().Problem, "connection reset by peer", "the status has it as it is now")
 	})
 }

@@ -3,6 +3,7 @@ package actors
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 
 	"github.com/hublink-go/hublink/protocol/transport"
@@ -29,6 +30,21 @@ func diagnose(err error, secret bool) diagnosis {
 		return diagnosis{err.Error(), phaseAdvice[phase.Class()]}
 	default:
 		return diagnosis{what: err.Error()}
+	}
+}
+
+// kindOf tells failures apart that are worth a line each. The text of a network error is not good for that: it names a port of ours,
+// which is another one every time.
+func kindOf(err error) string {
+	var phase *transport.PhaseError
+	var op *net.OpError
+	switch {
+	case errors.As(err, &phase):
+		return fmt.Sprint(phase.Phase, phase.Target, phase.Class())
+	case errors.As(err, &op):
+		return op.Op + op.Err.Error()
+	default:
+		return err.Error()
 	}
 }
 

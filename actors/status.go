@@ -57,9 +57,13 @@ type Counters struct {
 // board is where the actors of one device write down what Status shows. It is the only thing that they share; nobody decides
 // anything from it.
 type board struct {
-	mu sync.Mutex
-	s  Status
+	mu    sync.Mutex
+	s     Status
+	known []string // kinds of problems since the last join
 }
+
+// maxKnown bounds the kinds of problems that are known: a hub may word its refusals as it likes.
+const maxKnown = 16
 
 func (b *board) count(f func(*Counters)) {
 	b.mu.Lock()
@@ -95,11 +99,14 @@ func (b *board) connecting() {
 	b.s.NextDial = time.Time{}
 }
 
-// waiting notes why there is no socket; it reports whether that is what was known already.
-func (b *board) waiting(problem string, next time.Time) (repeated bool) {
+// waiting notes why there is no socket; it reports whether a problem of this kind was known already since the last join.
+func (b *board) waiting(problem, kind string, next time.Time) (repeated bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	repeated = b.s.Problem == problem
+	repeated = slices.Contains(b.known, kind)
+	if !repeated {
+		b.known = append(b.known[max(0, len(b.known)-maxKnown+1):], kind)
+	}
 	b.enter(Disconnected)
 	b.s.Problem, b.s.NextDial = problem, next
 	return repeated
@@ -110,7 +117,7 @@ func (b *board) joined() {
 	defer b.mu.Unlock()
 	b.s.Counters.Joins++
 	b.enter(Connected)
-	b.s.Problem, b.s.NextDial = "", time.Time{}
+	b.s.Problem, b.s.NextDial, b.known = "", time.Time{}, nil
 }
 
 func (b *board) fail(problem string) {
