@@ -1,0 +1,5 @@
+//go:build !race
+
+package etf
+
+const raceEnabled = false
