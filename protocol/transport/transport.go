@@ -73,7 +73,7 @@ type Request struct {
 // Limits bound what a peer can make us hold or wait for. Zero means the value given with the field.
 type Limits struct {
 	HandshakeBytes int           // bytes of the answer to an upgrade request; 64 KiB
-	Message        int           // bytes of a message and of a single frame, both ways; 8,000,000 as the hub has it
+	Message        int           // bytes of a message, also once inflated, and of a frame, both ways; 8,000,000 as the hub has it
 	Fragments      int           // frames of one message; 131,072
 	WriteTimeout   time.Duration // for one Write; 10 s
 	ReadIdle       time.Duration // longest time without any byte from the peer; none
