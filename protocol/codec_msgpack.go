@@ -128,6 +128,9 @@ func (u *unpacker) text(reason string) (string, string) {
 
 // bytes reads a str or bin.
 func (u *unpacker) bytes() ([]byte, bool) {
+	if u.claimsTooMuch() {
+		return nil, false
+	}
 	var text, rest []byte
 	var err error
 	switch msgp.NextType(u.rest) {
@@ -143,6 +146,16 @@ func (u *unpacker) bytes() ([]byte, bool) {
 	}
 	u.rest = rest
 	return text, true
+}
+
+// claimsTooMuch reports whether the next str, bin or ext has a 32-bit length that is more than there is. msgp would take some of them for
+// negative where an int has 32 bits, and panic.
+func (u *unpacker) claimsTooMuch() bool {
+	const bin32, ext32, str32 = 0xc6, 0xc9, 0xdb
+	if len(u.rest) < 5 || u.rest[0] != bin32 && u.rest[0] != ext32 && u.rest[0] != str32 {
+		return false
+	}
+	return int64(binary.BigEndian.Uint32(u.rest[1:])) > int64(len(u.rest)-5)
 }
 
 // value appends the next value to out as JSON.
@@ -291,6 +304,9 @@ func (u *unpacker) key() string {
 
 // extension appends a timestamp, or null for what only its sender knows.
 func (u *unpacker) extension() string {
+	if u.claimsTooMuch() {
+		return reasonCut
+	}
 	rest, err := msgp.Skip(u.rest)
 	if err != nil {
 		return reasonCut

@@ -65,7 +65,7 @@ func milliseconds(v jsontext.Value) (time.Duration, bool) {
 		return noDelay, true
 	}
 	n, ok := integer(v)
-	if !ok || n < 0 || n > 1<<40 {
+	if !ok || n < 0 || int64(n) > 1<<40 {
 		return noDelay, ok
 	}
 	return time.Duration(n) * time.Millisecond, true
