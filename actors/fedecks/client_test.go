@@ -1,7 +1,9 @@
 package fedecks_test
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -11,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/actors/fedecks"
@@ -152,10 +155,11 @@ func TestTokenFileTrouble(t *testing.T) {
 		})
 	}
 	inVirtualTime(t, func(r *rig) {
-		r.cfg.TokenFile = filepath.Join(r.cfg.TokenFile, "no", "such", "folder")
+		require.NoError(r.t, os.WriteFile(r.cfg.TokenFile+".d", nil, 0o600)) // a file where a folder would have to be
+		r.cfg.TokenFile = filepath.Join(r.cfg.TokenFile+".d", "token")
 		r.start()
 		r.login()
-		require.Equal(r.t, []string{"unregistered", "connecting", "connected", "token_trouble"}, r.names())
+		require.Equal(r.t, []string{"token_trouble", "unregistered", "connecting", "connected", "token_trouble"}, r.names())
 	})
 }
 
@@ -333,6 +337,84 @@ func TestServerStopAndReturn(t *testing.T) {
 		r.startServer()
 		time.Sleep(time.Minute)
 		require.Equal(r.t, fedecks.Connected, r.client.Status())
+	})
+}
+
+// Fault 12: the client answers neither pings nor closes.
+func TestPingAndCloseAreAnswered(t *testing.T) {
+	inVirtualTime(t, func(r *rig) {
+		r.listener = transport.NewListener()
+		r.startClient()
+		require.NoError(r.t, r.client.Login(map[string]string{"password": "right"}))
+		offer, err := r.listener.Accept()
+		require.NoError(r.t, err)
+		conn, err := offer.Accept(transport.UpgradeOptions{})
+		require.NoError(r.t, err)
+		pongs := 0
+		conn.(transport.Pinger).OnPong(func([]byte) { pongs++ })
+		require.NoError(r.t, conn.(transport.Pinger).Ping([]byte("are you there")))
+		_, request, err := conn.ReadMessage(nil)
+		require.NoError(r.t, err)
+		require.Equal(r.t, "\x83k\x00\x0ctoken_please", string(request))
+		go func() { _ = conn.Close(1000, "bye") }()
+		_, _, err = conn.ReadMessage(nil)
+		require.Error(r.t, err)
+		synctest.Wait()
+		require.Equal(r.t, 1, pongs)
+		require.Equal(r.t, []string{"unregistered", "connecting", "connected", "connection_lost", "unregistered"}, r.names(), "at once")
+	})
+}
+
+// Fault 13: crash reports print the credentials.
+func TestCrashReportsShowNoSecrets(t *testing.T) {
+	inVirtualTime(t, func(r *rig) {
+		var log bytes.Buffer
+		r.cfg.Logger = zerolog.New(zerolog.SyncWriter(&log)).Level(zerolog.TraceLevel)
+		var seen []string
+		var crashed atomic.Bool
+		r.inject = func(path, _ string, msg any) {
+			r.mu.Lock()
+			seen = append(seen, fmt.Sprintf("%v %+v", msg, msg))
+			r.mu.Unlock()
+			if path == "fedecks-client/connector" && fmt.Sprint(msg) == "login" && crashed.CompareAndSwap(false, true) {
+				panic(errTest)
+			}
+		}
+		r.start()
+		require.NoError(r.t, r.client.Login(map[string]string{"password": "not to be seen"}))
+		synctest.Wait()
+		require.True(r.t, crashed.Load())
+		r.login()
+		require.Equal(r.t, fedecks.Connected, r.client.Status())
+		require.NotContains(r.t, log.String(), "not to be seen")
+		require.Contains(r.t, log.String(), "connected", "there is a log")
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for _, msg := range seen {
+			require.NotContains(r.t, msg, "not to be seen")
+		}
+	})
+}
+
+func TestTwoDevicesWithOneIdentitySlowDown(t *testing.T) {
+	inVirtualTime(t, func(r *rig) {
+		var established atomic.Int64
+		r.srvCfg.Handler.ConnectionEstablished = func(context.Context, *server.Session) error {
+			established.Add(1)
+			return nil
+		}
+		r.start()
+		r.login()
+		twin := r.cfg
+		twin.Name, twin.TokenFile, twin.Seed, twin.OnEvent = "twin", "", 2, nil
+		other, err := fedecks.New(twin)
+		require.NoError(r.t, err)
+		require.NoError(r.t, other.Start(r.t.Context()))
+		require.NoError(r.t, other.Login(map[string]string{"password": "right"}))
+		time.Sleep(time.Hour)
+		require.Greater(r.t, established.Load(), int64(10), "both keep trying")
+		require.Less(r.t, established.Load(), int64(360), "but not more than once in ten seconds")
+		require.NoError(r.t, other.Stop(context.Background()))
 	})
 }
 

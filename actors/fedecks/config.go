@@ -54,7 +54,7 @@ type Config struct {
 	Name      string // first part of the actors' paths; "fedecks-client"
 	URL       string // of the server, with its path; ws or wss; needed
 	DeviceID  string // 1 to 125 octets; needed
-	TokenFile string // its directory must exist; empty: the token is kept in memory only
+	TokenFile string // its directory is made if need be; empty: the token is kept in memory only
 	Times     Times
 	Queue     int           // messages that may wait for a connection; zero: Send fails while there is none
 	Codec     fedecks.Codec // which atoms the server may send

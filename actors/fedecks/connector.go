@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
@@ -43,6 +44,12 @@ type (
 		err error
 	}
 )
+
+// String keeps credentials out of logs.
+func (login) String() string { return "login" }
+
+// LogValue keeps credentials out of logs.
+func (login) LogValue() slog.Value { return slog.StringValue("login") }
 
 // of is a connection of one incarnation.
 type of struct{ incarnation, gen uint64 }
@@ -167,7 +174,9 @@ func (c *connector) opened(ctx *supervisor.Ctx, m opened) error {
 }
 
 func (c *connector) dialFailed(ctx *supervisor.Ctx, m dialFailed) error {
-	delete(c.cancels, m.gen)
+	if m.incarnation == c.self.incarnation {
+		delete(c.cancels, m.gen)
+	}
 	in := fedecks.ClientInput{Kind: fedecks.ClientDialFailed, Cause: m.err}
 	var refused *transport.RefusedError
 	if errors.As(m.err, &refused) {

@@ -90,6 +90,7 @@ func (r *rig) note(e fedecks.Event) {
 
 func (r *rig) system() *supervisor.System {
 	sys, err := supervisor.NewSystem(supervisor.Options{
+		Logger: r.cfg.Logger,
 		Inject: func(path, point string, msg any) {
 			r.mu.Lock()
 			f := r.inject

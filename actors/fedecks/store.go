@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -22,6 +23,18 @@ type (
 
 // tokenIs is the answer to askToken; empty: there is none.
 type tokenIs struct{ token string }
+
+// String keeps the token out of logs.
+func (saveToken) String() string { return "saveToken" }
+
+// LogValue keeps the token out of logs.
+func (saveToken) LogValue() slog.Value { return slog.StringValue("saveToken") }
+
+// String keeps the token out of logs.
+func (tokenIs) String() string { return "tokenIs" }
+
+// LogValue keeps the token out of logs.
+func (tokenIs) LogValue() slog.Value { return slog.StringValue("tokenIs") }
 
 // store keeps the token in memory and in a file.
 type store struct {
@@ -106,8 +119,11 @@ func writeToken(path, token string) error {
 		return err
 	}
 	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("write token: %w; check that the directory is writable", err)
+	}
 	if err := renameio.WriteFile(path, data, 0o600, renameio.WithTempDir(dir), renameio.WithStaticPermissions(0o600)); err != nil {
-		return fmt.Errorf("write token to %s: %w; check that the directory exists and is writable", path, err)
+		return fmt.Errorf("write token to %s: %w; check that the directory is writable", path, err)
 	}
 	d, err := os.Open(dir)
 	if err != nil {

@@ -66,7 +66,7 @@ type Client struct {
 	retry    time.Time // of the next attempt; zero: none planned
 	ping     time.Time // of the next ping
 	pong     time.Time // until when a sign of life must come; zero: none is awaited
-	failures int       // attempts and connections since something was last received
+	failures int       // attempts and connections since a pong was last received, which takes a while: quick losses add up
 	queue    []queued
 }
 
@@ -292,7 +292,7 @@ func (c *Client) received(in ClientInput, out []ClientEffect) []ClientEffect {
 	if in.Gen != c.up || c.up == 0 {
 		return out
 	}
-	c.pong, c.failures = time.Time{}, 0 // whoever speaks is alive
+	c.pong = time.Time{} // whoever speaks is alive
 	t, err := c.cfg.Codec.Decode(in.Data)
 	if err != nil {
 		return c.tell(Event{Kind: EventDropped, Reason: errors.Join(ErrUndecodable, err)}, out)
