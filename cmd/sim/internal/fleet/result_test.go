@@ -37,7 +37,7 @@ func TestResult(t *testing.T) {
 }
 
 func TestTooManyDevices(t *testing.T) {
-	err := openFiles(1 << 40)
+	err := openFiles(1<<31 - 1)
 	var many *TooManyError
 	require.ErrorAs(t, err, &many)
 	require.ErrorContains(t, err, "take at most")
