@@ -1,7 +1,6 @@
 package actors
 
 import (
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -47,23 +46,4 @@ func (c *connection) waiting(e protocol.SocketEffect) {
 	}
 	c.log.WithLevel(level).Str("reason", d.what).Str("advice", d.advice).Dur("wait", time.Until(e.Until)).Msg("not connected")
 	c.dev.emit(Event{Kind: EventConnectFailed, Err: e.Cause, Detail: d.advice})
-}
-
-// bufferPool keeps the buffers that messages are encoded into; a large one is not kept.
-type bufferPool struct{ pool sync.Pool }
-
-var writeBuffers bufferPool
-
-func (p *bufferPool) get() *[]byte {
-	if b, ok := p.pool.Get().(*[]byte); ok {
-		return b
-	}
-	b := make([]byte, 0, 1024)
-	return &b
-}
-
-func (p *bufferPool) put(b *[]byte) {
-	if cap(*b) <= 64<<10 {
-		p.pool.Put(b)
-	}
 }

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -175,19 +174,3 @@ func (s *sink) send(msg any) error {
 	}
 	return nil
 }
-
-// chunkPool keeps the pieces that are on their way to an applier.
-type chunkPool struct{ pool sync.Pool }
-
-var chunks chunkPool
-
-func (p *chunkPool) get() *[]byte {
-	if b, ok := p.pool.Get().(*[]byte); ok {
-		*b = (*b)[:0]
-		return b
-	}
-	b := make([]byte, 0, chunkSize)
-	return &b
-}
-
-func (p *chunkPool) put(b *[]byte) { p.pool.Put(b) }
