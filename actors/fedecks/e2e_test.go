@@ -101,11 +101,13 @@ func TestOverSockets(t *testing.T) {
 
 	c = start() // the token is all that it has
 	next(t, events, fedecks.EventConnected)
-	srv.Disconnect(device, protocol.CloseRestart, "restart")
+	require.NoError(t, c.Send(t.Context(), "hello"))
+	next(t, events, fedecks.EventMessage) // the answer 101 comes a moment before the server knows the device
+	require.Equal(t, 1, srv.Disconnect(device, protocol.CloseRestart, "restart"))
 	next(t, events, fedecks.EventConnectionLost)
 	next(t, events, fedecks.EventConnected)
 	require.NoError(t, c.Send(t.Context(), "hello"))
-	next(t, events, fedecks.EventMessage) // the answer 101 comes a moment before the server knows the device
+	next(t, events, fedecks.EventMessage)
 	require.NoError(t, srv.Push(device, "still there"))
 	require.Equal(t, etf.Binary("still there"), next(t, events, fedecks.EventMessage).Term)
 	require.NoError(t, c.Stop(t.Context()))

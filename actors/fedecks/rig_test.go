@@ -75,10 +75,12 @@ func inVirtualTime(t *testing.T, test func(r *rig)) {
 		r.cfg = fedecks.Config{
 			URL: "ws://server/fedecks/websocket", DeviceID: device, TokenFile: filepath.Join(t.TempDir(), "token"), Seed: 1, OnEvent: r.note,
 		}
+		t.Cleanup(func() {
+			r.stopClient()
+			r.stopServer()
+			require.False(t, r.gaveUp, "no supervisor gives up")
+		})
 		test(r)
-		r.stopClient()
-		r.stopServer()
-		require.False(t, r.gaveUp, "no supervisor gives up")
 	})
 }
 

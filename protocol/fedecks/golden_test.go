@@ -255,6 +255,8 @@ func showSession(e SessionEffect) string {
 		return fmt.Sprintf("send %q", e.Data)
 	case DoClose:
 		return strings.TrimSpace(fmt.Sprintf("close %d %s", e.Code, e.Reason))
+	case DoPingDevice:
+		return "ping"
 	case DoUnsendable:
 		return fmt.Sprintf("unsendable: %v", e.Cause)
 	}
@@ -263,4 +265,5 @@ func showSession(e SessionEffect) string {
 
 func TestSessionTranscripts(t *testing.T) {
 	runGolden(t, "session", func() stepper { return &served{NewSession(SessionConfig{})} })
+	runGolden(t, "session_ping", func() stepper { return &served{NewSession(SessionConfig{Ping: time.Minute})} })
 }

@@ -19,6 +19,7 @@ const (
 // SessionConfig sets a server's session up. Zero fields mean the value given with them.
 type SessionConfig struct {
 	Refresh time.Duration // a new token is pushed this often; 3 h
+	Ping    time.Duration // between pings to the device; none, because clients of the original do not answer them
 	Codec   Codec
 }
 
@@ -76,6 +77,7 @@ const (
 	DoHandleRaw                                // call HandleRawIn with Data; answer with SessionAnswered
 	DoSend                                     // write Data as a binary message
 	DoClose                                    // close the connection; nothing follows
+	DoPingDevice                               // ping
 	DoUnsendable                               // an answer cannot be sent, for Cause: report it
 )
 
@@ -83,6 +85,7 @@ const (
 type Session struct {
 	cfg     SessionConfig
 	refresh time.Time
+	ping    time.Time // zero: none
 	over    bool
 }
 
@@ -96,7 +99,12 @@ func NewSession(cfg SessionConfig) Session {
 func (s *Session) Over() bool { return s.over }
 
 // Deadline is when Step wants to be called at the latest; zero: only when something happens.
-func (s *Session) Deadline() time.Time { return s.refresh }
+func (s *Session) Deadline() time.Time {
+	if !s.ping.IsZero() && s.ping.Before(s.refresh) {
+		return s.ping
+	}
+	return s.refresh
+}
 
 // Step takes in what happened at now and appends what is to be done to out. Every input is allowed at any time.
 func (s *Session) Step(now time.Time, in SessionInput, out []SessionEffect) []SessionEffect {
@@ -107,6 +115,9 @@ func (s *Session) Step(now time.Time, in SessionInput, out []SessionEffect) []Se
 	case SessionStart:
 		if s.refresh.IsZero() {
 			s.refresh = now.Add(s.cfg.Refresh)
+			if s.cfg.Ping > 0 {
+				s.ping = now.Add(s.cfg.Ping)
+			}
 			out = append(out, SessionEffect{Kind: DoEstablished})
 		}
 	case SessionReceived:
@@ -120,7 +131,7 @@ func (s *Session) Step(now time.Time, in SessionInput, out []SessionEffect) []Se
 	case SessionStop:
 		return s.close(in.Code, in.Reason, out)
 	case SessionLost:
-		s.over, s.refresh = true, time.Time{}
+		s.end()
 		return out
 	case SessionTick:
 	}
@@ -128,8 +139,14 @@ func (s *Session) Step(now time.Time, in SessionInput, out []SessionEffect) []Se
 		s.refresh = now.Add(s.cfg.Refresh)
 		out = append(out, SessionEffect{Kind: DoIssueToken})
 	}
+	if due(s.ping, now) {
+		s.ping = now.Add(s.cfg.Ping)
+		out = append(out, SessionEffect{Kind: DoPingDevice})
+	}
 	return out
 }
+
+func (s *Session) end() { s.over, s.refresh, s.ping = true, time.Time{}, time.Time{} }
 
 // received tells control, terms and raw octets apart. Text frames are ignored, as the original does.
 func (s *Session) received(in SessionInput, out []SessionEffect) []SessionEffect {
@@ -162,6 +179,6 @@ func (s *Session) answered(a Answer, out []SessionEffect) []SessionEffect {
 }
 
 func (s *Session) close(code int, reason string, out []SessionEffect) []SessionEffect {
-	s.over, s.refresh = true, time.Time{}
+	s.end()
 	return append(out, SessionEffect{Kind: DoClose, Code: cmp.Or(code, CloseNormal), Reason: reason})
 }

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -68,6 +68,7 @@ const (
 type Limits struct {
 	Message   int           // bytes of one message; 16 MiB
 	Idle      time.Duration // longest time without a sign of the device; 60 s
+	Ping      time.Duration // between pings to the device; none: clients of the original do not answer them
 	Handshake time.Duration // for Authenticate; 10 s
 	Pending   int           // pushes and notes that may wait for one connection; 1,024
 	Inbox     int           // messages of the device that may wait for a callback, then its stream stands; 4
@@ -88,7 +89,8 @@ type Config struct {
 	ValidFrom  func(ctx context.Context, device string) (time.Time, error)
 	Duplicates Duplicates
 	Limits     Limits
-	// Address names who asks, for the rate limit. Nil: the host of the TCP connection, which behind a proxy is the proxy's.
+	// Address names who asks, for the rate limit. Nil: the host of the TCP connection (of IPv6 its /64), which behind a
+	// proxy is the proxy's.
 	Address func(r *http.Request) string
 	Logger  zerolog.Logger
 	System  *supervisor.System // to live in; nil: an own one
@@ -114,10 +116,15 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
+// remoteHost is the host of the connection; of IPv6 the network, because whoever has one address there has very many.
 func remoteHost(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr
 	}
-	return host
+	addr := at.Addr().Unmap()
+	if addr.Is4() {
+		return addr.String()
+	}
+	return netip.PrefixFrom(addr.WithZone(""), 64).Masked().String()
 }

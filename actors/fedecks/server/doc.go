@@ -31,5 +31,5 @@
 //
 // One process: sessions of other machines are not seen. Messages, waiting pushes, idle time, handshake and the number of
 // remembered addresses are bounded by [Limits]. Revocations made with [Server.Revoke] are forgotten with the process; Config.ValidFrom is
-// asked for lasting ones. Server pings are not sent: clients of the original do not answer them.
+// asked for lasting ones.
 package server

@@ -46,7 +46,7 @@ func newLine(sess *Session, conn transport.Conn) *line {
 	cfg := sess.srv.cfg
 	return &line{
 		sess: sess, conn: conn, space: make(chan struct{}, cfg.Limits.Inbox),
-		core: fedecks.NewSession(fedecks.SessionConfig{Refresh: cfg.Refresh, Codec: cfg.Codec}),
+		core: fedecks.NewSession(fedecks.SessionConfig{Refresh: cfg.Refresh, Ping: cfg.Limits.Ping, Codec: cfg.Codec}),
 		log:  sess.srv.log.With().Str("device", sess.device).Logger(),
 	}
 }
@@ -173,6 +173,10 @@ func (l *line) apply(ctx *supervisor.Ctx, e fedecks.SessionEffect) error {
 	case fedecks.DoClose:
 		_ = l.conn.Close(e.Code, e.Reason)
 		return supervisor.ErrNormal
+	case fedecks.DoPingDevice:
+		if p, ok := l.conn.(transport.Pinger); ok {
+			_ = p.Ping(nil) // a failure ends the reading too
+		}
 	case fedecks.DoUnsendable:
 		l.log.Error().Err(e.Cause).Msg("an answer cannot be sent, dropped")
 	default:

@@ -15,6 +15,7 @@ type rates struct {
 
 	mu      sync.Mutex
 	buckets map[string]bucket
+	swept   time.Time
 }
 
 type bucket struct {
@@ -53,11 +54,15 @@ func (r *rates) level(b bucket, now time.Time) float64 {
 	return min(r.burst, b.left+max(0, now.Sub(b.at).Seconds())*r.perSecond)
 }
 
-// sweep forgets who has a full bucket again, and if that is nobody, somebody.
+// sweep makes room: it forgets who has a full bucket again, at most once a second because that looks at all, and if that is nobody,
+// somebody.
 func (r *rates) sweep(now time.Time) {
-	for addr, b := range r.buckets {
-		if r.level(b, now) >= r.burst {
-			delete(r.buckets, addr)
+	if now.Sub(r.swept) >= time.Second {
+		r.swept = now
+		for addr, b := range r.buckets {
+			if r.level(b, now) >= r.burst {
+				delete(r.buckets, addr)
+			}
 		}
 	}
 	for addr := range r.buckets {

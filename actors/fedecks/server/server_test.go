@@ -65,13 +65,15 @@ func inVirtualTime(t *testing.T, change func(r *rig), test func(r *rig)) {
 		})
 		require.NoError(t, r.srv.Start(t.Context()))
 		r.serving.Go(func() { _ = r.srv.ServeMemory(r.listener) })
+		t.Cleanup(func() {
+			require.NoError(t, r.listener.Close())
+			require.NoError(t, r.srv.Stop(context.Background()))
+			r.serving.Wait()
+			require.Empty(t, r.srv.Presence(), "nobody is left")
+			require.NoError(t, r.srv.Stop(context.Background()), "stopping twice is fine")
+			time.Sleep(2 * time.Second) // until peers have been given up
+		})
 		test(r)
-		require.NoError(t, r.listener.Close())
-		require.NoError(t, r.srv.Stop(context.Background()))
-		r.serving.Wait()
-		require.Empty(t, r.srv.Presence(), "nobody is left")
-		require.NoError(t, r.srv.Stop(context.Background()), "stopping twice is fine")
-		time.Sleep(2 * time.Second) // until peers have been given up
 	})
 }
 
@@ -381,6 +383,14 @@ func TestIdleDeviceIsClosed(t *testing.T) {
 		}
 		require.Equal(r.t, fedecks.CloseNormal, silent.closed())
 		require.Zero(r.t, alive.closed())
+	})
+}
+
+func TestPingsKeepAListenerAlive(t *testing.T) {
+	inVirtualTime(t, func(r *rig) { r.cfg.Limits.Ping = 20 * time.Second }, func(r *rig) {
+		p := r.connect("listens") // its end answers pings and says nothing else
+		time.Sleep(10 * time.Minute)
+		require.Zero(r.t, p.closed())
 	})
 }
 
