@@ -24,6 +24,7 @@ type extension struct {
 	factory  extensions.Factory
 	ext      extensions.Extension
 	self     supervisor.Ref
+	number   uint64 // of the incarnation
 	attached bool
 	timer    supervisor.Timer
 	alarm    uint64 // number of the timer in force
@@ -41,8 +42,12 @@ type (
 		event   string
 		payload jsontext.Value
 	}
-	// wakeAfter: from Host.Wake on any goroutine. Lost with a crash: the fresh extension sets its own.
-	wakeAfter struct{ after time.Duration }
+	// wakeAfter: from Host.Wake on any goroutine of this incarnation's, or of one that ended: then it means nothing. Lost with a
+	// crash: the fresh extension sets its own.
+	wakeAfter struct {
+		incarnation uint64
+		after       time.Duration
+	}
 	// alarm: from its own timer.
 	alarm struct{ number uint64 }
 )
@@ -98,7 +103,7 @@ func (d *Device) stopExtension(ctx context.Context, name string) {
 
 // Init makes a fresh extension and asks whether it is attached.
 func (e *extension) Init(ctx *supervisor.Ctx) error {
-	e.self = ctx.Self()
+	e.self, e.number = ctx.Self(), ctx.Incarnation()
 	ext, err := e.factory.New(e)
 	if err != nil {
 		return fmt.Errorf("start extension %s: %w", e.factory.Name, err)
@@ -125,7 +130,9 @@ func (e *extension) Receive(ctx *supervisor.Ctx, msg any) error {
 		}
 		return e.ext.Handle(extensions.Event{Kind: extensions.Message, Name: m.event, Payload: m.payload})
 	case wakeAfter:
-		e.setAlarm(ctx, m.after)
+		if m.incarnation == e.number {
+			e.setAlarm(ctx, m.after)
+		}
 		return nil
 	case alarm:
 		if m.number != e.alarm {
@@ -176,7 +183,9 @@ func (e *extension) Push(event string, payload any) error {
 }
 
 // Wake implements extensions.Host.
-func (e *extension) Wake(after time.Duration) { _ = e.self.Send(wakeAfter{after: after}) }
+func (e *extension) Wake(after time.Duration) {
+	_ = e.self.Send(wakeAfter{incarnation: e.number, after: after}) // not alive: it has ended
+}
 
 // Now implements extensions.Host.
 func (e *extension) Now() time.Time { return time.Now() }
