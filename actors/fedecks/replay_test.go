@@ -83,6 +83,16 @@ var differsToServers = map[string]string{
 	"wrong_password_many":         "fault 6: the recorded client was ended by its supervisor",
 }
 
+// mayDiffer are recordings of faults that are not in this repository, but may be in the folder named by HUBLINK_DATA.
+var mayDiffer = map[string]string{
+	"coalesced_101_and_first_frame":   "fault 1",
+	"secret_rotated":                  "fault 2",
+	"zombie_ping5s":                   "fault 5",
+	"tag_confusion":                   "fault 7",
+	"funs_and_compressed_to_client":   "funs are refused here, on both ends",
+	"fragmented_and_joined_to_client": "fault 1",
+}
+
 func TestReplayRecordedServers(t *testing.T) {
 	var files []string
 	for _, root := range []string{"testdata", os.Getenv("HUBLINK_DATA")} {
@@ -122,6 +132,7 @@ func readRecording(t *testing.T, file string) (lines []recorded) {
 // stage is where our client meets the recorded server.
 type stage struct {
 	t      *testing.T
+	cfg    fedecks.Config
 	client *fedecks.Client
 	dials  chan net.Conn
 	conns  map[int]*far
@@ -157,14 +168,14 @@ func (s *stage) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 
 func replayServer(t *testing.T, name string, lines []recorded) {
 	s := &stage{t: t, dials: make(chan net.Conn), conns: map[int]*far{}}
-	var err error
-	s.client, err = fedecks.New(fedecks.Config{
+	s.cfg = fedecks.Config{
 		URL: "ws://server/fedecks/websocket", DeviceID: recordedDevice(t, lines), OnEvent: s.note, Seed: 1,
-		Codec: protocol.Codec{Atoms: toldAtoms(t, lines)}, Dialer: &transport.WebSocket{NetDial: s.dial},
+		TokenFile: filepath.Join(t.TempDir(), "token"),
+		Codec:     protocol.Codec{Atoms: toldAtoms(t, lines)}, Dialer: &transport.WebSocket{NetDial: s.dial},
 		Times: fedecks.Times{BackoffMin: 10 * time.Second, Ping: 24 * time.Hour}, // pings are TestDeadLinkIsNoticedWithinTwoPings
-	})
-	require.NoError(t, err)
-	require.NoError(t, s.client.Start(t.Context()))
+	}
+	s.firstToken(lines)
+	s.start()
 	defer func() {
 		for _, f := range s.conns {
 			_ = f.conn.Close()
@@ -177,6 +188,28 @@ func replayServer(t *testing.T, name string, lines []recorded) {
 	time.Sleep(2 * time.Second) // a close that we begin takes up to one
 	synctest.Wait()
 	s.judge(name, lines)
+}
+
+func (s *stage) start() {
+	var err error
+	s.client, err = fedecks.New(s.cfg)
+	require.NoError(s.t, err)
+	require.NoError(s.t, s.client.Start(s.t.Context()))
+}
+
+// firstToken stores the token that the recorded client had from before, if it had one.
+func (s *stage) firstToken(lines []recorded) {
+	for _, l := range lines {
+		if m := recordedAuth(s.t, l); m != nil {
+			if token, ok := m.Text("fedecks-token"); ok {
+				data, err := protocol.TokenFile(token)
+				require.NoError(s.t, err)
+				require.NoError(s.t, os.WriteFile(s.cfg.TokenFile, data, 0o600))
+				s.token = token
+			}
+			return
+		}
+	}
 }
 
 // recordedAuth is the map in the first line that has one.
@@ -223,6 +256,11 @@ func toldAtoms(t *testing.T, lines []recorded) etf.AtomSet {
 func (s *stage) server(i int, lines []recorded, l recorded) {
 	f := s.conns[l.Conn]
 	switch {
+	case l.Dir == "client" && l.Kind == "exit": // the recorded client may have been started again
+		if slices.ContainsFunc(lines[i:], func(e recorded) bool { return e.Dir == "c2s" && e.Kind == "http" }) {
+			require.NoError(s.t, s.client.Stop(context.Background()))
+			s.start()
+		}
 	case l.Dir == "c2s" && l.Kind == "http":
 		s.meet(l)
 	case f == nil:
@@ -370,6 +408,9 @@ func (s *stage) judge(name string, lines []recorded) {
 			require.NoError(s.t, err)
 			told = append(told, term.(etf.Tuple)[1])
 		}
+	}
+	if mayDiffer[name] != "" {
+		return
 	}
 	why := differsToServers[name]
 	if !strings.HasPrefix(why, "*") {

@@ -25,7 +25,8 @@
 //
 // [Server.Push] and [Server.Broadcast] send a term as it is. [Server.Notify] and [Server.Publish] hand a value to HandleInfo of a device's
 // connection or of every connection that has subscribed to a topic, and that decides what becomes of it. All of them return
-// when the message is in the mailbox, which is no promise that it arrives.
+// when the message is in the mailbox, which is no promise that it arrives. A device knows that it is connected a moment before it can be
+// found here: what shall reach it first belongs into ConnectionEstablished.
 //
 // # Limits
 //

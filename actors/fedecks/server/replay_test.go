@@ -112,6 +112,10 @@ func TestReplayRecordedClients(t *testing.T) {
 		if strings.HasPrefix(name, "raw_server") {
 			continue // TestReplayRawRequests
 		}
+		if name == "secret_rotated" { // not in this repository, but may be in HUBLINK_DATA
+			t.Logf("%s: its second secret was not recorded; TestRefusedTokenEndsInUnregistered shows the rotation", name)
+			continue
+		}
 		lines := readLines[recorded](t, file)
 		if !slices.ContainsFunc(lines, func(l recorded) bool { return l.Dir == "c2s" && l.Kind == "http" }) {
 			t.Logf("%s: not a wire transcript", name)
