@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -96,6 +97,7 @@ func (c *Client) Stop(ctx context.Context) error {
 	if root == nil {
 		return nil
 	}
+	c.farewell(ctx)
 	report, err := root.Stop(ctx)
 	err = errors.Join(err, report.Err())
 	c.status.Store(uint32(Stopped))
@@ -104,6 +106,17 @@ func (c *Client) Stop(ctx context.Context) error {
 		err = errors.Join(err, report.Err(), sysErr)
 	}
 	return err
+}
+
+// farewellWithin bounds what is said at the end.
+const farewellWithin = 2 * time.Second
+
+// farewell lets the connector hang up and the callbacks hear what is lost with it, which a stop would overtake.
+func (c *Client) farewell(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, farewellWithin)
+	defer cancel()
+	_, _ = supervisor.Call[done](ctx, c.ref(nameConnector), quit{}) // a connector that is being restarted has nothing to lose
+	_, _ = supervisor.Call[done](ctx, c.ref(nameEvents), quit{})    // nobody waits longer for a callback that blocks
 }
 
 func (c *Client) running() *supervisor.Supervisor {

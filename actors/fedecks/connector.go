@@ -119,6 +119,10 @@ func (c *connector) Receive(ctx *supervisor.Ctx, msg any) error {
 		return c.step(ctx, fedecks.ClientInput{Kind: fedecks.ClientSend, Data: m.data, Tag: c.tag})
 	case reconnect:
 		return c.step(ctx, fedecks.ClientInput{Kind: fedecks.ClientReconnect})
+	case quit:
+		err := c.step(ctx, fedecks.ClientInput{Kind: fedecks.ClientStop})
+		ctx.Reply(done{})
+		return err
 	case opened:
 		return c.opened(ctx, m)
 	case dialFailed:

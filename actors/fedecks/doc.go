@@ -39,4 +39,5 @@
 //	all         events      tell        an event                              nobody hears of it
 //	goroutines  connector   opened, dialFailed, inward, ponged, lost          the connector has ended
 //	anybody     connector   login, send, reconnect                            the caller gets an error
+//	Stop        both ends   quit        hang up; tell what is to be told      the stop comes all the same
 package fedecks

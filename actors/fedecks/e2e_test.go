@@ -103,7 +103,7 @@ func TestOverSockets(t *testing.T) {
 	next(t, events, fedecks.EventConnected)
 	require.NoError(t, c.Send(t.Context(), "hello"))
 	next(t, events, fedecks.EventMessage) // the answer 101 comes a moment before the server knows the device
-	require.Equal(t, 1, srv.Disconnect(device, protocol.CloseRestart, "restart"))
+	require.Positive(t, srv.Disconnect(device, protocol.CloseRestart, "restart"))
 	next(t, events, fedecks.EventConnectionLost)
 	next(t, events, fedecks.EventConnected)
 	require.NoError(t, c.Send(t.Context(), "hello"))

@@ -6,8 +6,15 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// tell: from all, e happened.
-type tell struct{ e Event }
+// Messages to events.
+type (
+	// tell: from all, e happened.
+	tell struct{ e Event }
+	// quit: from Stop, a Call, answered with done when all that was told before has been heard. To the connector: hang up.
+	quit struct{}
+)
+
+type done struct{}
 
 // events runs the callbacks, one at a time and in order.
 type events struct{ client *Client }
@@ -17,14 +24,18 @@ func (a *events) Init(*supervisor.Ctx) error { return nil }
 
 // Receive handles one message.
 func (a *events) Receive(ctx *supervisor.Ctx, msg any) error {
-	m, ok := msg.(tell)
-	if !ok {
+	switch m := msg.(type) {
+	case tell:
+		for _, f := range a.client.told() {
+			a.call(f, m.e)
+		}
+		return nil
+	case quit:
+		ctx.Reply(done{})
+		return nil
+	default:
 		return ctx.Unexpected(msg)
 	}
-	for _, f := range a.client.told() {
-		a.call(f, m.e)
-	}
-	return nil
 }
 
 // Terminate has nothing to undo.
