@@ -131,8 +131,10 @@ func (c *client) run(ctx *supervisor.Ctx, f func(context.Context)) {
 		gctx, cancel := context.WithTimeout(gctx, deadline)
 		defer cancel()
 		c.guard(gctx, f)
-		timer.Stop()
-		_ = self.Send(ended) // a client that ended meanwhile waits for nothing
+		if gctx.Err() == nil { // else the timer says so, or the client has ended and waits for nothing
+			timer.Stop()
+			_ = self.Send(ended)
+		}
 		return nil
 	})
 }

@@ -38,7 +38,7 @@ type Device struct {
 	refs
 
 	mu     sync.Mutex
-	begun  bool // Start was called
+	begun  chan struct{} // nil: Start was not called; closed when it has returned
 	sys    *supervisor.System
 	root   *supervisor.Supervisor
 	reboot string // why; empty: nobody asked
@@ -63,29 +63,40 @@ func New(cfg Config) (*Device, error) {
 // Start starts the device's actors and returns when they run; it does not wait for the hub. A failed start leaves nothing running, and
 // a Device can be started once.
 func (d *Device) Start(ctx context.Context) error {
+	begun := make(chan struct{})
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.begun {
+	before := d.begun
+	if before == nil {
+		d.begun = begun
+	}
+	d.mu.Unlock()
+	if before != nil {
 		return fmt.Errorf("start %s: it has been started before; make a new Device", d.name)
 	}
-	d.begun = true
+	defer close(begun)
 	if err := d.system(); err != nil {
 		return err
 	}
 	d.resolve()
-	root, err := d.sys.Start(ctx, d.deviceSpec())
+	root, err := d.sys.Start(ctx, d.deviceSpec()) // without the lock: OnEvent may call methods meanwhile
 	if err != nil {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout) // ctx may be what has ended it
 		defer cancel()
 		return errors.Join(fmt.Errorf("start %s: %w", d.name, err), d.release(stop))
 	}
+	d.mu.Lock()
 	d.root = root
+	leaving := d.reboot != ""
+	d.mu.Unlock()
+	if leaving { // somebody was faster
+		d.stopSoon(root)
+	}
 	return nil
 }
 
 // Wait blocks until the device has ended: nil after Stop, ErrReboot when it shall reboot, otherwise why its supervisor gave up.
 func (d *Device) Wait() error {
-	root := d.running()
+	root, _ := d.started(context.Background())
 	if root == nil {
 		return ErrNotRunning
 	}
@@ -102,13 +113,11 @@ func (d *Device) Wait() error {
 // Stop stops the device's actors in order, the last started first, and closes the socket. It is idempotent and bounded: what does
 // not stop in its time is abandoned and named in the error.
 func (d *Device) Stop(ctx context.Context) error {
-	root := d.running()
-	if root == nil {
-		return nil
+	root, err := d.started(ctx)
+	if root == nil || err != nil {
+		return err
 	}
 	report, err := root.Stop(ctx)
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	return errors.Join(err, report.Err(), d.release(ctx))
 }
 
@@ -180,6 +189,22 @@ func (d *Device) running() *supervisor.Supervisor {
 	return d.root
 }
 
+// started is running once a start that is under way has come to its end.
+func (d *Device) started(ctx context.Context) (*supervisor.Supervisor, error) {
+	d.mu.Lock()
+	begun := d.begun
+	d.mu.Unlock()
+	if begun == nil {
+		return nil, nil //nolint:nilnil // it was not started, which is no error
+	}
+	select {
+	case <-begun:
+		return d.running(), nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("stop %s, which is still being started: %w", d.name, ctx.Err())
+	}
+}
+
 func (d *Device) alive() bool {
 	root := d.running()
 	if root == nil {
@@ -193,16 +218,20 @@ func (d *Device) alive() bool {
 	}
 }
 
-// endForReboot stops the tree from outside of it, because an actor cannot wait for its own end; Wait then returns ErrReboot.
+// endForReboot stops the tree from outside of it, because an actor cannot wait for its own end; Wait then returns ErrReboot. One that is
+// still being started is stopped when it has been.
 func (d *Device) endForReboot(reason string) {
 	d.mu.Lock()
 	root := d.root
 	first := d.reboot == ""
 	d.reboot = reason
 	d.mu.Unlock()
-	if root == nil || !first {
-		return
+	if root != nil && first {
+		d.stopSoon(root)
 	}
+}
+
+func (d *Device) stopSoon(root *supervisor.Supervisor) {
 	go func() { // ends with the tree, within the stop timeout
 		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 		defer cancel()

@@ -119,3 +119,50 @@ func TestSlowMedium(t *testing.T) {
 		require.Equal(t, actors.Connected, r.dev.Status().Connection)
 	})
 }
+
+// OnEvent may call the device's methods, also in the middle of a start.
+func TestCallsOfAnEventHook(t *testing.T) {
+	var answers []error
+	updating(t, func(b *bench) {
+		note := b.cfg.OnEvent
+		b.cfg.OnEvent = func(e actors.Event) {
+			note(e)
+			if e.Kind == actors.EventRebooting {
+				answers = append(answers, b.dev.Reconnect())
+			}
+		}
+	}, func(b *bench) {
+		b.add(1 << 20)
+		b.push()
+		waitReboot(b.rig)
+		require.Equal(t, []error{nil}, answers)
+
+		b.start() // the machine did not boot: the updater says at once that it has to
+		waitReboot(b.rig)
+		require.Len(t, answers, 2)
+		require.ErrorIs(t, answers[1], actors.ErrNotRunning)
+		b.slots.Boot()
+		b.start()
+	})
+}
+
+// A stop in the middle of a start comes after it: nothing runs when it has returned.
+func TestStopWhileStarting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.cfg.Firmware.Journal = slowJournal{r.journal, 3 * time.Second}
+		dev, err := actors.New(r.cfg)
+		require.NoError(t, err)
+		r.dev = dev
+		start := make(chan error)
+		go func() { start <- dev.Start(t.Context()) }()
+		r.settle(time.Second)
+		stop := make(chan error)
+		go func() { stop <- dev.Stop(t.Context()) }()
+		require.NoError(t, <-start)
+		require.NoError(t, <-stop)
+		require.NoError(t, dev.Wait())
+		require.ErrorIs(t, dev.Reconnect(), actors.ErrNotRunning)
+		r.stop()
+	})
+}
