@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -300,5 +301,22 @@ func TestRepeatedFailureIsLoggedOnce(t *testing.T) {
 		require.Greater(t, hub.dials.Load(), int32(400))
 		require.Equal(t, 1, strings.Count(log.String(), "not connected"), log.String())
 		require.Contains(t, r.dev.Status().Problem, "connection reset by peer", "the status has it as it is now")
+	})
+}
+
+// verbose refuses with many words.
+type verbose struct{}
+
+func (verbose) Dial(context.Context, transport.Request) (transport.Conn, error) {
+	header := http.Header{}
+	header.Set("Nh-Connection-Error-Reason", strings.Repeat("no and again no, ", 3000))
+	return nil, &transport.RefusedError{Status: http.StatusUnauthorized, Target: "hub.example.com:443", Header: header}
+}
+
+// What a peer says is shown, and bounded.
+func TestLongRefusal(t *testing.T) {
+	inVirtualTime(t, func(r *rig) { r.cfg.Hub.Dialer = verbose{} }, func(r *rig) {
+		require.Contains(t, r.dev.Status().Problem, "401: no and again no")
+		require.Less(t, len(r.dev.Status().Problem), 500)
 	})
 }

@@ -54,7 +54,7 @@ func diagnoseRefusal(r *transport.RefusedError, secret bool) diagnosis {
 		what += ": " + r.Err.Error()
 	}
 	if reason := r.Reason(); reason != "" {
-		what += ": " + reason
+		what += fmt.Sprintf(": %.300s", reason) // it is the peer's, and goes into every log and status
 	}
 	switch {
 	case r.Status == http.StatusUnauthorized && secret:
