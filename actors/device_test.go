@@ -2,6 +2,7 @@ package actors_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -164,5 +165,26 @@ func TestStopWhileStarting(t *testing.T) {
 		require.NoError(t, dev.Wait())
 		require.ErrorIs(t, dev.Reconnect(), actors.ErrNotRunning)
 		r.stop()
+	})
+}
+
+// A hook that panics every time is the embedder's bug and nobody's end.
+func TestEventHookThatPanics(t *testing.T) {
+	var told atomic.Int32
+	updating(t, func(b *bench) {
+		b.cfg.OnEvent = func(actors.Event) {
+			told.Add(1)
+			panic("the embedder's bug")
+		}
+	}, func(b *bench) {
+		sockets, joins := b.seen.Sockets(), b.seen.Joins()
+		b.add(firmwareSize)
+		b.push()
+		waitReboot(b.rig)
+		require.Equal(t, []string{"received", "started", "completed"}, b.seen.Statuses(), "as if there were no hook")
+		require.Equal(t, sockets, b.seen.Sockets())
+		require.Equal(t, joins, b.seen.Joins(), "nobody has crashed")
+		require.Greater(t, told.Load(), int32(3))
+		b.reboot()
 	})
 }

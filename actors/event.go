@@ -54,13 +54,16 @@ func (k EventKind) String() string {
 	return "unknown"
 }
 
-// emit stamps e and hands it to the embedder.
+// emit stamps e and hands it to the embedder, whose panic is nobody's end.
 func (d *Device) emit(e Event) {
 	if d.cfg.OnEvent == nil {
 		return
 	}
 	e.Time, e.Device = time.Now(), d.cfg.Identity
-	d.cfg.OnEvent(e)
+	if err := try(func() error { d.cfg.OnEvent(e); return nil }); err != nil {
+		log := d.log("event")
+		log.Error().Err(err).Str("event", e.Kind.String()).Msg("OnEvent panicked")
+	}
 }
 
 // supervisorEvent makes events of crashes. The supervisor has logged them.
