@@ -178,6 +178,7 @@ func TestSocketLostDuringAnUpdate(t *testing.T) {
 		b.hub.PlatformDown(false)
 		waitReboot(b.rig)
 		require.Greater(t, b.seen.Joins(), joins)
+		b.settle(time.Millisecond) // the server counts a request when it is over
 		require.Equal(t, 1, b.fw.Served().Requests, "one download is enough")
 		statuses := b.seen.Statuses()
 		require.Equal(t, "completed", statuses[len(statuses)-1])
