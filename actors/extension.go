@@ -14,6 +14,9 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
+// extensionBacklog is how many messages wait for an extension that is slow or hangs; the hub asks again for what is lost.
+const extensionBacklog = 256
+
 // extensionIntensity is how often an extension may crash before it is quarantined.
 var extensionIntensity = supervisor.Intensity{Max: 3, Within: 30 * time.Second}
 
@@ -75,9 +78,13 @@ func (d *Device) extensionSpec(f extensions.Factory) supervisor.ChildSpec {
 		ID: f.Name, Restart: supervisor.Temporary,
 		Supervisor: &supervisor.Spec{
 			Name: f.Name, Intensity: extensionIntensity,
-			Children: []supervisor.ChildSpec{{ID: f.Name, New: func(supervisor.Heir) supervisor.Behavior {
-				return &extension{dev: d, factory: f, log: d.log("extension/" + f.Name)}
-			}}},
+			Children: []supervisor.ChildSpec{{
+				ID: f.Name,
+				New: func(supervisor.Heir) supervisor.Behavior {
+					return &extension{dev: d, factory: f, log: d.log("extension/" + f.Name)}
+				},
+				Mailbox: supervisor.MailboxPolicy{Capacity: extensionBacklog, Overflow: supervisor.DropNewest},
+			}},
 		},
 	}
 }

@@ -174,3 +174,39 @@ func TestWakeOfAnExtensionThatEnded(t *testing.T) {
 		require.EqualValues(t, 1, ticks.Load())
 	})
 }
+
+// stuck hangs in its first message until the test lets it go.
+type stuck struct{ release chan struct{} }
+
+func (s stuck) Handle(e extensions.Event) error {
+	if e.Kind == extensions.Message {
+		<-s.release
+	}
+	return nil
+}
+
+// What a hub sends to an extension that hangs does not pile up.
+func TestAnExtensionThatHangsIsBounded(t *testing.T) {
+	release := make(chan struct{})
+	inVirtualTime(t, func(r *rig) {
+		release = make(chan struct{})
+		r.cfg.Extensions = append(r.cfg.Extensions, extensions.Factory{
+			Name: "geo", Versions: []string{"0.0.1"},
+			New: func(extensions.Host) (extensions.Extension, error) { return stuck{release}, nil },
+		})
+	}, func(r *rig) {
+		talk := r.seen.Converse(t)
+		for range 1000 {
+			require.NoError(t, r.seen.Push("extensions", "geo:location:request", map[string]int{}))
+			r.settle(time.Millisecond)
+		}
+		r.mu.Lock()
+		dropped := r.dropped
+		r.mu.Unlock()
+		require.Greater(t, dropped, 700)
+		require.NoError(t, r.seen.HealthCheck())
+		talk.ExpectLater("the others go on", hubtest.Event("extensions", "health:report"))
+		talk.ExpectSameSocket("an extension never costs the link")
+		close(release)
+	})
+}

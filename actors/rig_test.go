@@ -34,11 +34,12 @@ type rig struct {
 	cfg     actors.Config
 	rt      *http.Transport
 
-	mu     sync.Mutex
-	events []actors.Event
-	gaveUp []string
-	bomb   bomb
-	trace  func(path, point string, msg any)
+	mu      sync.Mutex
+	events  []actors.Event
+	gaveUp  []string
+	dropped int // messages
+	bomb    bomb
+	trace   func(path, point string, msg any)
 }
 
 // today is the hub's time at the start of a test; the clock of a bubble stands long before it.
@@ -153,6 +154,12 @@ func (r *rig) happened(kind actors.EventKind) (n int) {
 }
 
 func (r *rig) supervision(e supervisor.Event) {
+	if e.Kind == supervisor.EventDropped {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.dropped += e.Count
+		return
+	}
 	if e.Kind == supervisor.EventGaveUp {
 		r.mu.Lock()
 		defer r.mu.Unlock()

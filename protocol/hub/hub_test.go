@@ -302,3 +302,22 @@ func FuzzParsers(f *testing.F) {
 		}
 	})
 }
+
+// A description that is too large loses what nobody needs, and the same every time.
+func TestWhatEveryFirmwareHasIsKept(t *testing.T) {
+	meta := map[string]string{"uuid": "u", "product": "p", "architecture": "a", "version": "1.0.0", "platform": "x"}
+	for i := range 200 {
+		meta[fmt.Sprintf("extra-%03d", i)] = "x"
+	}
+	payload, err := json.Marshal(map[string]any{"update_available": true, "firmware_url": "https://hub.example/fw", "firmware_meta": meta})
+	require.NoError(t, err)
+	for range 20 {
+		u, err := hub.ParseUpdate(payload)
+		require.NoError(t, err)
+		require.Len(t, u.Meta, 64)
+		require.Equal(t, "u", u.Meta["uuid"])
+		require.Equal(t, "x", u.Meta["platform"])
+		require.Contains(t, u.Meta, "extra-000")
+		require.NotContains(t, u.Meta, "extra-199")
+	}
+}

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -115,10 +117,12 @@ func ParseUpdate(payload jsontext.Value) (Update, error) {
 	return u, nil
 }
 
+// metaOf reads the description of a firmware: what every one has, then the rest in the order of its keys, as far as there is room.
 func metaOf(raw map[string]jsontext.Value) map[string]string {
 	meta := make(map[string]string, min(len(raw), metaMax))
-	for key, value := range raw {
-		t, ok := text(value)
+	required := [...]string{"uuid", "product", "architecture", "version", "platform"}
+	for _, key := range append(required[:], slices.Sorted(maps.Keys(raw))...) {
+		t, ok := text(raw[key])
 		if !ok || t == "" || len(meta) == metaMax || len(key) > metaTextMax {
 			continue
 		}
