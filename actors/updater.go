@@ -44,7 +44,7 @@ func (*updaterMemory) Close() error { return nil }
 
 // Messages to updater.
 type (
-	// offered: from channel/device; the hub offers a firmware. Lost with a crash: the hub offers again after the rejoin, or later.
+	// offered: from channel/device; the hub offers a firmware. Lost with a crash: the channel gives it again to the next incarnation, once.
 	offered struct{ offer *firmware.Offer }
 	// channelUp: from channel/device; it has joined, or answers askChannel: last is the newest report that it pushed since this join,
 	// validated what the join has said. Lost: the updater asks when it starts.
