@@ -18,16 +18,17 @@ type logs struct {
 	extension *extensions.Factory // nil: lines stay on the machine
 }
 
-// newLog writes to w what log.level asks for, and to the hub what extensions.logging.level asks for.
+// newLog writes to w, a whole line at a time, what log.level asks for, and to the hub what extensions.logging.level asks for.
 func newLog(file *config.File, w io.Writer) logs {
 	var out logs
 	level := parseLevel(file.Log.Level)
-	local := &zerolog.FilteredLevelWriter{Writer: zerolog.LevelWriterAdapter{Writer: format(file.Log.Format, w)}, Level: level}
+	lines := zerolog.SyncWriter(format(file.Log.Format, w)) // many actors write
+	local := &zerolog.FilteredLevelWriter{Writer: zerolog.LevelWriterAdapter{Writer: lines}, Level: level}
 	writers := []io.Writer{local}
 	if file.Extensions.Logging.Enabled {
 		sent := parseLevel(file.Extensions.Logging.Level)
-		lines, factory := logging.New(logging.Options{Level: sent})
-		writers = append(writers, lines)
+		toHub, factory := logging.New(logging.Options{Level: sent})
+		writers = append(writers, toHub)
 		out.extension = &factory
 		level = min(level, sent)
 	}
