@@ -48,8 +48,8 @@ func TestTimersAndDownsAlwaysFit(t *testing.T) {
 		w.start(supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{child}})
 		w.do("r/a", func(c *supervisor.Ctx) error {
 			require.NoError(w, c.Self().Send("before"))
-			c.After(0, "timer")
 			c.Monitor(w.sys.Ref("nobody"))
+			c.After(time.Millisecond, "timer") // behind the Down, which comes at once
 			time.Sleep(time.Second)
 			require.NoError(w, c.Self().Send("after")) // makes room for itself
 			return nil
