@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"net/textproto"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/Masterminds/semver/v3"
 
@@ -22,78 +20,7 @@ const (
 	reasonHeader     = "nh-connection-error-reason"
 	reasonNoIdentity = "no certificate pair or shared secrets connection settings were provided"
 	reasonNoPlatform = "the platform could not be reached to authenticate this device"
-	redirectTo       = "https://docs.nerves-hub.org/"
 )
-
-// Refusal is an answer to an upgrade request that the operator wants given.
-type Refusal struct {
-	Status     int
-	Reason     string // header nh-connection-error-reason and body
-	Location   string
-	RetryAfter time.Duration // to the second
-	Times      int           // how many requests; zero: one, negative: all
-}
-
-// doors are the operator's switches in front of the hub.
-type doors struct {
-	mu         sync.Mutex
-	refusals   []Refusal
-	cut        int // connections to drop before TLS
-	noSecrets  bool
-	noPlatform bool
-}
-
-// Refuse answers the next upgrade requests like this, whoever asks. Refusals come one after the other.
-func (h *Hub) Refuse(r Refusal) {
-	h.doors.mu.Lock()
-	defer h.doors.mu.Unlock()
-	r.Times = cmp.Or(r.Times, 1)
-	h.doors.refusals = append(h.doors.refusals, r)
-}
-
-// CutConnections drops the next n TCP connections before TLS or HTTP, as NervesHub's rate limit does. It has no effect in memory.
-func (h *Hub) CutConnections(n int) {
-	h.doors.mu.Lock()
-	defer h.doors.mu.Unlock()
-	h.doors.cut = n
-}
-
-// AcceptSecrets switches shared secrets off or on again.
-func (h *Hub) AcceptSecrets(on bool) {
-	h.doors.mu.Lock()
-	defer h.doors.mu.Unlock()
-	h.doors.noSecrets = !on
-}
-
-// PlatformDown makes the hub answer 503 to whoever wants to be authenticated.
-func (h *Hub) PlatformDown(down bool) {
-	h.doors.mu.Lock()
-	defer h.doors.mu.Unlock()
-	h.doors.noPlatform = down
-}
-
-func (d *doors) cutNext() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.cut == 0 {
-		return false
-	}
-	d.cut--
-	return true
-}
-
-func (d *doors) refuseNext() (Refusal, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if len(d.refusals) == 0 {
-		return Refusal{}, false
-	}
-	r := d.refusals[0]
-	if d.refusals[0].Times--; d.refusals[0].Times == 0 {
-		d.refusals = d.refusals[1:]
-	}
-	return r, true
-}
 
 // answer is the hub's decision about a request to its device listener.
 type answer struct {
@@ -118,14 +45,25 @@ func (h *Hub) explained(status int, reason string) answer {
 	return h.answerWith(status, reason, reasonHeader, reason)
 }
 
-// judge decides in Phoenix's order: path, method, serializer, authentication, upgrade headers.
+// judge decides in NervesHub's order: size, path, method, origin, serializer, authentication, upgrade headers.
 func (h *Hub) judge(r *http.Request) answer {
+	if status := oversized(r); status != 0 {
+		return h.answerWith(status, "", "Connection", "close")
+	}
+	site := h.cfg.Site
 	switch r.URL.Path {
-	case "/socket/websocket", "/device-socket/websocket":
+	case "/device-socket/websocket":
+	case "/socket/websocket":
+		if site.Web { // it is the people's there, and whoever brings no session is refused
+			return h.answerWith(http.StatusForbidden, "")
+		}
 	case "/status/alive", "/_health", "/health", "/healthy":
 		return h.answerWith(http.StatusOK, "Hello, Friend!")
 	default:
-		return h.answerWith(http.StatusMovedPermanently, "", "Location", redirectTo)
+		if site.Web {
+			return h.answerWith(http.StatusNotFound, "")
+		}
+		return h.answerWith(http.StatusMovedPermanently, "", "Location", site.RedirectTo)
 	}
 	if r.Method != http.MethodGet {
 		return h.answerWith(http.StatusBadRequest, "")
@@ -134,12 +72,15 @@ func (h *Hub) judge(r *http.Request) answer {
 		return h.refused(refusal)
 	}
 	wire, served := h.wireFor(r.URL.Query().Get("vsn"))
-	if r.Header.Get("Origin") != "" || !served {
+	if foreign(r) || !served {
 		return h.answerWith(http.StatusForbidden, "")
 	}
 	dev, refusal := h.authenticate(r)
 	if dev == nil {
 		return refusal
+	}
+	if problem := noUpgrade(r); problem != "" {
+		return h.answerWith(http.StatusBadRequest, problem)
 	}
 	if _, err := transport.CheckUpgrade(r); err != nil {
 		return h.answerWith(http.StatusBadRequest, err.Error())

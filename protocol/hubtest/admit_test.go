@@ -164,7 +164,7 @@ func TestCutConnections(t *testing.T) {
 
 // The rate limit lets so many connections a second through.
 func TestHandshakeRate(t *testing.T) {
-	l := &doorListener{hub: &Hub{cfg: Config{HandshakeRate: 3}}}
+	l := &doorListener{hub: &Hub{doors: doors{rate: 3}}}
 	for second := range 3 {
 		for i := range 10 {
 			now := epoch.Add(time.Duration(second)*time.Second + time.Duration(i)*50*time.Millisecond)

@@ -10,7 +10,7 @@ import (
 )
 
 // welcome pushes what follows the answer to a join of the device channel, in NervesHub's order.
-func (s *session) welcome(ch *channel) {
+func (s *session) welcome(now time.Time, ch *channel) {
 	d, cfg := s.dev, s.dev.settings
 	if ch.topic != topicDevice {
 		return // of another id: nothing is addressed to it
@@ -28,7 +28,7 @@ func (s *session) welcome(ch *channel) {
 		}
 	}
 	api := d.running.api
-	if cfg.archive != nil && atLeast(api, 2, 0) {
+	if cfg.archive != nil && d.takesArchive(now) {
 		s.broadcast(topicDevice, "archive", cfg.archive)
 	}
 	if atLeast(api, 2, 2) {
@@ -37,27 +37,37 @@ func (s *session) welcome(ch *channel) {
 	if s.rules.modes && atLeast(api, 2, 4) {
 		s.broadcast(topicDevice, "update_mode", d.mode.payload(""))
 	}
-	s.connectingCode(cfg.connectingCode)
+	s.connectingCode(cfg.connectingCode, d.code.own)
 }
 
-// connectingCode runs the code that the operator has set for devices that connect. A device with an old API gets it typed
-// into its console.
-func (s *session) connectingCode(code string) {
+// takesArchive says whether archives are for this device, now: not with an old API, nor when it takes no updates.
+func (d *state) takesArchive(now time.Time) bool {
+	return d.running.api != nil && atLeast(d.running.api, 2, 0) && d.mode.name != modeOff && !now.Before(d.update.blockedUntil)
+}
+
+// connectingCode runs the code that the operator has set for devices that connect, all of them and this one. A device with an old API
+// gets it typed into its console.
+func (s *session) connectingCode(all, own string) {
+	code := all
+	if own != "" {
+		code = strings.TrimPrefix(all+"\n"+own, "\n")
+	}
 	switch {
 	case code == "":
 	case atLeast(s.dev.running.api, 2, 1):
-		s.push(topicDevice, "scripts/run", object("ref", "connecting_code", "text", code))
+		s.push(topicDevice, "scripts/run", object("ref", codeRef, "text", code))
 	default:
 		s.push(topicConsole, "dn", object("data", strings.ReplaceAll(code, "\n", "\n\r")+"\n\r"))
 	}
 }
 
 // script asks the device to run a text. One with an old API has it typed into its console.
-func (s *session) script(ref, text string) bool {
+func (s *session) script(ref, text string, asked *script) bool {
 	if s.dev.running.api != nil && atLeast(s.dev.running.api, 2, 1) {
 		return s.push(topicDevice, "scripts/run", object("ref", ref, "text", text))
 	}
-	return s.push(topicConsole, "dn", object("data", text+"\n# [NERVESHUB:END]")) && s.push(topicConsole, "dn", object("data", "\r"))
+	asked.typed = new(screen)
+	return s.push(topicConsole, "dn", object("data", text+"\n# "+scriptEnd)) && s.push(topicConsole, "dn", object("data", "\r"))
 }
 
 // handleDevice handles a push to the device channel. Nothing is ever answered with a reply.
@@ -73,16 +83,17 @@ func (s *session) handleDevice(now time.Time, ch *channel, m protocol.Message) {
 		s.dev.validate()
 		s.asks |= askRollout
 	case "scripts/run":
-		ok = s.dev.scriptAnswered(m.Payload)
-	case "report_network_interface":
-		ok = s.dev.interfaceReported(m.Payload)
+		ok = s.dev.scriptAnswered(now, m.Payload)
+	case "report_network_interface", "connection_types":
+		ok = true
+		s.dev.networkReported(m.Payload)
 	case "rebooting":
 		ok = true
 		s.dev.reboots++
 	case "check_update", "request_update", "set_update_mode":
 		ok = true
 		s.modeRequest(m)
-	default: // connection_types and what nobody knows: counted, never answered
+	default: // what nobody knows: counted, never answered
 		ok = true
 	}
 	if !ok {
@@ -109,14 +120,17 @@ func (s *session) status(now time.Time, m protocol.Message) bool {
 	}
 	r := report{status: name, progress: -1}
 	r.reason, _ = text(p.Reason)
-	if strings.Contains(strings.ToLower(name), "fwup error") {
+	switch {
+	case strings.Contains(strings.ToLower(name), "fwup error"):
 		r.status, r.reason = "failed", "fwup error"
-	}
-	if !statuses[r.status] {
+	case !s.rules.strictStatus: // releases up to 2.4.0 make nothing of any other
 		s.dev.note(r)
-		return !s.rules.strictStatus
+		return true
+	case !statuses[name]:
+		s.dev.note(r)
+		return false
 	}
-	if r.delay, ok = milliseconds(p.DelayFor); !ok && s.rules.strictStatus {
+	if r.delay, ok = milliseconds(p.DelayFor); !ok {
 		return false
 	}
 	if p.Progress.Kind() == '0' {
@@ -189,10 +203,16 @@ func (s *session) handleConsole(ch *channel, m protocol.Message) {
 	if m.Event != "up" {
 		return
 	}
-	var p struct {
-		Data jsontext.Value `json:"data"`
-	}
-	if m.Binary || !decode(m.Payload, &p) || p.Data.Kind() != '"' {
+	if m.Binary || !s.dev.said(topicConsole, m.Payload) {
 		s.crash(ch)
+		return
+	}
+	if len(s.dev.scripts) > 0 {
+		var p struct {
+			Data jsontext.Value `json:"data"`
+		}
+		decode(m.Payload, &p)
+		said, _ := text(p.Data)
+		s.dev.typedAnswer(said)
 	}
 }

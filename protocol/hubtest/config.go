@@ -30,6 +30,7 @@ type Config struct {
 	Listen        string        // host:port of the devices' listener, not in memory; empty: any port of 127.0.0.1. Downloads get another port there
 	Keys          []Key         // shared secrets; nil, without certificates: the one that Hub.Secret uses
 	Certificates  Certificates  // client certificates, in the modes TLS and Memory
+	Site          Site          // which of NervesHub's listeners it is
 	KnownOnly     bool          // devices that Hub.Device was not asked for are refused; else they are created as they come
 	Extensions    []string      // switched on; nil: all that the profile has
 	OnJoin        OnJoin        // what devices get when they join
@@ -39,6 +40,12 @@ type Config struct {
 	HandshakeRate int           // connections a second, more are cut before TLS; zero: no limit. NervesHub: 100
 	RolloutEvery  time.Duration // least time between two rounds of offers; zero: 3 s
 	Now           func() time.Time
+}
+
+// Site is which of NervesHub's listeners devices come to. The zero value is the one for devices.
+type Site struct {
+	Web        bool   // the one for people: shared secrets only, on /device-socket/websocket; /socket/websocket is 403, and nobody drains it
+	RedirectTo string // where other paths lead on the one for devices; empty: https://docs.nerves-hub.org/
 }
 
 // OnJoin is what the hub pushes to a device after its join.
@@ -91,6 +98,12 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Mode == Plain && (len(c.Certificates.Authorities) > 0 || len(c.Certificates.Pinned) > 0) {
 		return c, errors.New("hubtest: Certificates need the mode TLS or Memory")
 	}
+	if c.Site.Web && (len(c.Certificates.Authorities) > 0 || len(c.Certificates.Pinned) > 0) {
+		return c, errors.New("hubtest: the listener for people asks for no Certificates")
+	}
+	if c.HandshakeRate < 0 || c.Idle < 0 || c.MaxAge < 0 || c.RolloutEvery < 0 || c.Record < 0 {
+		return c, errors.New("hubtest: Record, Idle, MaxAge, HandshakeRate and RolloutEvery must not be negative")
+	}
 	if c.Keys == nil && len(c.Certificates.Authorities) == 0 && len(c.Certificates.Pinned) == 0 {
 		c.Keys = []Key{defaultKey}
 	}
@@ -102,6 +115,7 @@ func (c Config) withDefaults() (Config, error) {
 			return c, fmt.Errorf("hubtest: Keys[%d]: key, secret and, for a device's key, identifier are required", i)
 		}
 	}
+	c.Site.RedirectTo = cmp.Or(c.Site.RedirectTo, "https://docs.nerves-hub.org/")
 	c.Idle = cmp.Or(c.Idle, 180*time.Second)
 	c.MaxAge = cmp.Or(c.MaxAge, auth.DefaultMaxAge)
 	c.RolloutEvery = cmp.Or(c.RolloutEvery, 3*time.Second)

@@ -2,12 +2,11 @@ package hubtest
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -49,13 +48,16 @@ type Snapshot struct {
 	Running   Metadata
 	Validated *bool  // nil: it did not say
 	Reverted  bool   // its boot loader went back
-	Interface string // that it has reported
+	Interface string // that it has reported; Network says what kind it is
 	Attached  []string
 	Statuses  []string // of all status_updates, in order, also unknown ones
 	Progress  []Progress
 	Update    *UpdateRecord // nil: none is in flight
 	Mode      string
 }
+
+// Network is NervesHub's name for the network behind the device's interface: ethernet, wifi, cellular or unknown.
+func (s Snapshot) Network() string { return networkOf(s.Interface) }
 
 // UpdateRecord is an update in flight.
 type UpdateRecord struct {
@@ -87,7 +89,8 @@ func (d *Device) snapshot() Snapshot {
 		out.Attached = d.link.session.attached()
 	}
 	if u := s.update.current; u != nil {
-		out.Update = &UpdateRecord{UUID: u.uuid, Status: u.status, Progress: u.progress, Manual: u.from == nil}
+		record := u.record()
+		out.Update = &record
 	}
 	return out
 }
@@ -112,6 +115,39 @@ func (d *Device) Report(kind string) Report {
 		return *r
 	}
 	return Report{}
+}
+
+// ConnectionTypes is what a device said with connection_types, as old clients do.
+func (d *Device) ConnectionTypes() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.state.running.connectionTypes)
+}
+
+// Reports lists what came of all kinds of extension messages.
+func (d *Device) Reports() map[string]Report {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	all := make(map[string]Report, len(d.state.reports))
+	for kind, r := range d.state.reports {
+		all[kind] = *r
+	}
+	return all
+}
+
+// Updates lists the updates that are over, oldest first, and says until when rollouts leave the device alone; zero: they do not.
+func (d *Device) Updates() (over []UpdateEntry, blockedUntil time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.state.update.history), d.state.update.blockedUntil
+}
+
+// Unblock takes the device out of the penalty box and forgets its attempts.
+func (d *Device) Unblock() {
+	d.mu.Lock()
+	d.state.update.blockedUntil, d.state.update.attempts = time.Time{}, nil
+	d.mu.Unlock()
+	d.hub.round()
 }
 
 // Wait waits until cond holds. It is called after every change, with the device locked: it must not call the device's methods.
@@ -227,6 +263,18 @@ func (d *Device) CrashChannel(topic string) error {
 	})
 }
 
+// CloseChannel ends a channel in order, as its process on the hub does when it stops: the device gets phx_close, its socket stays.
+func (d *Device) CloseChannel(topic string) error {
+	return d.step(func(s *session) bool {
+		ch := s.channel(topic)
+		if ch != nil {
+			s.drop(ch)
+			s.closed(ch)
+		}
+		return ch != nil
+	})
+}
+
 // RefuseJoins answers the next joins of a topic with an error, the real hub's for an empty response.
 func (d *Device) RefuseJoins(topic string, times int, response jsontext.Value) {
 	if len(response) == 0 {
@@ -283,6 +331,14 @@ func (d *Device) Delete(deleted bool) {
 	}
 }
 
+// Move puts the device into another product: its socket is closed, and the key of its old product lets it in no more.
+func (d *Device) Move(product string) {
+	d.mu.Lock()
+	d.product = product
+	d.mu.Unlock()
+	_ = d.Kick() // it may be offline
+}
+
 // SetMode decides who starts the device's updates: "automatic", "device_managed" or "off", and whether it may change that itself.
 func (d *Device) SetMode(name string, deviceMayChange bool) {
 	d.mu.Lock()
@@ -292,41 +348,4 @@ func (d *Device) SetMode(name string, deviceMayChange bool) {
 		return s.rules.modes && s.dev.running.api != nil && atLeast(s.dev.running.api, 2, 4) &&
 			s.broadcast(topicDevice, "update_mode", s.dev.mode.payload(""))
 	})
-}
-
-// SetConnectingCode sets the code that is run whenever this device joins.
-func (d *Device) SetConnectingCode(code string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	next := *d.state.settings
-	next.connectingCode = code
-	d.state.settings = &next
-}
-
-// RunScript has the device run a support script and waits for its answer.
-func (d *Device) RunScript(ctx context.Context, script string) (ScriptResult, error) {
-	var random [4]byte
-	_, _ = rand.Read(random[:]) // never fails
-	ref := base64.RawStdEncoding.EncodeToString(random[:])
-	err := d.step(func(s *session) bool {
-		if s.dev.scripts == nil {
-			s.dev.scripts = make(map[string]*ScriptResult)
-		}
-		s.dev.scripts[ref] = nil
-		return s.script(ref, script)
-	})
-	var result *ScriptResult
-	if err == nil {
-		err = d.Wait(ctx, func(Snapshot) bool {
-			result = d.state.scripts[ref]
-			return result != nil
-		})
-	}
-	d.mu.Lock()
-	delete(d.state.scripts, ref)
-	d.mu.Unlock()
-	if err != nil {
-		return ScriptResult{}, fmt.Errorf("run script: %w", err)
-	}
-	return *result, nil
 }

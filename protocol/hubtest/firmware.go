@@ -169,11 +169,14 @@ func (h *Hub) OfferArchive(f *Firmware, description string) {
 	h.offerArchive(payload)
 }
 
+// WithdrawArchive offers no archive any more.
+func (h *Hub) WithdrawArchive() { h.configure(func(s *settings) { s.archive = nil }) }
+
 func (h *Hub) offerArchive(payload jsontext.Value) {
 	h.configure(func(s *settings) { s.archive = payload })
 	for _, d := range h.Devices() {
 		_ = d.step(func(s *session) bool { // those that are online
-			return s.dev.running.api != nil && atLeast(s.dev.running.api, 2, 0) && s.broadcast(topicDevice, "archive", payload)
+			return s.dev.takesArchive(h.cfg.Now()) && s.broadcast(topicDevice, "archive", payload)
 		})
 	}
 }

@@ -96,7 +96,7 @@ func (f *front) serve(h *Hub, ln net.Listener, handler http.HandlerFunc) {
 	s := &http.Server{
 		Handler:           h.tracked(handler),
 		ReadHeaderTimeout: 10 * time.Second,
-		MaxHeaderBytes:    64 << 10,
+		MaxHeaderBytes:    maxHeaders*maxHeaderLine + maxRequestLine, // what is let in beyond the hub's own limits is cut here
 		ErrorLog:          log.New(io.Discard, "", 0),
 		Protocols:         new(http.Protocols),
 	}
@@ -152,6 +152,7 @@ func (h *Hub) serveDevice(w http.ResponseWriter, r *http.Request) {
 		for name, values := range a.header {
 			w.Header()[name] = values
 		}
+		w.Header()["Content-Type"] = nil // NervesHub names none
 		w.WriteHeader(a.status)
 		_, _ = io.WriteString(w, a.body)
 		return
@@ -185,7 +186,8 @@ func (h *Hub) acceptOffers(ln *transport.Listener) {
 
 // upgrade is how every device is let in. NervesHub compresses for whoever offers it, with context takeover.
 func (h *Hub) upgrade(header http.Header) transport.UpgradeOptions {
-	return transport.UpgradeOptions{Limits: transport.Limits{ReadIdle: h.cfg.Idle}, Header: header, Compress: transport.Together}
+	const ratio = 25 // Bandit's
+	return transport.UpgradeOptions{Limits: transport.Limits{ReadIdle: h.cfg.Idle, InflateRatio: ratio}, Header: header, Compress: transport.Together}
 }
 
 // doorListener drops connections before anything is said on them: those that the operator wants dropped, and those above the rate
@@ -210,14 +212,15 @@ func (l *doorListener) Accept() (net.Conn, error) {
 
 // tooMany counts in windows of a second. Only the goroutine that accepts calls it.
 func (l *doorListener) tooMany(now time.Time) bool {
-	if l.hub.cfg.HandshakeRate == 0 {
+	rate := l.hub.doors.handshakeRate()
+	if rate == 0 {
 		return false
 	}
 	if now.Sub(l.window) >= time.Second {
 		l.window, l.count = now, 0
 	}
 	l.count++
-	return l.count > l.hub.cfg.HandshakeRate
+	return l.count > rate
 }
 
 // pipeListener is a net.Listener in memory.

@@ -75,6 +75,7 @@ func Start(cfg Config) (*Hub, error) {
 	for _, k := range cfg.Keys {
 		h.keys[k.Key] = k
 	}
+	h.doors.rate = cfg.HandshakeRate
 	h.store.init()
 	if err := h.front.open(h); err != nil {
 		return nil, err
@@ -200,10 +201,11 @@ func (h *Hub) DropAll() {
 	}
 }
 
-// Drain closes the sockets that are there with 1012, batch after batch, as a node does that is being replaced. NervesHub: 1000 every 4 s.
+// Drain closes the sockets that are there with 1012, batch after batch, as a node does that is being replaced, and those that are left
+// when ctx ends with 1000. NervesHub: 1000 every 4 s, for 30 s. The listener for people (Site.Web) is not drained: all get 1000 at once.
 func (h *Hub) Drain(ctx context.Context, batch int, every time.Duration) error {
 	links := h.online()
-	for {
+	for !h.cfg.Site.Web {
 		n := min(max(1, batch), len(links))
 		for _, l := range links[:n] {
 			l.close(transport.CodeServiceRestart)
@@ -213,10 +215,16 @@ func (h *Hub) Drain(ctx context.Context, batch int, every time.Duration) error {
 		}
 		select {
 		case <-time.After(every):
+			continue
 		case <-ctx.Done():
-			return context.Cause(ctx)
+		case <-h.done:
 		}
+		break
 	}
+	for _, l := range links {
+		l.close(transport.CodeNormal)
+	}
+	return context.Cause(ctx)
 }
 
 // configure changes the settings of all devices that have none of their own.

@@ -81,7 +81,15 @@ type updates struct {
 	current      *inflight
 	blockedUntil time.Time
 	attempts     []time.Time
-	lastReason   string // of a failed, ignored or rescheduled
+	history      []UpdateEntry
+}
+
+// UpdateEntry is an update that is over.
+type UpdateEntry struct {
+	UpdateRecord           // Status: completed, failed, ignored, rescheduled, expired, or abandoned when a join or another offer has ended it
+	Reason       string    // of a failed, ignored or rescheduled
+	Offered      time.Time // zero: the device has begun it by itself
+	Ended        time.Time
 }
 
 // inflight is the record of an update that has been offered.
@@ -90,32 +98,48 @@ type inflight struct {
 	from     *Deployment // nil: pushed by hand
 	status   string
 	progress int
+	offered  time.Time
 	touched  time.Time
 }
 
 // begin records an offer. A slot of its deployment has been reserved.
 func (u *updates) begin(now time.Time, uuid string, from *Deployment) {
-	u.clear()
-	u.current = &inflight{uuid: uuid, from: from, status: "requested", touched: now}
+	u.clear(now, "abandoned", "")
+	u.current = &inflight{uuid: uuid, from: from, status: "requested", offered: now, touched: now}
 	if from != nil {
 		from.offered.Add(1)
 	}
 }
 
-// clear forgets the record.
-func (u *updates) clear() {
-	if u.current != nil && u.current.from != nil {
-		u.current.from.active.Add(-1)
+// clear puts the record, if there is one, into the history.
+func (u *updates) clear(now time.Time, outcome, reason string) {
+	c := u.current
+	if c == nil {
+		return
 	}
+	if c.from != nil {
+		c.from.active.Add(-1)
+	}
+	record := c.record()
+	record.Status = outcome
+	u.history = keep(u.history, UpdateEntry{UpdateRecord: record, Reason: reason, Offered: c.offered, Ended: now})
 	u.current = nil
 }
 
+func (c *inflight) record() UpdateRecord {
+	return UpdateRecord{UUID: c.uuid, Status: c.status, Progress: c.progress, Manual: c.from == nil}
+}
+
 // succeeded is a join with another firmware than before, which NervesHub takes for a success whatever firmware it is.
-func (u *updates) succeeded(uuid string) {
-	if u.current != nil && u.current.from != nil && u.current.uuid == uuid {
-		u.current.from.completed.Add(1)
+func (u *updates) succeeded(now time.Time, uuid string) {
+	outcome := "abandoned"
+	if u.current != nil && u.current.uuid == uuid {
+		outcome = "completed"
+		if u.current.from != nil {
+			u.current.from.completed.Add(1)
+		}
 	}
-	u.clear()
+	u.clear(now, outcome, "")
 	u.attempts, u.blockedUntil = nil, time.Time{}
 }
 
@@ -146,9 +170,9 @@ func (u *updates) report(now time.Time, r report) bool {
 	}
 	switch {
 	case name == "ignored", name == "failed":
-		u.end(now, r.reason, penaltyOf(c.from))
+		u.end(now, name, r.reason, penaltyOf(c.from))
 	case name == "rescheduled" && r.delay != noDelay: // without a delay the row just keeps the status
-		u.end(now, r.reason, r.delay)
+		u.end(now, name, r.reason, r.delay)
 	default:
 		c.status = name
 		return false
@@ -164,19 +188,18 @@ func penaltyOf(d *Deployment) time.Duration {
 }
 
 // end clears the record; a deployment's offer blocks further ones for a while.
-func (u *updates) end(now time.Time, reason string, block time.Duration) {
-	u.lastReason = reason
+func (u *updates) end(now time.Time, outcome, reason string, block time.Duration) {
 	if d := u.current.from; d != nil {
 		d.failed.Add(1)
 		u.blockedUntil = now.Add(block)
 	}
-	u.clear()
+	u.clear(now, outcome, reason)
 }
 
 // eligible says whether a deployment may offer something now. Too many attempts put the device into the penalty box.
 func (u *updates) eligible(now time.Time, d *Deployment) bool {
 	if u.current != nil && now.Sub(u.current.touched) >= updateExpiry {
-		u.clear()
+		u.clear(now, "expired", "")
 	}
 	if u.current != nil || now.Before(u.blockedUntil) {
 		return false

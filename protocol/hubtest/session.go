@@ -129,7 +129,7 @@ func (s *session) join(now time.Time, old *channel, m protocol.Message) {
 	}
 	s.channels = append(s.channels, ch)
 	if isDevice(ch.topic) {
-		s.welcome(ch)
+		s.welcome(now, ch)
 	}
 }
 

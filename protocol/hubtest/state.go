@@ -2,6 +2,7 @@ package hubtest
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/Masterminds/semver/v3"
@@ -32,7 +33,9 @@ type state struct {
 	statuses []string
 	progress []Progress
 	reports  map[string]*Report
-	scripts  map[string]*ScriptResult // asked for; nil until answered
+	scripts  map[string]*script // by ref: asked for, and waited for
+	screens  map[string]*screen // of the console and the local shell
+	code     connecting
 	refusals []refusal
 	joins    int
 	crashes  int
@@ -60,6 +63,7 @@ type running struct {
 	asksFirmwareKeys bool
 	asksArchiveKeys  bool
 	networkInterface string
+	connectionTypes  []string // from old clients
 }
 
 // Metadata describes a firmware.
@@ -79,16 +83,6 @@ type Report struct {
 	Dropped int            // over the limit or unusable, for logging the lines
 	Last    jsontext.Value // the last one accepted; nil when it is larger than 64 KiB
 }
-
-// ScriptResult is a device's answer to a support script. String leaves the texts out.
-type ScriptResult struct {
-	Result string // "completed" or "error"
-	Output string
-	Return string
-	Reason string
-}
-
-func (r ScriptResult) String() string { return "script " + r.Result }
 
 // refusal is a join that the operator wants refused.
 type refusal struct {
@@ -171,9 +165,9 @@ func (d *state) joined(now time.Time, r *rules, next running) {
 	d.joins++
 	d.online = true
 	if d.running.UUID != next.UUID {
-		d.update.succeeded(next.UUID)
+		d.update.succeeded(now, next.UUID)
 	} else if next.downloading == "" {
-		d.update.clear()
+		d.update.clear(now, "abandoned", "")
 	}
 	d.running = next
 	if r.modes && d.mode.name == modeManaged && !atLeast(next.api, 2, 4) {
@@ -216,39 +210,47 @@ func keep[T any](history []T, v T) []T {
 	return append(history, v)
 }
 
-func (d *state) scriptAnswered(payload jsontext.Value) bool {
+// networkReported takes report_network_interface and connection_types.
+func (d *state) networkReported(payload jsontext.Value) {
 	var p struct {
-		Ref    jsontext.Value `json:"ref"`
-		Result jsontext.Value `json:"result"`
-		Output jsontext.Value `json:"output"`
-		Return jsontext.Value `json:"return"`
-		Reason jsontext.Value `json:"reason"`
+		Interface jsontext.Value   `json:"interface"`
+		Values    []jsontext.Value `json:"values"`
 	}
-	decode(payload, &p)
-	ref, _ := text(p.Ref)
-	if answer, asked := d.scripts[ref]; asked && answer == nil {
-		var r ScriptResult
-		r.Result, _ = text(p.Result)
-		r.Output, _ = text(p.Output)
-		r.Return, _ = text(p.Return)
-		r.Reason, _ = text(p.Reason)
-		d.scripts[ref] = &r
+	if len(payload) > maxKept || !decode(payload, &p) {
+		return
 	}
-	return true
+	if name, ok := text(p.Interface); ok {
+		d.running.networkInterface = name
+	}
+	if p.Values == nil {
+		return
+	}
+	d.running.connectionTypes = nil
+	for _, v := range p.Values[:min(len(p.Values), maxReports)] {
+		if t, ok := text(v); ok {
+			d.running.connectionTypes = append(d.running.connectionTypes, t)
+		}
+	}
 }
 
-func (d *state) interfaceReported(payload jsontext.Value) bool {
-	var p struct {
-		Interface jsontext.Value `json:"interface"`
+// networkOf is NervesHub's name for the network behind an interface.
+func networkOf(name string) string {
+	for _, kind := range []struct{ prefix, network string }{
+		{"wlan", "wifi"}, {"eth", "ethernet"}, {"en", "ethernet"}, {"wwan", "cellular"},
+	} {
+		if strings.HasPrefix(name, kind.prefix) {
+			return kind.network
+		}
 	}
-	decode(payload, &p)
-	d.running.networkInterface, _ = text(p.Interface)
-	return true
+	return "unknown"
 }
 
 // extensionReported takes a message of an attached extension. Exceptions in a handler of NervesHub are swallowed, so nothing crashes.
 func (d *state) extensionReported(now time.Time, e *extension, event string, payload jsontext.Value) {
 	key := e.name + ":" + event
+	if key == "local_shell:shell_output" {
+		d.said(e.name, payload)
+	}
 	r := d.reports[key]
 	if r == nil {
 		if len(d.reports) >= maxReports {

@@ -77,7 +77,7 @@ func (c *conn) ReadMessage(buf []byte) (Kind, []byte, error) {
 		ev, out, err := c.next(msg)
 		msg = out
 		if err == nil && ev.RSV1 {
-			msg, err = c.agreed.restore(ev.Type, msg, c.limits.Message)
+			msg, err = c.agreed.restore(ev.Type, msg, c.limits.inflated(len(msg)))
 		}
 		if err == nil {
 			err = c.handle(ev)

@@ -74,6 +74,7 @@ type Request struct {
 type Limits struct {
 	HandshakeBytes int           // bytes of the answer to an upgrade request; 64 KiB
 	Message        int           // bytes of a message, also once inflated, and of a frame, both ways; 8,000,000 as the hub has it
+	InflateRatio   int           // how many times its compressed size a message from the peer may have; no limit. The hub: 25
 	Fragments      int           // frames of one message; 131,072
 	WriteTimeout   time.Duration // for one Write; 10 s
 	ReadIdle       time.Duration // longest time without any byte from the peer; none
@@ -84,9 +85,18 @@ func (l Limits) orDefault() Limits {
 	return Limits{
 		HandshakeBytes: cmp.Or(l.HandshakeBytes, 64<<10),
 		Message:        cmp.Or(l.Message, 8_000_000),
+		InflateRatio:   l.InflateRatio,
 		Fragments:      cmp.Or(l.Fragments, 128<<10),
 		WriteTimeout:   cmp.Or(l.WriteTimeout, 10*time.Second),
 		ReadIdle:       l.ReadIdle,
 		Drain:          cmp.Or(l.Drain, time.Second),
 	}
+}
+
+// inflated bounds what a compressed message of n bytes may stand for.
+func (l Limits) inflated(n int) int {
+	if l.InflateRatio == 0 {
+		return l.Message
+	}
+	return min(l.Message, l.InflateRatio*n)
 }

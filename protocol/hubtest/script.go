@@ -1,0 +1,137 @@
+package hubtest
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// NervesHub's times of a support script.
+const (
+	scriptRefLife = 15 * time.Second // an answer that comes later is for nobody
+	scriptWait    = 30 * time.Second // of who has asked
+	scriptEnd     = "[NERVESHUB:END]"
+)
+
+// ScriptResult is a device's answer to a support script. String leaves the texts out.
+type ScriptResult struct {
+	Result string // "completed" or "error"
+	Output string
+	Return string
+	Reason string
+}
+
+func (r ScriptResult) String() string { return "script " + r.Result }
+
+// script is one that was asked for.
+type script struct {
+	asked  time.Time
+	answer *ScriptResult // nil until there is one
+	typed  *screen       // what the console has said since it was typed there; nil: it went through the device channel
+}
+
+// codeRef is the ref of connecting code.
+const codeRef = "connecting_code"
+
+// connecting is the code that is run when this device joins, beside the one for all, and what came of the last run.
+type connecting struct {
+	own     string
+	outcome string
+}
+
+// scriptAnswered takes scripts/run. False: the channel crashes.
+func (d *state) scriptAnswered(now time.Time, payload jsontext.Value) bool {
+	var p struct {
+		Ref    jsontext.Value `json:"ref"`
+		Result jsontext.Value `json:"result"`
+		Output jsontext.Value `json:"output"`
+		Return jsontext.Value `json:"return"`
+		Reason jsontext.Value `json:"reason"`
+	}
+	if !decode(payload, &p) {
+		return payload.Kind() == 'n'
+	}
+	var r ScriptResult
+	r.Result, _ = text(p.Result)
+	r.Output, _ = text(p.Output)
+	r.Return, _ = text(p.Return)
+	r.Reason, _ = text(p.Reason)
+	ref, _ := text(p.Ref)
+	if ref == codeRef {
+		d.code.outcome = "completed"
+		if r.Result == "error" || r.Return == "nil" {
+			d.code.outcome = "failed"
+		}
+		return true
+	}
+	if s := d.scripts[ref]; s != nil && s.answer == nil && s.typed == nil && now.Sub(s.asked) <= scriptRefLife {
+		s.answer = &r
+	}
+	return true
+}
+
+// typedAnswer looks for the end of scripts that were typed into the console.
+func (d *state) typedAnswer(said string) {
+	for _, s := range d.scripts {
+		if s.typed == nil || s.answer != nil {
+			continue
+		}
+		s.typed.add(said)
+		if all, _ := s.typed.since(0); strings.Contains(all, scriptEnd) {
+			s.answer = &ScriptResult{Result: "completed", Output: all[:max(0, strings.LastIndexByte(all, '\n'))]}
+		}
+	}
+}
+
+// SetConnectingCode sets the code that is run whenever this device joins, after the one for all devices.
+func (d *Device) SetConnectingCode(code string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.state.code.own = code
+}
+
+// SetConnectingCode changes OnJoin.ConnectingCode.
+func (h *Hub) SetConnectingCode(code string) {
+	h.configure(func(s *settings) { s.connectingCode = code })
+}
+
+// ConnectingCode says what came of the connecting code that a device has run last: "completed", "failed" or, as long as there was no
+// answer, "".
+func (d *Device) ConnectingCode() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.state.code.outcome
+}
+
+// RunScript has the device run a support script and waits for its answer, 30 s at most. An answer that takes longer than 15 s is
+// dropped, as NervesHub does. A device whose API is older than 2.1.0 gets the script typed into its console.
+func (d *Device) RunScript(ctx context.Context, text string) (ScriptResult, error) {
+	ctx, cancel := context.WithTimeout(ctx, scriptWait)
+	defer cancel()
+	var random [4]byte
+	_, _ = rand.Read(random[:]) // never fails
+	ref := base64.RawStdEncoding.EncodeToString(random[:])
+	s := &script{asked: d.hub.cfg.Now()}
+	err := d.step(func(to *session) bool {
+		if to.dev.scripts == nil {
+			to.dev.scripts = make(map[string]*script)
+		}
+		to.dev.scripts[ref] = s
+		return to.script(ref, text, s)
+	})
+	if err == nil {
+		err = d.Wait(ctx, func(Snapshot) bool { return s.answer != nil })
+	}
+	d.mu.Lock()
+	delete(d.state.scripts, ref)
+	d.mu.Unlock()
+	if err != nil {
+		return ScriptResult{}, fmt.Errorf("run script: %w", err)
+	}
+	return *s.answer, nil
+}

@@ -1,0 +1,117 @@
+package hubtest
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxScreen is how much of what a shell says is kept (NervesHub: 1024 lines).
+const maxScreen = 64 << 10
+
+// screen is the end of what a shell has said.
+type screen struct {
+	text  []byte
+	total int64 // bytes that were ever said
+}
+
+func (s *screen) add(text string) {
+	s.total += int64(len(text))
+	s.text = append(s.text, text[max(0, len(text)-maxScreen):]...)
+	if over := len(s.text) - maxScreen; over > 0 {
+		s.text = append(s.text[:0], s.text[over:]...)
+	}
+}
+
+// since gives what was said from a point on, as far as it is still there, and the point where it ends.
+func (s *screen) since(from int64) (string, int64) {
+	rest := s.text[max(0, min(int64(len(s.text)), int64(len(s.text))-(s.total-from))):]
+	for len(rest) > 0 && !utf8.RuneStart(rest[0]) { // the limit has cut a character
+		rest = rest[1:]
+	}
+	return string(rest), s.total
+}
+
+// said keeps what a shell has said; name is the console's topic or the extension's name.
+func (d *state) said(name string, payload jsontext.Value) bool {
+	var p struct {
+		Data jsontext.Value `json:"data"`
+	}
+	if !decode(payload, &p) {
+		return false
+	}
+	data, ok := text(p.Data)
+	if !ok {
+		return false
+	}
+	if d.screens == nil {
+		d.screens = make(map[string]*screen)
+	}
+	if d.screens[name] == nil {
+		d.screens[name] = new(screen)
+	}
+	d.screens[name].add(data)
+	return true
+}
+
+// Shell is an operator's side of a shell on a device: its console, or the extension local_shell. What was said is kept over
+// all sockets, the last 64 KiB of it.
+type Shell struct {
+	dev  *Device
+	name string
+}
+
+// Console is the console channel of the device.
+func (d *Device) Console() Shell { return Shell{dev: d, name: topicConsole} }
+
+// LocalShell is the shell of the extension local_shell.
+func (d *Device) LocalShell() Shell { return Shell{dev: d, name: "local_shell"} }
+
+// Type sends keystrokes; a line ends with \r.
+func (s Shell) Type(keys string) error {
+	if s.name == topicConsole {
+		return s.dev.Push(topicConsole, "dn", map[string]string{"data": keys})
+	}
+	return s.dev.Push(topicExtensions, s.name+":shell_input", map[string]string{"data": keys})
+}
+
+// Resize tells the size of the operator's window.
+func (s Shell) Resize(rows, columns int) error {
+	if s.name == topicConsole {
+		return s.dev.Push(topicConsole, "window_size", map[string]int{"height": rows, "width": columns})
+	}
+	return s.dev.Push(topicExtensions, s.name+":window_size", map[string]int{"rows": rows, "cols": columns})
+}
+
+// Restart asks for a new shell; of the console only.
+func (s Shell) Restart() error {
+	if s.name != topicConsole {
+		return fmt.Errorf("device %s: only the console can be started again", s.dev.id)
+	}
+	return s.dev.Push(topicConsole, "restart", nil)
+}
+
+// Output gives what was said from a point on, as far as it is still there, and where it ends: the point for the next call. It begins at 0.
+func (s Shell) Output(from int64) (text string, next int64) {
+	s.dev.mu.Lock()
+	defer s.dev.mu.Unlock()
+	return s.output(from)
+}
+
+func (s Shell) output(from int64) (string, int64) {
+	if sc := s.dev.state.screens[s.name]; sc != nil {
+		return sc.since(from)
+	}
+	return "", 0
+}
+
+// WaitOutput waits until a text was said at or after a point.
+func (s Shell) WaitOutput(ctx context.Context, from int64, wanted string) error {
+	return s.dev.await(ctx, func() bool {
+		said, next := s.output(from)
+		return next > from && strings.Contains(said, wanted)
+	})
+}
