@@ -4,6 +4,7 @@
 //	sim demo     one update over the air, end to end
 //	sim chaos    updates while actors crash
 //	sim fleet    many devices on one machine
+//	sim fedecks  a Fedecks server or device at the terminal
 package main
 
 import (

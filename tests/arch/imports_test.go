@@ -25,6 +25,7 @@ var rows = []row{
 	{"protocol/hub", []string{"protocol"}, purely},
 	{"protocol/auth", []string{"protocol/etf"}, purely},
 	{"protocol/etf", nil, purely},
+	{"protocol/etf/erltext", []string{"protocol/etf"}, purely},
 	{"protocol/fedecks", []string{"protocol/etf"}, purely},
 	{"protocol/transport", []string{"protocol", "protocol/transport/internal/..."}, false},
 	{"protocol/transport/internal/...", []string{"protocol/transport/internal/..."}, false},

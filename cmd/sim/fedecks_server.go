@@ -1,0 +1,104 @@
+package main
+
+import (
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/hublink-go/hublink/actors/fedecks/server"
+	"github.com/hublink-go/hublink/cmd/sim/internal/fedecks"
+)
+
+// fedecksServerOptions are the flags of sim fedecks server.
+type fedecksServerOptions struct {
+	listen             string
+	username, password string
+	secrets            []string
+	salt               string
+	refresh, expiry    time.Duration
+	cert, key          string
+	verbose            bool
+}
+
+func newFedecksServer() *cobra.Command {
+	var o fedecksServerOptions
+	cmd := &cobra.Command{
+		Use:   "server",
+		Short: "A Fedecks server that prints what devices send and pushes the terms that are typed",
+		Long: `Run a Fedecks server at ` + fedecks.Path + ` until it is interrupted. What devices do and say goes to standard output, a line each:
+
+  device-1 connected
+  device-1 > {temperature,21.5}
+
+A term that is typed, with its full stop, is pushed to all devices, or to the one whose id stands before it:
+
+  {ok, <<"x">>}.
+  device-1 {ok, <<"x">>}.
+
+A term may go on over several lines; an empty line gives it up. Ctrl-D ends the server; input that is not a terminal may end without
+that. The environment is asked for what no flag says: ` + envUsername + `, ` + envPassword + `, ` + envSecret + `, ` + envSalt + `.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := o.config(cmd)
+			if err != nil {
+				return err
+			}
+			if err := fedecks.Serve(cmd.Context(), cfg); err != nil {
+				return failure{error: err}
+			}
+			return nil
+		},
+	}
+	o.flags(cmd.Flags())
+	return cmd
+}
+
+func (o *fedecksServerOptions) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.listen, "listen", "127.0.0.1:4000", "address for devices")
+	f.StringVar(&o.username, "username", "", "that devices log in with; needed")
+	f.StringVar(&o.password, "password", "", "that devices log in with; needed")
+	f.StringArrayVar(&o.secrets, "secret", nil, "of the tokens; given again: older ones, whose tokens are still taken (default: a random one)")
+	f.StringVar(&o.salt, "salt", "hublink", "of the tokens")
+	f.DurationVar(&o.refresh, "token-refresh", 3*time.Hour, "how often a device gets a new token")
+	f.DurationVar(&o.expiry, "token-expiry", 28*24*time.Hour, "how long a token is good")
+	f.StringVar(&o.cert, "tls-cert", "", "PEM file with the server's certificate; with --tls-key: wss instead of ws")
+	f.StringVar(&o.key, "tls-key", "", "PEM file with its key")
+	verboseFlag(f, &o.verbose)
+}
+
+// config checks the flags and makes a configuration of them.
+func (o *fedecksServerOptions) config(cmd *cobra.Command) (fedecks.ServerConfig, error) {
+	cfg := fedecks.ServerConfig{Input: terms(cmd), Out: printer(cmd, false), Err: complaints(cmd)}
+	err := fromEnv(cmd.Flags(), map[string]string{"username": envUsername, "password": envPassword, "secret": envSecret, "salt": envSalt})
+	switch {
+	case err != nil:
+		return cfg, err
+	case o.username == "" || o.password == "":
+		return cfg, fmt.Errorf("--username and --password are needed, or %s and %s in the environment", envUsername, envPassword)
+	case o.refresh <= 0 || o.expiry < time.Second:
+		return cfg, errors.New("--token-refresh must be positive, --token-expiry a second at least")
+	case (o.cert == "") != (o.key == ""):
+		return cfg, errors.New("--tls-cert and --tls-key go together")
+	}
+	if o.cert != "" {
+		pair, err := tls.LoadX509KeyPair(o.cert, o.key)
+		if err != nil {
+			return cfg, fmt.Errorf("--tls-cert, --tls-key: %w", err)
+		}
+		cfg.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
+	}
+	if len(o.secrets) == 0 {
+		o.secrets = []string{rand.Text()}
+		cfg.Err.Line("a random --secret: tokens are worth nothing once this server has ended, and devices have to log in again")
+	}
+	cfg.Listen, cfg.Username, cfg.Password = o.listen, o.username, o.password
+	cfg.Server = server.Config{
+		Secrets: o.secrets, Salt: o.salt, Refresh: o.refresh, Life: o.expiry, Logger: logger(cmd.ErrOrStderr(), o.verbose),
+	}
+	return cfg, nil
+}

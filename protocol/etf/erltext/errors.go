@@ -1,0 +1,85 @@
+package erltext
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/hublink-go/hublink/protocol/etf"
+)
+
+// Errors of reading.
+var (
+	ErrEmpty      = errors.New("read term: there is nothing but blanks and comments")
+	ErrIncomplete = errors.New("term goes on") // what a *SyntaxError at the end of the text is: more text may make it a term
+)
+
+// SyntaxError says where a text is no term, and why.
+type SyntaxError struct {
+	Line, Column int    // from 1 on; columns are characters
+	Reason       string // what was expected and what was found
+	incomplete   bool
+}
+
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("read term: line %d, column %d: %s", e.Line, e.Column, e.Reason)
+}
+
+// Is makes errors.Is(err, ErrIncomplete) work.
+func (e *SyntaxError) Is(target error) bool { return target == ErrIncomplete && e.incomplete }
+
+// LimitError says which limit was passed, and where. errors.Is(err, etf.ErrLimit) holds.
+type LimitError struct {
+	Line, Column int
+	Limit        string // bytes of text, octets of binaries, levels of depth, elements, digits
+	Max          int
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("read term: line %d, column %d: more than %d %s", e.Line, e.Column, e.Max, e.Limit)
+}
+
+// Is makes errors.Is(err, etf.ErrLimit) work.
+func (e *LimitError) Is(target error) bool { return target == etf.ErrLimit }
+
+// place gives line and column of an offset.
+func (p *parser) place(at int) (line, column int) {
+	before := p.text[:at]
+	line = 1 + strings.Count(before, "\n")
+	return line, 1 + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
+}
+
+// wrong is an error at offset at.
+func (p *parser) wrong(at int, reason string) error {
+	line, column := p.place(at)
+	return &SyntaxError{Line: line, Column: column, Reason: reason}
+}
+
+// expected is the error that something else stands here.
+func (p *parser) expected(what string) error {
+	if p.cut && p.pos >= len(p.text)-utf8.UTFMax {
+		return p.beyond("bytes of text", p.limits.Bytes)
+	}
+	c := p.peek()
+	line, column := p.place(p.pos)
+	return &SyntaxError{Line: line, Column: column, Reason: "expected " + what + ", found " + show(c), incomplete: c == end}
+}
+
+func show(c rune) string {
+	switch {
+	case c == end:
+		return "the end"
+	case c == utf8.RuneError:
+		return "what is not UTF-8"
+	case c == '\n':
+		return "the end of the line"
+	}
+	return strconv.QuoteRune(c)
+}
+
+func (p *parser) beyond(limit string, most int) error {
+	line, column := p.place(p.pos)
+	return &LimitError{Line: line, Column: column, Limit: limit, Max: most}
+}

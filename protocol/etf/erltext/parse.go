@@ -1,0 +1,316 @@
+package erltext
+
+import (
+	"cmp"
+	"math"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/hublink-go/hublink/protocol/etf"
+)
+
+// Limits bound what reading one term may cost. Zero fields mean the default.
+type Limits struct {
+	Bytes    int // of the text, and octets of all binaries in the term together; default 1 MiB
+	Depth    int // of nesting, a term that is not nested has 1; default 512, never more than etf.MaxDepth
+	Elements int // of all lists, tuples and maps together, characters of strings too; default 262,144
+	Digits   int // of one integer that is not hexadecimal; default 65,536
+}
+
+func (l Limits) withDefaults() Limits {
+	l.Bytes = cmp.Or(max(l.Bytes, 0), 1<<20)
+	l.Depth = min(cmp.Or(max(l.Depth, 0), 512), etf.MaxDepth)
+	l.Elements = cmp.Or(max(l.Elements, 0), 1<<18)
+	l.Digits = cmp.Or(max(l.Digits, 0), 1<<16)
+	return l
+}
+
+// Parser holds the options of reading. The zero value has the default limits.
+type Parser struct{ Limits Limits }
+
+// Parse reads a text that is one term with its full stop and nothing else. Errors are ErrEmpty, *SyntaxError and *LimitError.
+func Parse(text string) (etf.Term, error) {
+	t, used, err := Parser{}.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	rest := &parser{text: text, pos: used}
+	if rest.blanks(); rest.peek() != end {
+		return nil, rest.expected("the end")
+	}
+	return t, nil
+}
+
+// Parse reads the term at the start of a text, a full stop behind it, and says how many bytes they took. Errors are those of the function
+// Parse; a *SyntaxError that is ErrIncomplete says that the text ends inside the term, or before its full stop.
+func (cfg Parser) Parse(text string) (t etf.Term, used int, err error) {
+	p := &parser{text: text, limits: cfg.Limits.withDefaults()}
+	if len(text) > p.limits.Bytes {
+		p.text, p.cut = text[:p.limits.Bytes], true
+	}
+	p.left, p.octets = p.limits.Elements, p.limits.Bytes
+	if p.blanks(); p.peek() == end && !p.cut {
+		return nil, p.pos, ErrEmpty
+	}
+	if t, err = p.term(1); err == nil {
+		err = p.stop()
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	return t, p.pos, nil
+}
+
+// parser walks over one text.
+type parser struct {
+	text   string
+	pos    int
+	limits Limits
+	left   int  // elements that may still come
+	octets int  // of binaries that may still come
+	cut    bool // the text was longer than it may be
+}
+
+// end is what stands behind the text.
+const end rune = -1
+
+// peek gives the next character; utf8.RuneError is a fault of the text too.
+func (p *parser) peek() rune {
+	if p.pos >= len(p.text) {
+		return end
+	}
+	c, _ := utf8.DecodeRuneInString(p.text[p.pos:])
+	return c
+}
+
+// next goes on by one character.
+func (p *parser) next() {
+	_, n := utf8.DecodeRuneInString(p.text[p.pos:])
+	p.pos += n
+}
+
+// skip reads what is written in ASCII, if it stands here.
+func (p *parser) skip(what string) bool {
+	if !strings.HasPrefix(p.text[p.pos:], what) {
+		return false
+	}
+	p.pos += len(what)
+	return true
+}
+
+func blank(c rune) bool { return c >= 0 && c <= ' ' || c >= 0x80 && c <= 0xa0 }
+
+// blanks reads over blanks and comments.
+func (p *parser) blanks() {
+	for {
+		c := p.peek()
+		switch {
+		case blank(c):
+			p.next()
+		case c == '%':
+			n := strings.IndexByte(p.text[p.pos:], '\n')
+			if n < 0 {
+				n = len(p.text) - p.pos
+			}
+			p.pos += n
+		default:
+			return
+		}
+	}
+}
+
+// stop reads the full stop behind a term.
+func (p *parser) stop() error {
+	if p.blanks(); !p.skip(".") {
+		return p.expected(`"." behind the term`)
+	}
+	if c := p.peek(); c != end && !blank(c) && c != '%' {
+		return p.expected(`a blank behind "."`)
+	}
+	return nil
+}
+
+// claim takes n elements off what may still come.
+func (p *parser) claim(n int) error {
+	if p.left -= n; p.left < 0 {
+		return p.beyond("elements", p.limits.Elements)
+	}
+	return nil
+}
+
+func (p *parser) term(depth int) (etf.Term, error) {
+	p.blanks()
+	if depth > p.limits.Depth {
+		return nil, p.beyond("levels of depth", p.limits.Depth)
+	}
+	c := p.peek()
+	switch {
+	case c == '{':
+		p.next()
+		ts, err := p.sequence("}", depth)
+		return etf.Tuple(ts), err
+	case c == '[':
+		p.next()
+		return p.list(depth)
+	case c == '#':
+		return p.hash(depth)
+	case p.skip("<<"):
+		return p.binary()
+	case c == '"':
+		return p.charlist()
+	case c == '\'':
+		return p.quotedAtom()
+	case c == '$' || c == '-' || c == '+' || digit(c):
+		return p.number()
+	case lower(c):
+		return p.bareAtom()
+	case c == '_' || c >= 'A' && c <= 'Z':
+		return nil, p.variable()
+	}
+	return nil, p.expected("a term")
+}
+
+// sequence reads the terms up to close, and that too.
+func (p *parser) sequence(closer string, depth int) (ts []etf.Term, err error) {
+	if p.blanks(); p.skip(closer) {
+		return nil, nil
+	}
+	for {
+		t, err := p.element(depth)
+		if err != nil {
+			return nil, err
+		}
+		ts = append(ts, t)
+		p.blanks()
+		switch {
+		case p.skip(","):
+		case p.skip(closer):
+			return ts, nil
+		default:
+			return nil, p.expected(`"," or "` + closer + `"`)
+		}
+	}
+}
+
+func (p *parser) element(depth int) (etf.Term, error) {
+	if err := p.claim(1); err != nil {
+		return nil, err
+	}
+	return p.term(depth + 1)
+}
+
+// list reads what follows "[".
+func (p *parser) list(depth int) (etf.Term, error) {
+	if p.blanks(); p.skip("]") {
+		return etf.List{}, nil
+	}
+	var elems etf.List
+	for {
+		t, err := p.element(depth)
+		if err != nil {
+			return nil, err
+		}
+		elems = append(elems, t)
+		p.blanks()
+		switch {
+		case p.skip(","):
+		case p.skip("]"):
+			return elems, nil
+		case p.skip("|"):
+			return p.tail(elems, depth)
+		default:
+			return nil, p.expected(`",", "|" or "]"`)
+		}
+	}
+}
+
+// tail reads what follows "|". A tail that is a list goes on with the same list.
+func (p *parser) tail(elems etf.List, depth int) (etf.Term, error) {
+	t, err := p.element(depth)
+	if err != nil {
+		return nil, err
+	}
+	if p.blanks(); !p.skip("]") {
+		return nil, p.expected(`"]"`)
+	}
+	switch t := t.(type) {
+	case etf.List:
+		return append(elems, t...), nil
+	case etf.Improper:
+		return etf.Improper{Elems: append(elems, t.Elems...), Tail: t.Tail}, nil
+	}
+	return etf.Improper{Elems: elems, Tail: t}, nil
+}
+
+// hash reads what begins with "#": a map, or an opaque term.
+func (p *parser) hash(depth int) (etf.Term, error) {
+	at := p.pos
+	for name, kind := range opaqueNames {
+		if p.skip("#" + name + "<") {
+			return p.opaque(at, kind)
+		}
+	}
+	if !p.skip("#{") {
+		p.next()
+		return nil, p.expected(`"{" of a map`)
+	}
+	m := etf.Map{}
+	if p.blanks(); p.skip("}") {
+		return m, nil
+	}
+	for {
+		pair, err := p.pair(depth)
+		if err != nil {
+			return nil, err
+		}
+		m = append(m, pair)
+		p.blanks()
+		switch {
+		case p.skip(","):
+		case p.skip("}"):
+			if !sortKeys(m) {
+				return nil, p.wrong(at, "a map with the same key twice")
+			}
+			return m, nil
+		default:
+			return nil, p.expected(`"," or "}"`)
+		}
+	}
+}
+
+func (p *parser) pair(depth int) (pair etf.Pair, err error) {
+	if pair.Key, err = p.element(depth); err != nil {
+		return pair, err
+	}
+	if p.blanks(); !p.skip("=>") {
+		return pair, p.expected(`"=>"`)
+	}
+	pair.Value, err = p.element(depth)
+	return pair, err
+}
+
+// sortKeys sorts maps that are inside of keys, as decoding does, and says whether all keys are different.
+func sortKeys(m etf.Map) bool {
+	keys := make(etf.Map, len(m))
+	for i := range m {
+		keys[i] = etf.Pair{Key: m[i].Key, Value: etf.Nil}
+	}
+	data, err := etf.Encode(keys)
+	if err != nil {
+		return false
+	}
+	t, _, err := everything.Decode(data)
+	if err != nil {
+		return false
+	}
+	for i, p := range t.(etf.Map) {
+		m[i].Key = p.Key
+	}
+	return true
+}
+
+// everything reads all that this package can make.
+var everything = etf.Decoder{
+	AnyAtom: true, Keep: etf.Pid | etf.Reference | etf.Port | etf.Fun,
+	Limits: etf.Limits{Bytes: math.MaxInt, Depth: etf.MaxDepth, Elements: math.MaxInt},
+}
