@@ -43,13 +43,17 @@ type Hub struct {
 	Heartbeat   time.Duration                    // zero: 30 s
 	Serializer  string                           // JSON or MessagePack, which falls back to JSON when the hub refuses it; empty: JSON
 	NoCompress  bool                             // messages go as they are, which saves up to 75 KB; false: smaller where the hub can
-	Fallbacks   []string                         // more URLs of the hub, in order: after a dial that failed the next one is dialled, URL after the last
+	Fallbacks   []string                         // more URLs of the hub, in order: after a dial that failed the next one is dialled, URL after the last; Retry-After is for the URL that says it
 	Proxy       ProxyFunc                        // of the socket and the downloads; nil: none
+	Network     NetworkProbe                     // awaited before the first dial, a minute at most, for instance HasRoute; nil: the first dial is at once
 }
 
 // ProxyFunc chooses the proxy for a target, whose scheme is http or https: an http, https or socks5 URL with the credentials as its user
 // information, or nil for the direct way. The ProxyFunc of golang.org/x/net/http/httpproxy is one.
 type ProxyFunc func(target *url.URL) (*url.URL, error)
+
+// NetworkProbe is one quick look whether there is a way to target, a URL of the hub or of the proxy to it; an error says what is missing.
+type NetworkProbe func(ctx context.Context, target *url.URL) error
 
 // Serializers: how messages are written on the wire.
 const (

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
-	"net/url"
 	"sync"
 	"sync/atomic"
 
@@ -27,14 +26,14 @@ var ErrNotRunning = errors.New("the device is not running")
 // Device is one device agent. New wires it, Start starts it, Wait waits for its end, Stop stops it; Run does all of that. All methods
 // may be called from any goroutine.
 type Device struct {
-	cfg    *Config
-	name   string
-	urls   []*url.URL
-	failed atomic.Uint32 // dials that have failed: the next goes to the URL at failed modulo their number
-	dialer transport.Dialer
-	asJSON atomic.Bool // the hub has refused MessagePack; for the life of the process
-	board  board
-	clock  atomic.Pointer[auth.Clock]
+	cfg     *Config
+	name    string
+	route   route
+	dialer  transport.Dialer
+	asJSON  atomic.Bool // the hub has refused MessagePack; for the life of the process
+	awaited atomic.Bool // the network, before the first dial
+	board   board
+	clock   atomic.Pointer[auth.Clock]
 	refs
 
 	mu     sync.Mutex

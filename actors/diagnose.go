@@ -60,13 +60,13 @@ func diagnoseRefusal(r *transport.RefusedError, secret bool) diagnosis {
 	case r.Status == http.StatusUnauthorized && secret:
 		return diagnosis{what, "check key, secret and identifier, whether shared secrets are enabled on the hub, and the device's clock"}
 	case r.Status == http.StatusUnauthorized:
-		return diagnosis{what, "check that the device's certificate or its CA is registered on the hub"}
+		return diagnosis{what, "check that the device's certificate or its CA is registered on the hub, and that no proxy in between ends TLS"}
 	case r.Status == http.StatusForbidden:
 		return diagnosis{what, "check the path of the hub's URL: this one is not for devices, or the hub does not speak this protocol version"}
 	case r.Status < 400, r.Status == http.StatusNotFound, r.Status == http.StatusBadRequest:
 		return diagnosis{what, "check host, port and path of the hub's URL: this is not the device endpoint"}
-	case r.Status == http.StatusServiceUnavailable || r.Status == http.StatusTooManyRequests:
-		return diagnosis{what, "the hub is busy or down; nothing to do on the device"}
+	case r.Status == http.StatusTooManyRequests, r.Status >= http.StatusBadGateway && r.Status <= http.StatusGatewayTimeout:
+		return diagnosis{what, "the hub, or a proxy in front of it, says that it is busy or down; nothing to do on the device"}
 	default:
 		return diagnosis{what, "see the hub's log"}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/transport"
@@ -25,6 +26,7 @@ func (c *connection) dial(ctx *supervisor.Ctx) {
 	attempt := l.beginDial()
 	c.dev.board.connecting()
 	ctx.Go("dial", func(ctx context.Context) error {
+		c.awaitNetwork(ctx)
 		d := c.dev.dial(ctx)
 		if d.err != nil && ctx.Err() != nil {
 			return nil //nolint:nilerr // its actor has ended: the next incarnation dials anew, and this is nobody's failure
@@ -81,7 +83,7 @@ func (d *Device) dialAs(ctx context.Context, codec protocol.Codec) dialed {
 			header.Set(h.Name, h.Value)
 		}
 	}
-	u := *d.urls[int(d.failed.Load())%len(d.urls)]
+	u := *d.route.now()
 	q := u.Query()
 	q.Set("vsn", codec.Version())
 	u.RawQuery = q.Encode()
@@ -95,11 +97,11 @@ func (c *connection) dialFailed(err error) protocol.SocketInput {
 	if errors.Is(err, context.Canceled) {
 		return in
 	}
-	c.dev.failed.Add(1)
 	var refused *transport.RefusedError
 	if errors.As(err, &refused) {
 		in.After = refused.RetryAfter()
 		c.learnTime(refused)
 	}
+	in.After = c.dev.route.failed(time.Now(), in.After)
 	return in
 }

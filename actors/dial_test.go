@@ -68,6 +68,56 @@ func TestFallbackURLs(t *testing.T) {
 	})
 }
 
+// busy is a dialer to hubs that let nobody in and say by name for how long.
+type busy struct {
+	mu    sync.Mutex
+	start time.Time
+	stay  map[string]string // Retry-After by host
+	seen  map[string][]time.Duration
+}
+
+func (b *busy) Dial(_ context.Context, req transport.Request) (transport.Conn, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.seen[req.URL.Host] = append(b.seen[req.URL.Host], time.Since(b.start))
+	return nil, &transport.RefusedError{Status: 503, Target: req.URL.Host, Header: http.Header{"Retry-After": {b.stay[req.URL.Host]}}}
+}
+
+// Who is asked to stay away goes to the next URL meanwhile; when all want that, the first that is over is awaited.
+func TestRetryAfterIsForTheURLThatSaidIt(t *testing.T) {
+	for name, tc := range map[string]struct {
+		stay            map[string]string
+		latestB, leastA time.Duration // when b is dialled first, a again
+		mostB           int           // until two minutes after leastA
+	}{
+		"one":             {map[string]string{"a.example": "300"}, 2 * time.Second, 300 * time.Second, 1000},
+		"all":             {map[string]string{"a.example": "300", "b.example": "30"}, 2 * time.Second, 300 * time.Second, 14},
+		"only, for a day": {map[string]string{"a.example": "86400"}, 0, 600 * time.Second, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := &busy{stay: tc.stay, seen: map[string][]time.Duration{}}
+			inVirtualTime(t, func(r *rig) {
+				b.start, r.cfg.Hub.Dialer = time.Now(), b
+				r.cfg.Hub.URL = "wss://a.example"
+				if tc.mostB > 0 {
+					r.cfg.Hub.Fallbacks = []string{"b.example"}
+				}
+			}, func(r *rig) {
+				r.settle(tc.leastA + 2*time.Minute)
+				b.mu.Lock()
+				defer b.mu.Unlock()
+				require.GreaterOrEqual(t, len(b.seen["a.example"]), 2, "it is tried again")
+				require.GreaterOrEqual(t, b.seen["a.example"][1], tc.leastA, "not before it allows")
+				require.Less(t, b.seen["a.example"][1], tc.leastA+2*time.Minute)
+				if tc.mostB > 0 {
+					require.LessOrEqual(t, b.seen["b.example"][0], tc.latestB, "another URL does not have to wait for it")
+				}
+				require.LessOrEqual(t, len(b.seen["b.example"]), tc.mostB)
+			})
+		})
+	}
+}
+
 func TestFallbackURLsAreChecked(t *testing.T) {
 	cfg := actors.Config{Hub: actors.Hub{URL: "hub.example", Fallbacks: []string{"b.example", "ftp://c.example", "wss://u:s3cret@d.example"}}}
 	err := cfg.Validate()

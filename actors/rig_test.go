@@ -33,6 +33,7 @@ type rig struct {
 	journal *ramJournal
 	cfg     actors.Config
 	rt      *http.Transport
+	born    time.Time
 
 	mu      sync.Mutex
 	events  []actors.Event
@@ -75,7 +76,7 @@ func inVirtualTime(t *testing.T, change func(*rig), test func(*rig)) {
 func newRig(t *testing.T, change func(*rig)) *rig {
 	start := time.Now()
 	clock := func() time.Time { return today.Add(time.Since(start)) }
-	r := &rig{t: t, hub: hubtest.Run(t, hubtest.Config{Mode: hubtest.Memory, Record: 10_000, Now: clock})}
+	r := &rig{t: t, born: start, hub: hubtest.Run(t, hubtest.Config{Mode: hubtest.Memory, Record: 10_000, Now: clock})}
 	r.seen = r.hub.Device(identity)
 	r.slots, r.journal = newRAMSlots(running), &ramJournal{}
 	r.rt = r.hub.RoundTripper()

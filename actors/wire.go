@@ -33,7 +33,7 @@ func newDevice(cfg Config) (*Device, error) {
 	if cfg.Seed == 0 {
 		cfg.Seed = rand.Uint64() //nolint:gosec // jitter, not a secret
 	}
-	d := &Device{cfg: &cfg, name: cfg.Name, urls: urls, dialer: cfg.Hub.Dialer, sys: cfg.System}
+	d := &Device{cfg: &cfg, name: cfg.Name, route: route{all: urls}, dialer: cfg.Hub.Dialer, sys: cfg.System}
 	if d.name == "" {
 		d.name = "device-" + strings.ReplaceAll(cfg.Identity, "/", "_")
 	}

@@ -12,10 +12,11 @@ type Backoff struct {
 	Max time.Duration // zero: 60 s
 }
 
-const (
-	restartSpread = 10 * time.Second // after close 1012 (service restart) the first wait is uniform(0, 10 s)
-	retryAfterMax = 10 * time.Minute // a longer Retry-After is taken for this
-)
+// RetryAfterMax is the longest Retry-After that is believed: a longer one is taken for this.
+const RetryAfterMax = 10 * time.Minute
+
+// restartSpread: after close 1012 (service restart) the first wait is uniform(0, 10 s).
+const restartSpread = 10 * time.Second
 
 func (b Backoff) withDefaults() Backoff {
 	b.Min = orDefault(b.Min, time.Second)

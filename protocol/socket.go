@@ -160,7 +160,7 @@ func (s *Socket) dialFailed(in SocketInput, out []SocketEffect) []SocketEffect {
 		return out
 	}
 	s.code = 0
-	return s.wait(in.Cause, min(in.After, retryAfterMax), out)
+	return s.wait(in.Cause, min(in.After, RetryAfterMax), out)
 }
 
 // beat sends a heartbeat, or hangs up when the last one was not answered.

@@ -318,14 +318,14 @@ func FuzzSocket(f *testing.F) {
 					up = false
 				case DoWait:
 					require.False(t, e.Until.Before(now))
-					require.LessOrEqual(t, e.Until.Sub(now), retryAfterMax+time.Minute)
+					require.LessOrEqual(t, e.Until.Sub(now), RetryAfterMax+time.Minute)
 				default:
 				}
 			}
 			require.Equal(t, up, s.Up())
 			if d := s.Deadline(); !d.IsZero() {
 				require.True(t, d.After(now), "nothing is overdue after a step")
-				require.LessOrEqual(t, d.Sub(now), retryAfterMax+time.Minute, "no deadline is out of reach")
+				require.LessOrEqual(t, d.Sub(now), RetryAfterMax+time.Minute, "no deadline is out of reach")
 			} else {
 				require.False(t, s.Up(), "an open socket has heartbeats")
 			}

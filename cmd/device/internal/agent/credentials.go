@@ -55,6 +55,14 @@ func proxy(hub *config.Hub) actors.ProxyFunc {
 	}
 }
 
+// network is how the first dial sees that there is a network; nil: it does not look.
+func network(hub *config.Hub) actors.NetworkProbe {
+	if hub.WaitForNetwork != nil && !*hub.WaitForNetwork {
+		return nil
+	}
+	return actors.HasRoute
+}
+
 // trust is whom the device believes to be the hub.
 func trust(hub *config.Hub) (*tls.Config, error) {
 	cfg := &tls.Config{

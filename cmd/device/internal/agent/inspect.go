@@ -55,7 +55,7 @@ func (f *found) config(file *config.File, log logs, events *feed) actors.Config 
 			Clock: actors.FileClock{Path: statePath(file, "clock")}, Heartbeat: file.Hub.Heartbeat.D(),
 			Serializer: file.Hub.Serializer, // the config has the same names
 			NoCompress: file.Hub.Compress != nil && !*file.Hub.Compress,
-			Fallbacks:  file.Hub.Fallbacks, Proxy: proxy(&file.Hub),
+			Fallbacks:  file.Hub.Fallbacks, Proxy: proxy(&file.Hub), Network: network(&file.Hub),
 		},
 		Firmware: actors.Firmware{
 			Slots: f.slots, Applier: f.slots,

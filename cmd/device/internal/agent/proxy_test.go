@@ -38,15 +38,17 @@ func TestProxyOfTheConfigurationOrTheEnvironment(t *testing.T) {
 
 // What the file says reaches the device.
 func TestHubKeysReachTheDevice(t *testing.T) {
-	f := newFile(t, "hub.example", "s3cr3t", `compress = false`, `fallback_urls = ["b.example"]`, `proxy = "none"`)
+	f := newFile(t, "hub.example", "s3cr3t", `compress = false`, `fallback_urls = ["b.example"]`, `proxy = "none"`, `wait_for_network = false`)
 	found := found{identity: "gw-1"}
 	hub := found.config(f, logs{}, newFeed()).Hub
 	require.True(t, hub.NoCompress)
 	require.Equal(t, []string{"b.example"}, hub.Fallbacks)
 	require.Nil(t, hub.Proxy)
+	require.Nil(t, hub.Network)
 
 	f = newFile(t, "hub.example", "s3cr3t")
 	hub = found.config(f, logs{}, newFeed()).Hub
 	require.False(t, hub.NoCompress)
 	require.NotNil(t, hub.Proxy)
+	require.NotNil(t, hub.Network)
 }

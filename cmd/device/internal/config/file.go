@@ -40,6 +40,7 @@ type Hub struct {
 	Compress           *bool         `toml:"compress"`             // empty: true
 	Fallbacks          []string      `toml:"fallback_urls"`        // tried in turn when a dial fails
 	Proxy              Secret        `toml:"proxy"`                // http, https or socks5 URL, "none"; empty: what the environment says
+	WaitForNetwork     *bool         `toml:"wait_for_network"`     // before the first dial, a minute at most; empty: true
 	Secret             *SharedSecret `toml:"shared_secret"`
 	Certificate        *Certificate  `toml:"certificate"`
 }
