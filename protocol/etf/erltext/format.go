@@ -212,6 +212,8 @@ func appendChar(dst []byte, c, quote rune) []byte {
 		return append(dst, '\\', byte(c))
 	case unicode.IsPrint(c):
 		return utf8.AppendRune(dst, c)
+	case c < 0xa0:
+		return fmt.Appendf(dst, `\%03o`, c)
 	}
 	return fmt.Appendf(dst, `\x{%X}`, c)
 }

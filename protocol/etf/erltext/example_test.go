@@ -1,0 +1,36 @@
+package erltext_test
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/hublink-go/hublink/protocol/etf"
+	"github.com/hublink-go/hublink/protocol/etf/erltext"
+)
+
+func ExampleFormat() {
+	fmt.Println(erltext.Format(etf.Tuple{etf.OK, etf.Binary("höhe"), etf.Map{{Key: etf.Atom("temperature"), Value: etf.Float(21.5)}}}))
+	// Output: {ok,<<"höhe"/utf8>>,#{temperature => 21.5}}
+}
+
+func ExampleParse() {
+	t, err := erltext.Parse(`{ok, <<"x">>, [1, 2 | 3]}.`)
+	fmt.Printf("%#v %v\n", t, err)
+	_, err = erltext.Parse(`{ok, Temperature}.`)
+	fmt.Println(err)
+	// Output:
+	// etf.Tuple{"ok", etf.Binary{0x78}, etf.Improper{Elems:[]etf.Term{1, 2}, Tail:3}} <nil>
+	// read term: line 1, column 6: Temperature is a variable: write 'Temperature' for an atom, <<"Temperature">> for a string
+}
+
+// A term may go on in the next line.
+func ExampleParser_Parse() {
+	text := "one. {two,\n"
+	t, used, err := erltext.Parser{}.Parse(text)
+	fmt.Println(t, err)
+	_, _, err = erltext.Parser{}.Parse(text[used:])
+	fmt.Println(errors.Is(err, erltext.ErrIncomplete), err)
+	// Output:
+	// one <nil>
+	// true read term: line 2, column 1: expected a term, found the end
+}
