@@ -59,6 +59,7 @@ var rows = []row{
 	}, false},
 	{"actors/internal/...", []string{"supervisor", "protocol", "firmware"}, false},
 	{"actors/fedecks/...", fedecks, false},
+	{"actors/fedecks/server/internal/cluster", []string{"protocol/etf"}, purely},
 	{"actors/fedecks", fedecks, false},
 
 	{"cmd/device", anything, false},

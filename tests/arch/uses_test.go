@@ -48,7 +48,8 @@ var bans = []ban{
 		who: outside(), what: []string{"log/slog"}, why: "there is no default logger",
 		names: []string{"Default", "SetDefault", "Debug", "Info", "Warn", "Error", "Log", "With"},
 	},
-	{who: outside("cmd/sim", "tests"), what: []string{"gonum.org/...", "github.com/nats-io/nats-server/...", "github.com/chromedp/..."}, why: "only the simulator needs it"},
+	{who: outside("cmd/sim", "tests"), what: []string{"gonum.org/...", "github.com/chromedp/..."}, why: "only the simulator needs it"},
+	{who: outside("actors/fedecks/natsbus", "tests"), what: []string{"github.com/nats-io/..."}, why: "servers talk over a Bus, natsbus is one"},
 }
 
 func isPure(p *pkg) bool { r, _ := rowOf(p.path); return r.pure }

@@ -39,8 +39,10 @@ func (s *Server) admit(r *http.Request) (device string, refused int) {
 	case err != nil:
 		s.refused(ctx, r, device, err)
 		return device, http.StatusForbidden
-	case s.cfg.Duplicates == RefuseNewer && len(s.reg.of(device)) > 0:
-		return device, http.StatusConflict
+	case s.cfg.Duplicates == RefuseNewer:
+		if _, there := s.Online(device); there {
+			return device, http.StatusConflict
+		}
 	}
 	return device, 0
 }

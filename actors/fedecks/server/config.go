@@ -3,9 +3,12 @@ package server
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -94,6 +97,7 @@ type Config struct {
 	Address func(r *http.Request) string
 	Logger  zerolog.Logger
 	System  *supervisor.System // to live in; nil: an own one
+	Cluster Cluster            // other servers to be one with
 }
 
 func (c Config) withDefaults() (Config, error) {
@@ -101,6 +105,12 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("fedecks server: Handler.Authenticate is needed")
 	}
 	c.Name = cmp.Or(c.Name, "fedecks")
+	if c.Cluster.Node == "" && c.Cluster.Bus != nil {
+		c.Cluster.Node = "node-" + strings.ToLower(rand.Text()[:10])
+	}
+	if c.Cluster.Node != "" && !ValidNode(c.Cluster.Node) {
+		return c, fmt.Errorf("fedecks server: node %q: %w", c.Cluster.Node, ErrNodeName)
+	}
 	c.Life = cmp.Or(c.Life, 28*24*time.Hour)
 	if c.Address == nil {
 		c.Address = remoteHost

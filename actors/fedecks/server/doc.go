@@ -28,9 +28,21 @@
 // when the message is in the mailbox, which is no promise that it arrives. A device knows that it is connected a moment before it can be
 // found here: what shall reach it first belongs into ConnectionEstablished.
 //
+// # Several machines
+//
+// Servers with a [Cluster] in their configuration and a common [Bus] (package natsbus has one) are one: [Server.Push], [Server.Broadcast],
+// [Server.Disconnect], [Server.Revoke] and presence mean the devices of all, and the policy for a second connection of a device holds for all,
+// so the newest wins wherever it is. Salt, secrets and policy have to be the same everywhere. Notify, Publish and HandleInfo stay
+// on their node.
+//
+// The nodes tell each other within milliseconds, what is lost is healed within 3 s, and a node that dies is missed after 9 s: then its
+// devices have left. While nodes do not hear each other, each goes on with its own devices and those it can reach; a device may then be
+// connected to both sides, until they hear each other again and the newest wins. A device that moves from one node to another may be
+// seen to leave and join by a third. With [RefuseNewer], two nodes that are asked in the same moment let both in, and the newer stays.
+//
 // # Limits
 //
-// One process: sessions of other machines are not seen. Messages, waiting pushes, idle time, handshake and the number of
-// remembered addresses are bounded by [Limits]. Revocations made with [Server.Revoke] are forgotten with the process; Config.ValidFrom is
-// asked for lasting ones.
+// Messages, waiting pushes, idle time, handshake and the number of
+// remembered addresses are bounded by [Limits]. Revocations made with [Server.Revoke] are forgotten with the process, or with the
+// last node of the cluster; Config.ValidFrom is asked for lasting ones.
 package server

@@ -59,6 +59,9 @@ func (l *line) Init(ctx *supervisor.Ctx) error {
 			o.end(fedecks.ClosePolicy, "replaced")
 		}
 	}
+	if !l.sess.srv.reg.trusted(l.sess) {
+		l.sess.end(fedecks.ClosePolicy, "revoked")
+	}
 	if err := ctx.Self().Send(begin{}); err != nil {
 		return err
 	}
@@ -155,9 +158,12 @@ func (l *line) apply(ctx *supervisor.Ctx, e fedecks.SessionEffect) error {
 		}
 	case fedecks.DoIssueToken:
 		srv := l.sess.srv
-		token, err := srv.keys.Seal(rand.Reader, l.sess.device, time.Now(), srv.cfg.Life)
+		token, err := srv.keys.Seal(rand.Reader, l.sess.device, srv.reg.signAt(l.sess), srv.cfg.Life)
 		if err != nil {
 			return err
+		}
+		if !srv.reg.trusted(l.sess) {
+			return nil // its end is on the way
 		}
 		return l.step(ctx, fedecks.SessionInput{Kind: fedecks.SessionToken, Token: token})
 	case fedecks.DoHandleIn:

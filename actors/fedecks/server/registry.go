@@ -2,18 +2,22 @@ package server
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/hublink-go/hublink/actors/fedecks/server/internal/cluster"
 )
 
-// Presence is one device that is connected.
+// Presence is one device that is connected, to whichever node of the cluster.
 type Presence struct {
 	Device   string
-	Since    time.Time // of its oldest connection
+	Since    time.Time // of its oldest connection, by the clock of its node
 	Sessions int
 	Meta     map[string]string // of its newest connection, see Session.SetMeta
+	Node     string            // of its newest connection, see Cluster.Node; empty: this server, which is alone
 }
 
 // PresenceEvent is a device that came or went. A new connection that takes the place of an older one is neither.
@@ -23,22 +27,30 @@ type PresenceEvent struct {
 	At     time.Time
 }
 
-// registry knows the sessions of this process: by device and by topic.
+// registry knows the sessions of this process, by device and by topic, and what other nodes have told of theirs.
 type registry struct {
+	node  string
 	order sync.Mutex // held while watchers are told, so that they hear things in order; before mu
 
 	mu       sync.Mutex
 	devices  map[string][]*Session // oldest first
+	joined   uint64                // number of the newest session
 	topics   map[string]map[*Session]struct{}
-	revoking map[string]time.Time
+	revoking map[string]revocation
 	watchers map[uint64]func(PresenceEvent)
 	watch    uint64
+
+	// Of the cluster; see cluster.go.
+	remote map[string]map[string]cluster.Entry // by device and node
+	nodes  map[string]struct{}                 // others that live
+	link   func(msg any)                       // takes what others shall know; nil: nobody to tell
 }
 
 func newRegistry() *registry {
 	return &registry{
 		devices: map[string][]*Session{}, topics: map[string]map[*Session]struct{}{},
-		revoking: map[string]time.Time{}, watchers: map[uint64]func(PresenceEvent){},
+		revoking: map[string]revocation{}, watchers: map[uint64]func(PresenceEvent){},
+		remote: map[string]map[string]cluster.Entry{}, nodes: map[string]struct{}{},
 	}
 }
 
@@ -48,9 +60,16 @@ func (r *registry) join(s *Session) (older []*Session) {
 	defer r.order.Unlock()
 	r.mu.Lock()
 	older = slices.Clone(r.devices[s.device])
+	r.joined++
+	s.number = r.joined
+	if rev, ok := r.revoking[s.device]; ok && !s.since.After(rev.heard) {
+		s.revoked = true // judged before the revocation
+	}
 	r.devices[s.device] = append(r.devices[s.device], s)
+	r.announce(s.device)
+	first := len(older) == 0 && len(r.remote[s.device]) == 0
 	r.mu.Unlock()
-	if len(older) == 0 {
+	if first {
 		r.tell(PresenceEvent{Device: s.device, Joined: true, At: time.Now()})
 	}
 	return older
@@ -73,8 +92,10 @@ func (r *registry) leave(s *Session) {
 		r.drop(s, topic)
 	}
 	s.topics, s.gone = nil, true
+	r.announce(s.device)
+	last := len(left) == 0 && len(r.remote[s.device]) == 0
 	r.mu.Unlock()
-	if len(left) == 0 {
+	if last {
 		r.tell(PresenceEvent{Device: s.device, At: time.Now()})
 	}
 }
@@ -136,30 +157,54 @@ func (r *registry) subscribers(topic string) []*Session {
 	return slices.Collect(maps.Keys(r.topics[topic]))
 }
 
-func (r *registry) revoke(device string, at time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.revoking[device] = at
-}
-
-// revoked is when a device was last revoked; the zero time: never.
-func (r *registry) revoked(device string) time.Time {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.revoking[device]
-}
-
-// presence describes a device; mu is held.
+// presence describes a device that is connected somewhere; mu is held.
 func (r *registry) presence(device string) Presence {
+	p := Presence{Device: device}
+	newest := int64(-1)
+	add := func(node string, e cluster.Entry, meta map[string]string) {
+		p.Sessions += e.Sessions
+		if since := time.UnixMicro(e.Since); p.Since.IsZero() || since.Before(p.Since) {
+			p.Since = since
+		}
+		if e.Stamp > newest {
+			newest, p.Node, p.Meta = e.Stamp, node, meta
+		}
+	}
+	for node, e := range r.remote[device] {
+		add(node, e, e.Meta)
+	}
+	if all := r.devices[device]; len(all) > 0 {
+		e, meta := r.entry(device)
+		add(r.node, e, meta)
+		if len(all) == p.Sessions {
+			p.Since = all[0].since // with its zone
+		}
+	}
+	p.Meta = maps.Clone(p.Meta)
+	return p
+}
+
+// entry is what this process has of a device; mu is held.
+func (r *registry) entry(device string) (cluster.Entry, map[string]string) {
 	all := r.devices[device]
-	return Presence{Device: device, Since: all[0].since, Sessions: len(all), Meta: maps.Clone(all[len(all)-1].meta)}
+	newest := all[len(all)-1]
+	stamp := newest.stamp
+	if stamp == 0 {
+		stamp = math.MaxInt64 // so new that nobody has stamped it yet
+	}
+	return cluster.Entry{Sessions: len(all), Since: all[0].since.UnixMicro(), Stamp: stamp}, newest.meta
+}
+
+// online says whether a device is connected somewhere; mu is held.
+func (r *registry) online(device string) bool {
+	return len(r.devices[device])+len(r.remote[device]) > 0
 }
 
 // Online says whether a device is connected, and since when.
 func (s *Server) Online(device string) (Presence, bool) {
 	s.reg.mu.Lock()
 	defer s.reg.mu.Unlock()
-	if len(s.reg.devices[device]) == 0 {
+	if !s.reg.online(device) {
 		return Presence{}, false
 	}
 	return s.reg.presence(device), true
@@ -169,9 +214,14 @@ func (s *Server) Online(device string) (Presence, bool) {
 func (s *Server) Presence() []Presence {
 	s.reg.mu.Lock()
 	defer s.reg.mu.Unlock()
-	all := make([]Presence, 0, len(s.reg.devices))
+	all := make([]Presence, 0, len(s.reg.devices)+len(s.reg.remote))
 	for device := range s.reg.devices {
 		all = append(all, s.reg.presence(device))
+	}
+	for device := range s.reg.remote {
+		if len(s.reg.devices[device]) == 0 {
+			all = append(all, s.reg.presence(device))
+		}
 	}
 	slices.SortFunc(all, func(a, b Presence) int { return strings.Compare(a.Device, b.Device) })
 	return all

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/hublink-go/hublink/actors/fedecks/server/internal/cluster"
 	"github.com/hublink-go/hublink/protocol/fedecks"
 	"github.com/hublink-go/hublink/protocol/transport"
 	"github.com/hublink-go/hublink/supervisor"
@@ -48,8 +49,10 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fedecks server: %w", err)
 	}
+	reg := newRegistry()
+	reg.node = cfg.Cluster.Node
 	return &Server{
-		cfg: cfg, keys: keys, reg: newRegistry(), rate: newRates(cfg.Limits.Rate, cfg.Limits.Burst),
+		cfg: cfg, keys: keys, reg: reg, rate: newRates(cfg.Limits.Rate, cfg.Limits.Burst),
 		log: cfg.Logger.With().Str("actor", cfg.Name).Logger(), sys: cfg.System,
 	}, nil
 }
@@ -72,6 +75,13 @@ func (s *Server) Start(ctx context.Context) error {
 	root, err := s.sys.Start(ctx, supervisor.Spec{Name: s.cfg.Name, Strategy: supervisor.Dynamic})
 	if err != nil {
 		return fmt.Errorf("start %s: %w", s.cfg.Name, err)
+	}
+	if s.cfg.Cluster.Bus != nil {
+		_, err := root.StartChild(ctx, supervisor.ChildSpec{ID: "exchange", New: func(supervisor.Heir) supervisor.Behavior { return newExchange(s) }})
+		if err != nil {
+			_, stopErr := root.Stop(ctx)
+			return errors.Join(fmt.Errorf("start %s: %w", s.cfg.Name, err), stopErr)
+		}
 	}
 	s.root = root
 	return nil
@@ -101,6 +111,7 @@ func (s *Server) running() *supervisor.Supervisor {
 
 // ServeHTTP answers an upgrade request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	asked := time.Now()
 	device, refused := s.admit(r)
 	if refused != 0 {
 		if refused == http.StatusUpgradeRequired {
@@ -117,7 +128,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.log.Debug().Err(err).Str("device", device).Msg("upgrade failed")
 		return
 	}
-	s.adopt(conn, device, r.RemoteAddr)
+	s.adopt(conn, device, r.RemoteAddr, asked)
 }
 
 // ServeMemory takes devices that dial l in memory, until l is closed; the error then wraps net.ErrClosed.
@@ -132,6 +143,7 @@ func (s *Server) ServeMemory(l *transport.Listener) error {
 }
 
 func (s *Server) answer(o *transport.Offer) {
+	asked := time.Now()
 	device, refused := s.admit(o.Request)
 	if refused != 0 {
 		_ = o.Refuse(refused, nil, "") // a dialer that has gone needs no answer
@@ -141,7 +153,7 @@ func (s *Server) answer(o *transport.Offer) {
 	if err != nil {
 		return
 	}
-	s.adopt(conn, device, o.Request.RemoteAddr)
+	s.adopt(conn, device, o.Request.RemoteAddr, asked)
 }
 
 func (s *Server) limits() transport.Limits {
@@ -152,10 +164,10 @@ func (s *Server) limits() transport.Limits {
 const startWithin = 5 * time.Second
 
 // adopt gives a connection to an actor of its own.
-func (s *Server) adopt(conn transport.Conn, device, addr string) {
+func (s *Server) adopt(conn transport.Conn, device, addr string, asked time.Time) {
 	ctx, cancel := context.WithTimeout(context.Background(), startWithin)
 	defer cancel()
-	sess := &Session{srv: s, device: device, addr: addr, since: time.Now()}
+	sess := &Session{srv: s, device: device, addr: addr, since: asked}
 	id := fmt.Sprintf("conn-%d", s.last.Add(1))
 	root := s.running()
 	sess.ref = s.sys.Ref(s.cfg.Name + "/" + id)
@@ -169,44 +181,69 @@ func (s *Server) adopt(conn transport.Conn, device, addr string) {
 	}
 }
 
-// Push sends a term or Go value to a device, on all of its connections. ErrOffline, ErrBusy, fedecks.ErrReserved, or what encoding says.
+// Push sends a term or Go value to a device, on all of its connections, to whichever node of the cluster. It comes at most once, and nil
+// means that it is on its way. ErrOffline, ErrBusy, fedecks.ErrReserved, what encoding says, and for a device on another node what the bus
+// says (ErrTooLarge, ErrBusDown); whether too much waits for that device is not known here.
 func (s *Server) Push(device string, v any) error {
 	data, err := fedecks.Encode(v)
 	if err != nil {
 		return fmt.Errorf("push to %s: %w", device, err)
 	}
-	return s.deliver("push to", device, push{data: data})
+	err = s.deliver(device, push{data: data})
+	nodes, _ := s.reg.elsewhere(device)
+	for _, node := range nodes {
+		sent := s.tell(node, cluster.Message{Kind: cluster.KindPush, Device: device, Data: data})
+		if sent == nil || errors.Is(err, ErrOffline) { // one that got through is enough
+			err = sent
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("push to %s: %w", device, err)
+	}
+	return nil
 }
 
-// Notify hands msg to HandleInfo of a device's connections. ErrOffline, ErrBusy.
+// Notify hands msg to HandleInfo of a device's connections on this node, because Go values do not travel. ErrOffline, ErrBusy.
 func (s *Server) Notify(device string, msg any) error {
-	return s.deliver("notify", device, info{msg: msg})
+	err := s.deliver(device, info{msg: msg})
+	if nodes, _ := s.reg.elsewhere(device); errors.Is(err, ErrOffline) && len(nodes) > 0 {
+		return fmt.Errorf("notify %s: %w here but to node %s, which only Push reaches", device, err, nodes[0])
+	}
+	if err != nil {
+		return fmt.Errorf("notify %s: %w", device, err)
+	}
+	return nil
 }
 
-func (s *Server) deliver(what, device string, msg any) error {
+// deliver sends to the connections of a device here.
+func (s *Server) deliver(device string, msg any) error {
 	err := ErrOffline
 	for i, sess := range s.reg.of(device) {
 		if sent := sess.send(msg); i == 0 || sent == nil { // one that got through is enough
 			err = sent
 		}
 	}
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", what, device, err)
-	}
-	return nil
+	return err
 }
 
-// Broadcast sends a term or Go value to every connection that has subscribed to the topic, and says to how many. Connections that are
-// too slow are left out.
+// Broadcast sends a term or Go value to every connection of the cluster that has subscribed to the topic, and says to how many of this
+// node. Connections that are too slow are left out. An error of the bus (ErrTooLarge, ErrBusDown) means that other nodes were not
+// reached; this one was.
 func (s *Server) Broadcast(topic string, v any) (int, error) {
 	data, err := fedecks.Encode(v)
 	if err != nil {
 		return 0, fmt.Errorf("broadcast on %s: %w", topic, err)
 	}
-	return s.spread(topic, push{data: data}), nil
+	n := s.spread(topic, push{data: data})
+	if s.cfg.Cluster.Bus != nil {
+		if err := s.tell("", cluster.Message{Kind: cluster.KindBroadcast, Topic: topic, Data: data}); err != nil {
+			return n, fmt.Errorf("broadcast on %s: %w", topic, err)
+		}
+	}
+	return n, nil
 }
 
-// Publish hands msg to HandleInfo of every connection that has subscribed to the topic, and says to how many.
+// Publish hands msg to HandleInfo of every connection of this node that has subscribed to the topic, and says to how many.
 func (s *Server) Publish(topic string, msg any) int { return s.spread(topic, info{msg: msg}) }
 
 func (s *Server) spread(topic string, msg any) (n int) {
@@ -218,18 +255,28 @@ func (s *Server) spread(topic string, msg any) (n int) {
 	return n
 }
 
-// Disconnect closes the connections of a device with a code and a reason and says how many there were.
+// Disconnect closes the connections of a device, on all nodes, with a code and a reason and says how many there were.
 func (s *Server) Disconnect(device string, code int, reason string) int {
 	all := s.reg.of(device)
 	for _, sess := range all {
 		sess.end(code, reason)
 	}
-	return len(all)
+	nodes, others := s.reg.elsewhere(device)
+	for _, node := range nodes {
+		err := s.tell(node, cluster.Message{Kind: cluster.KindDisconnect, Device: device, Code: code, Reason: reason})
+		if err != nil {
+			s.log.Warn().Err(err).Str("device", device).Str("other", node).Msg("a device on another node cannot be disconnected")
+			others = 0
+		}
+	}
+	return len(all) + others
 }
 
-// Revoke makes all tokens of a device that were made until now worthless and closes its connections. A login is still possible:
-// that is for Authenticate to refuse.
+// Revoke makes all tokens of a device that were made until now worthless, on all nodes, and closes its connections. A node that cannot
+// be reached now is told when it can. A login is still possible: that is for Authenticate to refuse.
 func (s *Server) Revoke(device string) {
-	s.reg.revoke(device, time.Now())
-	s.Disconnect(device, fedecks.ClosePolicy, "revoked")
+	for _, sess := range s.reg.revoke(device, time.Now().UnixMicro()+1) {
+		sess.end(fedecks.ClosePolicy, "revoked")
+	}
+	s.reg.announceRevoked(device)
 }

@@ -21,9 +21,12 @@ type Session struct {
 	pending atomic.Int64 // what was sent here and is not handled yet
 
 	// The registry's lock guards these.
-	topics map[string]struct{}
-	meta   map[string]string
-	gone   bool
+	topics  map[string]struct{}
+	meta    map[string]string
+	number  uint64 // in the order of joining
+	stamp   int64  // in the order of the cluster; 0: not stamped
+	gone    bool
+	revoked bool
 }
 
 // Device is the id of the device.
@@ -55,17 +58,21 @@ func (s *Session) Notify(msg any) error {
 	return nil
 }
 
-// Subscribe makes what is broadcast and published on a topic come here until the connection ends.
+// Subscribe makes what is broadcast and published on a topic, the latter on this node alone, come here until the connection ends.
 func (s *Session) Subscribe(topic string) { s.srv.reg.subscribe(s, topic) }
 
 // Unsubscribe ends that.
 func (s *Session) Unsubscribe(topic string) { s.srv.reg.unsubscribe(s, topic) }
 
-// SetMeta puts what presence shows of this connection in place of what it showed before.
+// SetMeta puts what presence shows of this connection in place of what it showed before. Other nodes of a cluster are shown up to 4 KiB
+// of it, else none.
 func (s *Session) SetMeta(meta map[string]string) {
 	s.srv.reg.mu.Lock()
 	defer s.srv.reg.mu.Unlock()
 	s.meta = maps.Clone(meta)
+	if !s.gone {
+		s.srv.reg.announce(s.device)
+	}
 }
 
 // Close ends the connection with a code and a reason.

@@ -1,0 +1,185 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/hublink-go/hublink/actors/fedecks/server/internal/cluster"
+	"github.com/hublink-go/hublink/protocol/fedecks"
+	"github.com/hublink-go/hublink/supervisor"
+)
+
+// exchange is the actor between the registry and the other nodes: it carries out what the core of the cluster wants. What is for the
+// connections themselves goes past it.
+type exchange struct {
+	srv   *Server
+	core  *cluster.Core
+	epoch int64
+	leave func()
+	timer supervisor.Timer
+	armed time.Time
+	odd   atomic.Bool // a message that cannot be read was reported
+	log   zerolog.Logger
+}
+
+func newExchange(s *Server) *exchange {
+	epoch := time.Now().UnixMicro()
+	return &exchange{
+		srv: s, epoch: epoch, log: s.log.With().Str("node", s.reg.node).Logger(),
+		core: cluster.New(cluster.Config{
+			Node: s.reg.node, Epoch: epoch, AllowAll: s.cfg.Duplicates == AllowBoth, Life: s.cfg.Life,
+		}),
+	}
+}
+
+// Init joins the bus and tells who is here.
+func (x *exchange) Init(ctx *supervisor.Ctx) (err error) {
+	self := ctx.Self()
+	x.leave, err = x.srv.cfg.Cluster.Bus.Join(x.srv.reg.node, func(data []byte) { x.hear(self, data) })
+	if err != nil {
+		return fmt.Errorf("join the bus: %w", err)
+	}
+	x.step(ctx, cluster.Input{Kind: cluster.InStart})
+	x.srv.reg.attach(func(msg any) { _ = self.Send(msg) }) // the next incarnation asks for the state
+	return nil
+}
+
+// hear takes a message from the bus, on a goroutine of that.
+func (x *exchange) hear(self supervisor.Ref, data []byte) {
+	m, err := cluster.Decode(data)
+	if err != nil {
+		level := zerolog.DebugLevel
+		if !x.odd.Swap(true) {
+			level = zerolog.WarnLevel
+		}
+		x.log.WithLevel(level).Err(err).Msg("a message on the bus cannot be read, dropped")
+		return
+	}
+	s := x.srv
+	switch m.Kind {
+	case cluster.KindPush, cluster.KindBroadcast, cluster.KindDisconnect:
+		if m.From != s.reg.node {
+			s.carryOut(m)
+		}
+	default:
+		_ = self.Send(heard{m})
+	}
+}
+
+// Receive handles one message.
+func (x *exchange) Receive(ctx *supervisor.Ctx, msg any) error {
+	switch m := msg.(type) {
+	case tick:
+		x.armed = time.Time{}
+		x.step(ctx, cluster.Input{})
+	case heard:
+		x.step(ctx, cluster.Input{Kind: cluster.InReceived, Message: m.m})
+	case local:
+		x.step(ctx, cluster.Input{Kind: cluster.InLocal, Device: m.device, Entry: m.entry, Newest: m.newest})
+	case revoking:
+		x.step(ctx, cluster.Input{Kind: cluster.InRevoked, Device: m.device, Time: m.until})
+	default:
+		return ctx.Unexpected(msg)
+	}
+	return nil
+}
+
+// Terminate says goodbye.
+func (x *exchange) Terminate(ctx *supervisor.Ctx, _ error) {
+	x.srv.reg.detach()
+	x.step(ctx, cluster.Input{Kind: cluster.InStop})
+	x.leave()
+}
+
+func (x *exchange) step(ctx *supervisor.Ctx, in cluster.Input) {
+	for _, e := range x.core.Step(time.Now(), in, nil) {
+		x.apply(ctx, e)
+	}
+	d := x.core.Deadline()
+	if d.Equal(x.armed) {
+		return
+	}
+	x.timer.Stop()
+	if x.armed = d; !d.IsZero() {
+		x.timer = ctx.After(max(0, time.Until(d)), tick{})
+	}
+}
+
+func (x *exchange) apply(ctx *supervisor.Ctx, e cluster.Effect) {
+	reg := x.srv.reg
+	switch e.Kind {
+	case cluster.DoSend:
+		if err := x.srv.tell(e.Node, e.Message); err != nil {
+			x.log.Debug().Err(err).Str("topic", e.Message.Kind).Msg("the others were not told, the next beat shows it") // the bus says that it is down
+		}
+	case cluster.DoStamp:
+		reg.setStamp(e.Device, e.Newest, e.Time)
+	case cluster.DoRemote:
+		reg.setRemote(e.Node, e.Device, e.Entry)
+	case cluster.DoReplace:
+		for _, sess := range reg.upTo(e.Device, e.Newest) {
+			sess.end(fedecks.ClosePolicy, "replaced")
+		}
+	case cluster.DoRevoke:
+		x.revoke(ctx, e)
+	case cluster.DoNodeUp:
+		reg.setNode(e.Node, true)
+		x.log.Info().Str("other", e.Node).Msg("another node is there")
+	case cluster.DoNodeDown:
+		reg.setNode(e.Node, false)
+		if e.Bye {
+			x.log.Info().Str("other", e.Node).Msg("another node has stopped")
+		} else {
+			x.log.Warn().Str("other", e.Node).Msg("another node is not heard any more")
+		}
+	case cluster.DoConflict:
+		x.log.Error().Msg("another node has the name of this one, give each its own")
+	}
+}
+
+// revoke closes connections whose tokens are worthless. They may have been given tokens since the time that the others know, so they
+// are told a later one.
+func (x *exchange) revoke(ctx *supervisor.Ctx, e cluster.Effect) {
+	closed := x.srv.reg.revoke(e.Device, e.Time)
+	for _, sess := range closed {
+		sess.end(fedecks.ClosePolicy, "revoked")
+	}
+	if len(closed) > 0 {
+		_ = ctx.Self().Send(revoking{device: e.Device})
+	}
+}
+
+// tell sends a message to one other node, or to all.
+func (s *Server) tell(to string, m cluster.Message) error {
+	if m.From == "" {
+		m.From = s.reg.node
+	}
+	data, err := cluster.Encode(m)
+	if err != nil {
+		return err
+	}
+	if err := s.cfg.Cluster.Bus.Publish(to, data); err != nil {
+		return fmt.Errorf("tell other nodes: %w", err)
+	}
+	return nil
+}
+
+// carryOut does what another node wants for connections here.
+func (s *Server) carryOut(m cluster.Message) {
+	switch m.Kind {
+	case cluster.KindPush:
+		if err := s.deliver(m.Device, push{data: m.Data}); errors.Is(err, ErrBusy) {
+			s.log.Debug().Str("device", m.Device).Str("other", m.From).Msg("too much waits for the device, a push of another node is dropped")
+		}
+	case cluster.KindBroadcast:
+		s.spread(m.Topic, push{data: m.Data})
+	case cluster.KindDisconnect:
+		for _, sess := range s.reg.of(m.Device) {
+			sess.end(m.Code, m.Reason)
+		}
+	}
+}

@@ -1,0 +1,105 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hublink-go/hublink/protocol/etf"
+)
+
+// Kinds of messages between nodes. Those from KindPush on do not concern the core: they are for the connections of a node.
+const (
+	KindBeat   = "beat"   // I live, and this many changes have I made
+	KindChange = "change" // my next change
+	KindWant   = "want"   // tell me your whole state
+	KindState  = "state"  // one part of it
+	KindBye    = "bye"    // I stop
+
+	KindPush       = "push"       // Data is for Device
+	KindBroadcast  = "broadcast"  // Data is for the subscribers of Topic
+	KindDisconnect = "disconnect" // Device is to be closed with Code and Reason
+)
+
+// Message is what nodes say to each other. All of it may be lost.
+type Message struct {
+	Version int    `etf:"v"`
+	Kind    string `etf:"k"`
+	From    string `etf:"n"`           // name of the node
+	Epoch   int64  `etf:"e,omitempty"` // when it started; tells a node from the one of the same name before it
+	Clock   int64  `etf:"c,omitempty"` // of the node, microseconds of Unix time
+	Seq     uint64 `etf:"q,omitempty"` // number of its last change
+
+	Part    int      `etf:"p,omitempty"` // of Parts, from 0
+	Parts   int      `etf:"o,omitempty"`
+	Changes []Change `etf:"x,omitempty"`
+
+	Device string `etf:"d,omitempty"`
+	Topic  string `etf:"t,omitempty"`
+	Data   []byte `etf:"b,omitempty"`
+	Code   int    `etf:"i,omitempty"`
+	Reason string `etf:"r,omitempty"`
+}
+
+// Change is what has become of a device on a node. With Revoked it says only that tokens made until then are worthless.
+type Change struct {
+	Device  string `etf:"d"`
+	Entry   Entry  `etf:"e,omitempty"`
+	Revoked int64  `etf:"r,omitempty"` // microseconds of Unix time
+}
+
+// Entry is a device as one node knows it. The zero Entry: it is not connected there.
+type Entry struct {
+	Sessions int               `etf:"s,omitempty"`
+	Since    int64             `etf:"t,omitempty"` // of the oldest connection, microseconds of Unix time by the node's own clock
+	Stamp    int64             `etf:"c,omitempty"` // of the newest connection, microseconds of the hybrid clock
+	Meta     map[string]string `etf:"m,omitempty"` // of the newest connection
+}
+
+const version = 1
+
+// MaxMeta is the size of metadata, in bytes, that other nodes are shown.
+const MaxMeta = 4096
+
+// ErrVersion is a message in a form that this program does not know: a node runs a newer one.
+var ErrVersion = errors.New("message of another version")
+
+// Encode gives the octets of a message.
+func Encode(m Message) ([]byte, error) {
+	m.Version = version
+	data, err := etf.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s for other nodes: %w", m.Kind, err)
+	}
+	return data, nil
+}
+
+// decoder bounds what a message may hold; its octets are bounded by what carries them.
+var decoder = etf.Decoder{Limits: etf.Limits{Bytes: 64 << 20, Elements: 1 << 20, Depth: 8}}
+
+// latest is the end of the hybrid clock; beyond it is nobody's time.
+var latest = time.Date(2250, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+
+// Decode reads a message. It refers to nothing in data.
+func Decode(data []byte) (Message, error) {
+	var m Message
+	if err := decoder.Unmarshal(data, &m); err != nil {
+		return Message{}, fmt.Errorf("message of another node: %w", err)
+	}
+	switch {
+	case m.Version != version:
+		return Message{}, fmt.Errorf("%w: %d, not %d", ErrVersion, m.Version, version)
+	case m.From == "":
+		return Message{}, errors.New("message of another node: it has no name")
+	case !plausible(m.Clock):
+		return Message{}, fmt.Errorf("message of node %q: its clock says %d", m.From, m.Clock)
+	}
+	for _, c := range m.Changes {
+		if c.Entry.Sessions < 0 || !plausible(c.Entry.Stamp) || !plausible(c.Revoked) {
+			return Message{}, fmt.Errorf("message of node %q: device %q has an impossible state", m.From, c.Device)
+		}
+	}
+	return m, nil
+}
+
+func plausible(micros int64) bool { return micros >= 0 && micros <= latest }
