@@ -187,7 +187,18 @@ func (h *Hub) acceptOffers(ln *transport.Listener) {
 // upgrade is how every device is let in. NervesHub compresses for whoever offers it, with context takeover.
 func (h *Hub) upgrade(header http.Header) transport.UpgradeOptions {
 	const ratio = 25 // Bandit's
-	return transport.UpgradeOptions{Limits: transport.Limits{ReadIdle: h.cfg.Idle, InflateRatio: ratio}, Header: header, Compress: transport.Together}
+	return transport.UpgradeOptions{
+		Limits: transport.Limits{ReadIdle: h.cfg.Idle, InflateRatio: ratio},
+		Header: header, Compress: transport.Together, CloseAnswer: closeAnswer,
+	}
+}
+
+// closeAnswer is what NervesHub's web server answers to a device's close frame.
+func closeAnswer(code int) int {
+	if code < 1000 || 1004 <= code && code <= 1006 && code != transport.CodeNone || 1012 <= code && code < 3000 {
+		return transport.CodeProtocol
+	}
+	return transport.CodeNormal
 }
 
 // doorListener drops connections before anything is said on them: those that the operator wants dropped, and those above the rate

@@ -45,7 +45,11 @@ func (c *conn) end(err error) {
 	var found *CloseError
 	if errors.As(c.ended, &found) && found.Code != CodeAbnormal {
 		c.hurry()
-		if c.hangUp(found.Code, "") == nil {
+		code := found.Code
+		if found.Received && c.answer != nil {
+			code = c.answer(code)
+		}
+		if c.hangUp(code, "") == nil {
 			c.drain()
 		}
 	}

@@ -24,12 +24,13 @@ type conn struct {
 	limits Limits
 	agreed *deflated // nil: messages are not compressed
 
-	reading chan struct{} // guards the five below
+	reading chan struct{} // guards the six below
 	src     source
 	dec     Decoder
 	pongs   pace
 	ended   error // why reading is over
 	onPong  func(payload []byte)
+	answer  func(code int) int // to a close frame of the peer; nil: its code
 
 	writing chan struct{} // guards the two below
 	enc     Encoder

@@ -63,6 +63,7 @@ func (o *Offer) Accept(u UpgradeOptions) (Conn, error) {
 	p := PipeOptions{Client: o.dialer.Limits, Server: u.Limits, WrapClient: o.dialer.Wrap}
 	p.Deflate, _ = u.Compress.agree(o.Request.Header)
 	client, server := pipe(p, o.Request.RemoteAddr, o.Request.Host)
+	server = answering(server, u.CloseAnswer)
 	if t := o.Request.TLS; t != nil {
 		client = &pipeTLS{client, &TLSInfo{Version: t.Version, ServerName: t.ServerName, Verified: true}}
 		server = &pipeTLS{server, tlsInfo(*t)}

@@ -12,6 +12,9 @@ type UpgradeOptions struct {
 	Limits   Limits
 	Header   http.Header // goes with the answer
 	Compress Compression // what is agreed to when the client offers it; zero: nothing
+
+	// CloseAnswer is the code that a client's close frame is answered with; nil: its own. The code is 1005 when there was none.
+	CloseAnswer func(code int) int
 }
 
 // Upgrade answers a client's upgrade request and takes the connection over from the HTTP server, which must speak HTTP/1.1 on it.
@@ -42,7 +45,14 @@ func Upgrade(w http.ResponseWriter, r *http.Request, o UpgradeOptions) (Conn, er
 	}
 	_ = nc.SetWriteDeadline(time.Time{})
 	early, _ := rw.Peek(rw.Reader.Buffered()) // never more than is buffered, so never an error
-	return NewDeflateConn(nc, RoleServer, o.Limits, early, d), nil
+	return answering(NewDeflateConn(nc, RoleServer, o.Limits, early, d), o.CloseAnswer), nil
+}
+
+func answering(c Conn, answer func(int) int) Conn {
+	if c, ok := c.(*conn); ok {
+		c.answer = answer
+	}
+	return c
 }
 
 // switching is the 101 answer.
