@@ -15,7 +15,7 @@ type Backoff struct {
 // RetryAfterMax is the longest Retry-After that is believed: a longer one is taken for this.
 const RetryAfterMax = 10 * time.Minute
 
-// restartSpread: after close 1012 (service restart) the first wait is uniform(0, 10 s).
+// restartSpread: after close 1012 (service restart) the waits are uniform(0, at least 10 s) until a socket opens.
 const restartSpread = 10 * time.Second
 
 func (b Backoff) withDefaults() Backoff {
@@ -29,7 +29,8 @@ func (b Backoff) wait(rng *rand.Rand, n int) time.Duration {
 	return uniform(rng, b.Min, b.limit(n))
 }
 
-// restart draws the wait after the hub said that it restarts: a fleet comes back all at once.
+// restart draws the waits after the hub said that it restarts, until a socket opens: a fleet is sent away all at once, and those of it that find
+// the hub still down must not come back together either.
 func (b Backoff) restart(rng *rand.Rand, n int) time.Duration {
 	return uniform(rng, 0, max(restartSpread, b.limit(n)))
 }

@@ -159,7 +159,9 @@ func (s *Socket) dialFailed(in SocketInput, out []SocketEffect) []SocketEffect {
 	if s.phase != socketDialing {
 		return out
 	}
-	s.code = 0
+	if s.code != closeRestart { // a fleet that finds the hub still down had better stay spread out
+		s.code = 0
+	}
 	return s.wait(in.Cause, min(in.After, RetryAfterMax), out)
 }
 

@@ -151,6 +151,27 @@ func TestSocketWaits(t *testing.T) {
 	}
 }
 
+func TestSocketSpreadsUntilTheHubIsBack(t *testing.T) {
+	rng, long := newRand(), 0
+	for range 200 {
+		s := socketAt(epoch, rng)
+		s.Step(epoch, SocketInput{Kind: SocketJoined}, nil)
+		s.Step(epoch.Add(time.Hour), SocketInput{Kind: SocketLost, Code: 1012}, nil)
+		now := s.Deadline()
+		s.Step(now, SocketInput{}, nil)
+		if waitAfter(t, &s, now, SocketInput{Kind: SocketDialFailed}) > 5*time.Second {
+			long++
+		}
+		now = s.Deadline()
+		s.Step(now, SocketInput{}, nil)
+		s.Step(now, SocketInput{Kind: SocketOpened}, nil)
+		s.Step(now, SocketInput{Kind: SocketJoined}, nil)
+		w := waitAfter(t, &s, now.Add(time.Hour), SocketInput{Kind: SocketLost, Code: 1006})
+		require.LessOrEqual(t, w, 2*time.Second, "a socket has opened: the restart is over")
+	}
+	require.Greater(t, long, 60, "the hub was still down: spread as widely as before")
+}
+
 func TestSocketRetryAfter(t *testing.T) {
 	for after, low := range map[time.Duration]time.Duration{
 		0: time.Second, 30 * time.Second: 30 * time.Second, 24 * time.Hour: 10 * time.Minute, -time.Hour: time.Second,
