@@ -38,7 +38,7 @@ func (c *Ctx) Keep(key string, v io.Closer) {
 
 // Go starts a linked goroutine. Its context ends when the actor is asked to stop or ends by itself, and may end once the goroutine
 // has. A panic, an error and runtime.Goexit end the actor with that reason; nil ends nothing. The actor's end waits for its goroutines
-// as long as its Shutdown allows. In Terminate and later nothing is started.
+// as long as its Shutdown allows. In Terminate and later nothing is started. A linked goroutine may start others with it.
 func (c *Ctx) Go(name string, f func(ctx context.Context) error) { c.a.start(name, f) }
 
 // After sends msg to this incarnation after d. In Terminate and later it does nothing and returns the zero Timer.

@@ -71,10 +71,19 @@ func (c *conn) Info() ConnInfo {
 }
 
 func (c *conn) ReadMessage(buf []byte) (Kind, []byte, error) {
+	k, msg, _, err := c.read(buf, true)
+	return k, msg, err
+}
+
+// read gives the next message; without wait only if it has begun.
+func (c *conn) read(buf []byte, wait bool) (Kind, []byte, bool, error) {
 	c.reading <- struct{}{}
 	defer func() { <-c.reading }()
 	msg := buf[:0]
 	for c.ended == nil {
+		if !wait && len(msg) == 0 && c.between() {
+			return 0, nil, false, nil
+		}
 		ev, out, err := c.next(msg)
 		msg = out
 		if err == nil && ev.RSV1 {
@@ -87,10 +96,10 @@ func (c *conn) ReadMessage(buf []byte) (Kind, []byte, error) {
 		case err != nil:
 			c.end(err)
 		case ev.Kind == EventMessage:
-			return ev.Type, msg, nil
+			return ev.Type, msg, true, nil
 		}
 	}
-	return 0, nil, c.ended
+	return 0, nil, false, c.ended
 }
 
 // next decodes what is there, and waits for more when that is not enough for an event. A long payload goes straight into msg,

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -94,23 +93,4 @@ func BenchmarkEcho(b *testing.B) {
 	}
 	wg.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msg/s")
-}
-
-// BenchmarkIdleConnection shows what a connection that says nothing costs, both of its ends together, in memory of the Go runtime.
-func BenchmarkIdleConnection(b *testing.B) {
-	const n = 8000
-	var before, after runtime.MemStats
-	open(b, 1)
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	conns := open(b, n)
-	runtime.GC()
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	heap := float64(after.HeapAlloc-before.HeapAlloc) / n
-	stack := float64(after.StackInuse-before.StackInuse) / n
-	b.ReportMetric(heap, "heapB/conn")
-	b.ReportMetric(stack, "stackB/conn")
-	b.ReportMetric(0, "ns/op")
-	runtime.KeepAlive(conns)
 }

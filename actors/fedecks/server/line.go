@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"github.com/hublink-go/hublink/protocol/fedecks"
 	"github.com/hublink-go/hublink/protocol/transport"
 	"github.com/hublink-go/hublink/supervisor"
@@ -39,7 +37,6 @@ type line struct {
 	space chan struct{} // one token for each message of the device that was not handled
 	timer supervisor.Timer
 	armed time.Time
-	log   zerolog.Logger
 }
 
 func newLine(sess *Session, conn transport.Conn) *line {
@@ -47,7 +44,6 @@ func newLine(sess *Session, conn transport.Conn) *line {
 	return &line{
 		sess: sess, conn: conn, space: make(chan struct{}, cfg.Limits.Inbox),
 		core: fedecks.NewSession(fedecks.SessionConfig{Refresh: cfg.Refresh, Ping: cfg.Limits.Ping, Codec: cfg.Codec}),
-		log:  sess.srv.log.With().Str("device", sess.device).Logger(),
 	}
 }
 
@@ -65,8 +61,7 @@ func (l *line) Init(ctx *supervisor.Ctx) error {
 	if err := ctx.Self().Send(begin{}); err != nil {
 		return err
 	}
-	self := ctx.Self()
-	ctx.Go("read", func(ctx context.Context) error { return l.read(ctx, self) })
+	l.listen(ctx)
 	return nil
 }
 
@@ -109,21 +104,47 @@ func (l *line) Terminate(_ *supervisor.Ctx, reason error) {
 	_ = l.conn.Abort()
 }
 
-// read moves messages from the connection to the actor. Started by Init, ended by the end of the connection or of the actor.
-func (l *line) read(ctx context.Context, self supervisor.Ref) error {
+// listen starts the goroutine that moves what the device sends next to the actor. It ends with that, with the connection or with the
+// actor, and leaves waiting for more to another: the stack that reading needs would stay with it, half of what an idle connection costs.
+func (l *line) listen(ctx *supervisor.Ctx) {
+	ctx.Go("read", func(c context.Context) error {
+		if w, ok := l.conn.(transport.Waiter); ok {
+			w.Wait()
+		}
+		if l.read(c, ctx.Self()) {
+			l.listen(ctx)
+		}
+		return nil
+	})
+}
+
+// read says whether there will be more to read.
+func (l *line) read(ctx context.Context, self supervisor.Ref) (more bool) {
 	for {
-		kind, data, err := l.conn.ReadMessage(nil)
-		if err != nil {
+		kind, data, ok, err := l.arrived()
+		switch {
+		case err != nil:
 			_ = self.Send(lost{err: err}) // an actor that has ended knows
-			return nil                    //nolint:nilerr // what the end means is the actor's to say
+			return false
+		case !ok:
+			return true
 		}
 		select {
 		case l.space <- struct{}{}:
 		case <-ctx.Done():
-			return nil
+			return false
 		}
 		_ = self.Send(inward{data: data, text: kind == transport.Text})
 	}
+}
+
+// arrived gives a message that has arrived; of a connection that cannot tell, the next one.
+func (l *line) arrived() (kind transport.Kind, data []byte, ok bool, err error) {
+	if w, can := l.conn.(transport.Waiter); can {
+		return w.ReadArrived(nil)
+	}
+	kind, data, err = l.conn.ReadMessage(nil)
+	return kind, data, true, err
 }
 
 func (l *line) ended(ctx *supervisor.Ctx, err error) error {
@@ -131,7 +152,7 @@ func (l *line) ended(ctx *supervisor.Ctx, err error) error {
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		_ = l.conn.Close(fedecks.CloseNormal, "idle")
 	}
-	l.log.Debug().Err(err).Msg("connection ended")
+	l.sess.srv.log.Debug().Str("device", l.sess.device).Err(err).Msg("connection ended")
 	if err := l.step(ctx, fedecks.SessionInput{Kind: fedecks.SessionLost}); err != nil {
 		return err
 	}
@@ -184,7 +205,7 @@ func (l *line) apply(ctx *supervisor.Ctx, e fedecks.SessionEffect) error {
 			_ = p.Ping(nil) // a failure ends the reading too
 		}
 	case fedecks.DoUnsendable:
-		l.log.Error().Err(e.Cause).Msg("an answer cannot be sent, dropped")
+		l.sess.srv.log.Error().Str("device", l.sess.device).Err(e.Cause).Msg("an answer cannot be sent, dropped")
 	default:
 		return fmt.Errorf("fedecks session: unknown effect %d", e.Kind)
 	}
@@ -216,9 +237,9 @@ func (l *line) write(data []byte) error {
 	err := l.conn.WriteMessage(transport.Binary, data)
 	switch {
 	case errors.Is(err, transport.ErrMessageTooBig):
-		l.log.Error().Int("bytes", len(data)).Msg("a message is larger than Limits.Message, dropped")
+		l.sess.srv.log.Error().Str("device", l.sess.device).Int("bytes", len(data)).Msg("a message is larger than Limits.Message, dropped")
 	case err != nil:
-		l.log.Debug().Err(err).Msg("write failed")
+		l.sess.srv.log.Debug().Str("device", l.sess.device).Err(err).Msg("write failed")
 		_ = l.conn.Abort()
 	}
 	return nil

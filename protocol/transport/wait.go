@@ -1,0 +1,29 @@
+package transport
+
+// Waiter is a Conn that lets go of whoever reads from it while nothing comes. Waiting takes little of a stack and reading takes more, which a
+// goroutine never gives back: servers with many idle links wait in one goroutine and read in the next.
+type Waiter interface {
+	// Wait returns when ReadArrived has something to do: bytes have come, or the link has ended.
+	Wait()
+
+	// ReadArrived is ReadMessage, but where that would wait for a message to begin, it returns ok false.
+	ReadArrived(buf []byte) (k Kind, msg []byte, ok bool, err error)
+}
+
+func (c *conn) Wait() {
+	c.reading <- struct{}{}
+	if c.ended == nil && c.between() {
+		c.armRead()
+		if err := c.src.fill(true); err != nil {
+			c.end(err)
+		}
+	}
+	<-c.reading
+}
+
+// between says that a frame starts with the next byte, which has not been read yet.
+func (c *conn) between() bool { return len(c.src.unread) == 0 && c.dec.Idle() }
+
+func (c *conn) ReadArrived(buf []byte) (k Kind, msg []byte, ok bool, err error) {
+	return c.read(buf, false)
+}
