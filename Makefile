@@ -15,6 +15,7 @@ PROGRAMS := \
 	erl:erlang-base \
 	fw_printenv:libubootenv-tool \
 	node:nodejs npm:npm \
+	nginx:nginx \
 	/usr/lib/python3/dist-packages/websockets:python3-websockets
 
 # Modules of their own below tests/, and packages of npm that tests there use.
