@@ -108,8 +108,7 @@ func deliver(srv *server.Server, t typed, complain *report.Printer) {
 	case t.device != "":
 		err = srv.Push(t.device, t.term)
 	default:
-		var n int
-		if n, err = srv.Broadcast(everybody, t.term); err == nil && n == 0 {
+		if _, err = srv.Broadcast(everybody, t.term); err == nil && len(srv.Presence()) == 0 {
 			err = errors.New("no device is connected: nobody got it")
 		}
 	}
