@@ -38,6 +38,7 @@ type registry struct {
 	order       []*Device // as they were created
 	deployments []*Deployment
 	links       map[*link]struct{}
+	emptied     chan struct{} // nil: the hub does not stop; closed when its last link has gone
 }
 
 // TB is what a hub needs of a test.
@@ -112,6 +113,16 @@ func (h *Hub) spawn(f func()) bool {
 	}
 	h.wg.Go(f)
 	return true
+}
+
+// Profile says which server it is like.
+func (h *Hub) Profile() Profile { return h.cfg.Profile }
+
+// ConnectingCode is the code that is run on every device that joins.
+func (h *Hub) ConnectingCode() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.settings.connectingCode
 }
 
 // URL is the address for devices: scheme, host and port. The scheme is ws or wss; in memory the host means nothing, and either

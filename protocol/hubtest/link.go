@@ -8,12 +8,9 @@ import (
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
-const (
-	maxQueue   = 4096 // messages that wait for a device that does not read
-	keptBuffer = 512  // bytes of a read buffer that a link keeps while it waits
-)
+const maxQueue = 4096 // messages that wait for a device that does not read
 
-// link is one socket of a device: a goroutine that reads, and a queue. Whoever puts something into the queue while nobody writes
+// link is one socket of a device: a goroutine that waits, and a queue. Whoever puts something into the queue while nobody writes
 // becomes the writer and writes until it is empty, so that messages leave in the order in which the session made them, and no
 // operator waits for a device that does not read. All fields but conn are guarded by the device's lock.
 type link struct {
@@ -37,7 +34,7 @@ type outgoing struct {
 func (h *Hub) adopt(d *Device, conn transport.Conn, w wire) {
 	l := &link{hub: h, dev: d, conn: conn, wire: w}
 	h.mu.Lock()
-	if h.closed {
+	if h.closed || h.emptied != nil {
 		h.mu.Unlock()
 		_ = conn.Abort()
 		return
@@ -53,38 +50,67 @@ func (h *Hub) adopt(d *Device, conn transport.Conn, w wire) {
 	d.sockets++
 	d.changed()
 	d.mu.Unlock()
-	go l.read() // ends with the socket; Close aborts it and waits
+	go l.read()
 }
 
-// read is the life of a link.
+// read is the life of a link, in one goroutine after the other: each waits, handles what has come, and starts the next, because the stack
+// that handling has needed would stay with it. It ends with the socket; Close aborts that and waits.
 func (l *link) read() {
-	defer l.hub.wg.Done()
-	defer l.gone()
-	var buf []byte
+	if w, ok := l.conn.(transport.Waiter); ok {
+		w.Wait()
+	}
+	if l.handle() {
+		go l.read()
+		return
+	}
+	l.gone()
+	l.hub.wg.Done()
+}
+
+// handle handles the messages that have come. False: there will be no more.
+func (l *link) handle() bool {
 	for {
-		kind, data, err := l.conn.ReadMessage(buf)
+		kind, data, ok, err := l.arrived()
 		if err != nil {
 			l.ended(err)
-			return
+			return false
 		}
-		l.dev.mu.Lock()
-		m, err := l.wire.decode(kind, data)
-		l.dev.mu.Unlock()
-		if err != nil {
-			l.hub.stats.errors.Add(1)
-			l.end()
-			_ = l.conn.Close(1011, "") // NervesHub: the socket's process crashes
-			return
+		if !ok {
+			return true
 		}
-		l.hub.stats.received[kindOf(m)].Add(1)
-		l.step(func(s *session) {
-			l.dev.log.add(Inbound, m, l.hub.cfg.Now())
-			s.receive(l.hub.cfg.Now(), m)
-		})
-		if buf = nil; cap(data) <= keptBuffer {
-			buf = data
+		if !l.received(kind, data) {
+			return false
 		}
 	}
+}
+
+// arrived gives a message that has come; of a conn that cannot tell, the next one.
+func (l *link) arrived() (kind transport.Kind, data []byte, ok bool, err error) {
+	if w, can := l.conn.(transport.Waiter); can {
+		return w.ReadArrived(nil)
+	}
+	kind, data, err = l.conn.ReadMessage(nil)
+	return kind, data, true, err
+}
+
+// received handles one message. False: the socket's process has crashed.
+func (l *link) received(kind transport.Kind, data []byte) bool {
+	l.dev.mu.Lock()
+	m, err := l.wire.decode(kind, data)
+	l.dev.mu.Unlock()
+	if err != nil {
+		l.hub.stats.errors.Add(1)
+		l.end()
+		_ = l.conn.Close(1011, "") // NervesHub: the socket's process crashes
+		return false
+	}
+	l.hub.stats.received[kindOf(m)].Add(1)
+	l.step(func(s *session) {
+		now := l.hub.cfg.Now()
+		l.dev.log.add(Inbound, m, now)
+		s.receive(now, m)
+	})
+	return true
 }
 
 // ended is the end of reading: of a socket that nothing was heard of, or of one that the device or the network has ended.
@@ -108,9 +134,7 @@ func (l *link) gone() {
 	}
 	l.dev.changed()
 	l.dev.mu.Unlock()
-	l.hub.mu.Lock()
-	delete(l.hub.links, l)
-	l.hub.mu.Unlock()
+	l.hub.forget(l)
 }
 
 // end makes the session's end known, once.
