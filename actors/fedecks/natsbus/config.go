@@ -1,0 +1,102 @@
+package natsbus
+
+import (
+	"cmp"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/rs/zerolog"
+
+	"github.com/hublink-go/hublink/actors/fedecks/server"
+)
+
+// Config of a bus. Zero fields mean what is given with them; the zero Config is a server in this process that nobody else can reach.
+type Config struct {
+	Name string // of the cluster, of up to 64 letters, digits, - and _; nodes of other names are not heard; "fedecks"
+	// URL names external servers, nats://, tls://, ws:// or wss://, several with commas between; credentials may be in it.
+	// Empty: a server in this process.
+	URL         string
+	Credentials string // file with the credentials for the external servers, as nsc writes it; none
+	// Listen is the host and port for other embedded servers, port 0 for any that is free; empty: nobody.
+	Listen string
+	Routes []string    // hosts and ports of some of the others, this one may be among them; those not there yet are tried again
+	Secret string      // that embedded servers show each other
+	TLS    *tls.Config // for external servers, or between embedded ones: then with a certificate and for both roles; none
+	// MaxMessage is the largest message of an embedded server, in bytes, the same on all; 8 MiB. Up to 64 MiB.
+	MaxMessage int
+	Logger     zerolog.Logger
+}
+
+const mostBytes = 64 << 20
+
+func (c Config) withDefaults() (Config, error) {
+	c.Name = cmp.Or(c.Name, "fedecks")
+	c.MaxMessage = cmp.Or(c.MaxMessage, 8<<20)
+	var errs []error
+	check := func(wrong bool, format string, args ...any) {
+		if wrong {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(!server.ValidNode(c.Name), "name %q: up to 64 letters, digits, - and _", c.Name)
+	check(c.URL != "" && (c.Listen != "" || len(c.Routes) > 0), "either an URL of external servers, or Listen and Routes of embedded ones")
+	check(c.URL == "" && c.Credentials != "", "credentials are for external servers, but there is no URL")
+	check(c.Listen == "" && len(c.Routes) > 0, "routes lead to and fro, so they need Listen")
+	check(c.MaxMessage < 0 || c.MaxMessage > mostBytes, "MaxMessage %d: up to %d", c.MaxMessage, mostBytes)
+	if c.URL != "" {
+		errs = append(errs, checkURLs(c.URL))
+	}
+	if c.Listen != "" {
+		host, _, err := hostPort(c.Listen)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("listen: %w", err))
+		}
+		open := c.Secret == "" && (c.TLS == nil || c.TLS.ClientAuth != tls.RequireAndVerifyClientCert)
+		check(open && !loopback(host), "listen on %s: whoever reaches it can push to every device; set a Secret, or TLS that verifies client certificates", c.Listen)
+	}
+	for _, r := range c.Routes {
+		if _, _, err := hostPort(r); err != nil {
+			errs = append(errs, fmt.Errorf("route: %w", err))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return c, fmt.Errorf("nats bus: %w", err)
+	}
+	return c, nil
+}
+
+// checkURLs names a bad URL without what may be secret in it.
+func checkURLs(all string) error {
+	for i, one := range strings.Split(all, ",") {
+		u, err := url.Parse(strings.TrimSpace(one))
+		if err != nil {
+			return fmt.Errorf("URL %d cannot be parsed; it is not shown because it may hold a password", i+1)
+		}
+		if u.Host == "" || u.Scheme != "nats" && u.Scheme != "tls" && u.Scheme != "ws" && u.Scheme != "wss" {
+			return fmt.Errorf("URL %d is %s://..., want nats://host:port or tls, ws, wss", i+1, u.Scheme)
+		}
+	}
+	return nil
+}
+
+func hostPort(addr string) (host string, port int, err error) {
+	host, service, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", 0, fmt.Errorf("%q is not host:port", addr)
+	}
+	number, err := strconv.ParseUint(service, 10, 16)
+	if err != nil {
+		return "", 0, fmt.Errorf("%q has no port between 0 and 65535", addr)
+	}
+	return host, int(number), nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
