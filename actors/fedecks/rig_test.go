@@ -3,6 +3,7 @@ package fedecks_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"path/filepath"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/actors/fedecks"
@@ -229,3 +231,8 @@ func (b *blackhole) Write(p []byte) (int, error) {
 }
 
 var errTest = errors.New("crashed by a test")
+
+// tracing is a logger that leaves nothing out.
+func tracing(w io.Writer) zerolog.Logger {
+	return zerolog.New(zerolog.SyncWriter(w)).Level(zerolog.TraceLevel)
+}

@@ -96,7 +96,7 @@ type Auth struct {
 }
 
 // ParseAuth reads the header's values; there must be exactly one. The error is a *Refusal of the kind ErrAuthHeader, or ErrToken for
-// a token that is no binary.
+// a token that is no binary; the Auth then has the device.
 func ParseAuth(values []string, codec Codec) (Auth, error) {
 	bad := func(info string) (Auth, error) { return Auth{}, &Refusal{Kind: ErrAuthHeader, Info: info} }
 	switch {
@@ -133,7 +133,7 @@ func ParseAuth(values []string, codec Codec) (Auth, error) {
 	if token, ok := m.Get(etf.Binary(keyToken)); ok {
 		text, isBinary := token.(etf.Binary)
 		if !isBinary {
-			return Auth{}, &Refusal{Kind: ErrToken, Device: a.Device, Info: "not a binary"}
+			return Auth{Device: a.Device}, &Refusal{Kind: ErrToken, Device: a.Device, Info: "not a binary"}
 		}
 		a.HasToken, a.Token = true, string(text)
 	}

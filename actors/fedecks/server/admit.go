@@ -70,7 +70,7 @@ func foreign(r *http.Request) bool {
 func (s *Server) identify(ctx context.Context, r *http.Request) (string, error) {
 	auth, err := fedecks.ParseAuth(r.Header.Values(fedecks.HeaderAuth), s.cfg.Codec)
 	if err != nil {
-		return "", err
+		return auth.Device, err
 	}
 	if auth.HasToken {
 		return auth.Device, s.checkToken(ctx, auth)
