@@ -31,7 +31,7 @@ TIMEOUT := 6m
 FUZZTIME := 10s
 BENCHTIME := 0.5s
 
-.PHONY: test check deps programs tools npm fmt lint build bench fuzz measure clean
+.PHONY: test check deps programs tools npm fmt lint build bench fuzz scale measure clean
 
 # The last lines are go test's own. Without the test cache: CI wants to know, not to remember.
 test: deps check
@@ -91,6 +91,14 @@ fuzz:
 		echo "$$dir $$name"; \
 		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir"; \
 	done
+
+# What takes too long for every run: a million hostile terms in a process that must stay below 64 MB, 8,000 idle connections of a Fedecks server.
+# Tests that read HUBLINK_SCALE are named here, as package:test.
+SCALE := ./protocol/etf:TestHostileTerms
+
+scale:
+	@for pair in $(SCALE); do HUBLINK_SCALE=1 go test -count=1 -timeout 30m -v -run "^$${pair#*:}\$$" "$${pair%%:*}"; done
+	go test -run '^$$' -bench 'IdleConnections|Echo' -benchtime 2s ./actors/fedecks/server
 
 # Size and memory of the built agent.
 measure: build
