@@ -7,9 +7,13 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log"
 	"net"
 	"net/http"
+	"strings"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/hublink-go/hublink/actors/fedecks/server"
 	"github.com/hublink-go/hublink/cmd/sim/internal/report"
@@ -20,9 +24,6 @@ import (
 
 // Path is where devices connect.
 const Path = "/fedecks/websocket"
-
-// everybody is the topic of all devices.
-const everybody = "devices"
 
 // stopWithin bounds the end of either command.
 const stopWithin = 5 * time.Second
@@ -68,7 +69,7 @@ func Serve(ctx context.Context, cfg ServerConfig) (err error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle(Path, srv)
-	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(httpLog{cfg.Server.Logger}, "", 0)}
 	ended := make(chan error, 1)
 	go func() { ended <- web.Serve(ln) }() // until web.Close
 	defer func() { _ = web.Close() }()
@@ -108,13 +109,34 @@ func deliver(srv *server.Server, t typed, complain *report.Printer) {
 	case t.device != "":
 		err = srv.Push(t.device, t.term)
 	default:
-		if _, err = srv.Broadcast(everybody, t.term); err == nil && len(srv.Presence()) == 0 {
-			err = errors.New("no device is connected: nobody got it")
-		}
+		err = toAll(srv, t.term)
 	}
 	if err != nil {
 		complain.Line("%v", err)
 	}
+}
+
+// toAll pushes to every device that has been seen to connect. A topic would not do: a connection subscribes a moment after it is seen.
+func toAll(srv *server.Server, t etf.Term) error {
+	all := srv.Presence()
+	if len(all) == 0 {
+		return errors.New("no device is connected: nobody got it")
+	}
+	var errs []error
+	for _, p := range all {
+		if err := srv.Push(p.Device, t); err != nil && !errors.Is(err, server.ErrOffline) { // that has just gone
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// httpLog takes what the HTTP server says of strangers: that their handshake failed, for one.
+type httpLog struct{ zerolog.Logger }
+
+func (l httpLog) Write(line []byte) (int, error) {
+	l.Debug().Str("err", strings.TrimSpace(string(line))).Msg("http")
+	return len(line), nil
 }
 
 // console prints what devices do.
@@ -132,10 +154,6 @@ func (c console) handler(username, password string) server.Handler {
 			word, _ := l.Credentials.Text("password")
 			got := digest(user, word)
 			return subtle.ConstantTimeCompare(got[:], want[:]) == 1, nil
-		},
-		ConnectionEstablished: func(_ context.Context, s *server.Session) error {
-			s.Subscribe(everybody)
-			return nil
 		},
 		HandleIn: func(_ context.Context, s *server.Session, t etf.Term) (server.Answer, error) {
 			c.out.Line("%s > %s", plain(s.Device()), erltext.Format(t))
