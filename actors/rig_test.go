@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -152,6 +153,27 @@ func (r *rig) happened(kind actors.EventKind) (n int) {
 		}
 	}
 	return n
+}
+
+// last is the latest event of a kind.
+func (r *rig) last(kind actors.EventKind) (found actors.Event) {
+	r.t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range r.events {
+		if e.Kind == kind {
+			found = e
+		}
+	}
+	require.Equal(r.t, kind, found.Kind, "it has not happened")
+	return found
+}
+
+// everFailedWith says whether an event had this cause.
+func (r *rig) everFailedWith(target error) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.events, func(e actors.Event) bool { return errors.Is(e.Err, target) })
 }
 
 func (r *rig) supervision(e supervisor.Event) {
