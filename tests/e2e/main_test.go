@@ -21,6 +21,9 @@ type programs struct {
 var built = &programs{}
 
 func TestMain(m *testing.M) {
+	if asked, code := runFedecksDevice(); asked {
+		os.Exit(code)
+	}
 	code := func() int {
 		defer func() { _ = os.RemoveAll(built.dir) }()
 		return m.Run()
