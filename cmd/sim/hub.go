@@ -110,7 +110,7 @@ func serveHub(ctx context.Context, o hubOptions, p *report.Printer) error {
 	if err != nil {
 		return fmt.Errorf("--listen %s: %w", o.listen, err)
 	}
-	api := bench.New(hub, dir)
+	api := bench.New(hub, dir, bench.Options{})
 	defer func() { _ = api.Close() }() // the folder goes anyway
 	defer hub.Close()
 	var listen net.ListenConfig

@@ -68,17 +68,19 @@ func (s *session) handleExtensions(now time.Time, ch *channel, m protocol.Messag
 
 // first pushes what the hub asks an extension for as soon as it is attached.
 func (s *session) first(e *extension) {
-	if event, ok := firstRequest[e.name]; ok {
+	if event, ok := requests[e.name]; ok && e.name != "metrics" { // which NervesHub asks for some minutes later
 		s.push(topicExtensions, e.name+":"+event, emptyObject)
 	}
 }
 
-var firstRequest = map[string]string{
+// requests are what the hub asks extensions for.
+var requests = map[string]string{
 	"alarms":           "sync",
 	"components":       "request",
 	"geo":              "location:request",
 	"health":           "check",
 	"local_shell":      "request_shell",
+	"metrics":          "check",
 	"network_identity": "request",
 }
 

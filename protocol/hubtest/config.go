@@ -2,6 +2,7 @@ package hubtest
 
 import (
 	"cmp"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -74,12 +75,13 @@ func (k Key) LogValue() slog.Value { return slog.StringValue(k.Key) }
 
 func (k Key) ofProduct() bool { return strings.HasPrefix(k.Key, "nhp_") }
 
-// Certificates says which client certificates the hub accepts. A device without one completes the handshake and is judged at the level
+// Certificates says which client certificates the hub accepts, and what it shows itself. A device without one completes the handshake and is judged at the level
 // of HTTP; one with a certificate that is not accepted fails in the handshake.
 type Certificates struct {
 	Authorities []*x509.Certificate // a certificate that one of them has signed is its common name's
 	Pinned      map[string]string   // from the upper-case hex SHA-1 of a certificate to an identifier: accepted even when expired
 	TLS13       bool                // else TLS 1.2 only, as NervesHub has it
+	Server      *tls.Certificate    // the hub's own, in the mode TLS; nil: one of an authority that is made for it
 }
 
 // defaultKey is what the hub accepts when nothing is configured. The device's side of it comes from Hub.Secret.
@@ -97,6 +99,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Mode == Plain && (len(c.Certificates.Authorities) > 0 || len(c.Certificates.Pinned) > 0) {
 		return c, errors.New("hubtest: Certificates need the mode TLS or Memory")
+	}
+	if c.Mode != TLS && c.Certificates.Server != nil {
+		return c, errors.New("hubtest: Certificates.Server needs the mode TLS")
 	}
 	if c.Site.Web && (len(c.Certificates.Authorities) > 0 || len(c.Certificates.Pinned) > 0) {
 		return c, errors.New("hubtest: the listener for people asks for no Certificates")

@@ -242,6 +242,21 @@ func (d *Device) Reboot() error { return d.Push(topicDevice, "reboot", nil) }
 // HealthCheck asks for a health report.
 func (d *Device) HealthCheck() error { return d.Push(topicExtensions, "health:check", nil) }
 
+// Ask sends an extension that is attached what NervesHub asks it for: health a report, geo a location, local_shell a shell, and so on.
+func (d *Device) Ask(extension string) error {
+	event, ok := requests[extension]
+	if !ok {
+		return fmt.Errorf("ask device %s: an extension %q is asked for nothing", d.id, extension)
+	}
+	err := d.step(func(s *session) bool {
+		return slices.Contains(s.attached(), extension) && s.push(topicExtensions, extension+":"+event, emptyObject)
+	})
+	if err != nil {
+		return fmt.Errorf("ask %s: %w", extension, err)
+	}
+	return nil
+}
+
 // Attach asks the device to attach extensions that it has named in its join.
 func (d *Device) Attach(names ...string) error {
 	return d.Push(topicExtensions, "attach", map[string][]string{"extensions": names})
@@ -275,14 +290,17 @@ func (d *Device) CloseChannel(topic string) error {
 	})
 }
 
-// RefuseJoins answers the next joins of a topic with an error, the real hub's for an empty response.
+// RefuseJoins answers the next joins of a topic with an error, the real hub's for an empty response. Zero times takes back what is left.
 func (d *Device) RefuseJoins(topic string, times int, response jsontext.Value) {
 	if len(response) == 0 {
 		response = jsontext.Value(`{"error":"could not connect"}`)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.state.refusals = append(d.state.refusals, refusal{topic: topic, times: times, response: response})
+	d.state.refusals = slices.DeleteFunc(d.state.refusals, func(r refusal) bool { return r.times <= 0 || times == 0 && r.topic == topic })
+	if times > 0 {
+		d.state.refusals = append(d.state.refusals, refusal{topic: topic, times: times, response: response})
+	}
 }
 
 // Disconnect closes the socket with a code; 1001 is what the hub's own "disconnect" does.

@@ -33,6 +33,13 @@ func (h *Hub) Refuse(r Refusal) {
 	h.doors.refusals = append(h.doors.refusals, r)
 }
 
+// Admit takes back what Refuse and CutConnections have left over.
+func (h *Hub) Admit() {
+	h.doors.mu.Lock()
+	defer h.doors.mu.Unlock()
+	h.doors.refusals, h.doors.cut = nil, 0
+}
+
 // CutConnections drops the next n TCP connections before TLS or HTTP, as NervesHub's rate limit does. It has no effect in memory.
 func (h *Hub) CutConnections(n int) {
 	h.doors.mu.Lock()

@@ -52,20 +52,32 @@ func (f *front) open(h *Hub) error {
 	f.url, f.firmwareURL = "ws://"+devices.Addr().String(), "http://"+downloads.Addr().String()
 	devices = &doorListener{Listener: devices, hub: h}
 	if h.cfg.Mode == TLS {
-		cert, ca, err := newServerCertificate(h.cfg.Now(), host)
+		cert, err := f.certificate(h.cfg, host)
 		if err != nil {
 			_, _ = devices.Close(), downloads.Close()
 			return fmt.Errorf("hubtest: %w", err)
 		}
 		f.url, f.firmwareURL = "wss"+f.url[2:], "https"+f.firmwareURL[4:]
-		f.ca, f.roots = ca, x509.NewCertPool()
-		f.roots.AppendCertsFromPEM(ca)
 		devices = tls.NewListener(devices, h.deviceTLS(cert))
 		downloads = tls.NewListener(downloads, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
 	}
 	f.serve(h, devices, h.serveDevice)
 	f.serve(h, downloads, h.serveFirmware)
 	return nil
+}
+
+// certificate is the hub's own. Of one that was given to it, only the system's authorities or the operator know whom to trust.
+func (f *front) certificate(cfg Config, host string) (tls.Certificate, error) {
+	if given := cfg.Certificates.Server; given != nil {
+		return *given, nil
+	}
+	cert, ca, err := newServerCertificate(cfg.Now(), host)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	f.ca, f.roots = ca, x509.NewCertPool()
+	f.roots.AppendCertsFromPEM(ca)
+	return cert, nil
 }
 
 // deviceTLS lets everybody in who has no certificate, and fails the handshake of those whose certificate is not accepted.

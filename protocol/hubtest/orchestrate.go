@@ -34,6 +34,13 @@ func (h *Hub) Deploy(r Rollout) *Deployment {
 	return d
 }
 
+// Deployments lists the rollouts, oldest first, also those that were stopped.
+func (h *Hub) Deployments() []*Deployment {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.deployments)
+}
+
 // round asks for a round of offers.
 func (h *Hub) round() {
 	select {

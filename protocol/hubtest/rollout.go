@@ -41,6 +41,12 @@ type Deployment struct {
 // Stop ends the offers. Updates that run go on.
 func (d *Deployment) Stop() { d.stopped.Store(true) }
 
+// ID is the deployment_id of its offers.
+func (d *Deployment) ID() int { return d.id }
+
+// Stopped says whether Stop was called.
+func (d *Deployment) Stopped() bool { return d.stopped.Load() }
+
 // DeploymentStats counts what became of a rollout's offers.
 type DeploymentStats struct {
 	Active, Offered, Completed, Failed int // Completed: joined with the firmware

@@ -1,6 +1,8 @@
 package bench
 
 import (
+	"cmp"
+	"context"
 	_ "embed"
 	"encoding/json"
 	"errors"
@@ -8,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"sync"
+	"time"
 
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
@@ -18,35 +21,69 @@ var description []byte
 // maxBody bounds a request, but for the bytes of a firmware.
 const maxBody = 8 << 20
 
+// Options are what a call takes that says nothing else. The zero value is NervesHub's.
+type Options struct {
+	DrainBatch  int           // sockets at a time; zero: 1000
+	DrainEvery  time.Duration // between two batches; zero: 4 s
+	DrainWithin time.Duration // after which the rest is closed with 1000; zero: 30 s
+}
+
 // API answers the calls of an operator.
 type API struct {
-	hub *hubtest.Hub
-	dir string
-	mux http.ServeMux
+	hub  *hubtest.Hub
+	dir  string
+	opts Options
+	mux  http.ServeMux
 
 	mu       sync.Mutex
 	firmware map[string]*stored // by UUID
 }
 
 // New makes the interface of a hub. Uploaded firmware is kept in dir.
-func New(hub *hubtest.Hub, dir string) *API {
-	a := &API{hub: hub, dir: dir, firmware: map[string]*stored{}}
+func New(hub *hubtest.Hub, dir string, o Options) *API {
+	o.DrainBatch = cmp.Or(o.DrainBatch, 1000)
+	o.DrainEvery = cmp.Or(o.DrainEvery, 4*time.Second)
+	o.DrainWithin = cmp.Or(o.DrainWithin, 30*time.Second)
+	a := &API{hub: hub, dir: dir, opts: o, firmware: map[string]*stored{}}
 	for pattern, call := range map[string]call{
-		"GET /v1/stats":                       a.stats,
-		"POST /v1/drain":                      a.drain,
-		"POST /v1/refuse":                     a.refuse,
-		"GET /v1/devices":                     a.devices,
-		"GET /v1/devices/{id}":                a.device(a.show),
-		"GET /v1/devices/{id}/messages":       a.device(a.messages),
-		"POST /v1/devices/{id}/push":          a.device(a.push),
-		"POST /v1/devices/{id}/update":        a.device(a.update),
-		"POST /v1/devices/{id}/disconnect":    a.device(a.disconnect),
-		"POST /v1/devices/{id}/crash":         a.device(a.crash),
+		"GET /v1/stats":      a.stats,
+		"GET /v1/settings":   a.settings,
+		"PATCH /v1/settings": a.change,
+		"POST /v1/drain":     a.drain,
+		"POST /v1/refuse":    a.refuse,
+		"DELETE /v1/refuse":  a.admit,
+		"POST /v1/cut":       a.cut,
+
+		"GET /v1/devices":                      a.devices,
+		"GET /v1/devices/{id}":                 a.device(a.show),
+		"PUT /v1/devices/{id}":                 a.know,
+		"DELETE /v1/devices/{id}":              a.device(a.remove),
+		"GET /v1/devices/{id}/messages":        a.device(a.messages),
+		"GET /v1/devices/{id}/updates":         a.device(a.updates),
+		"GET /v1/devices/{id}/reports":         a.device(a.reports),
+		"POST /v1/devices/{id}/push":           a.device(a.push),
+		"POST /v1/devices/{id}/update":         a.device(a.update),
+		"PUT /v1/devices/{id}/mode":            a.device(a.mode),
+		"DELETE /v1/devices/{id}/penalty":      a.device(a.unblock),
+		"PUT /v1/devices/{id}/connecting-code": a.device(a.connectingCode),
+		"POST /v1/devices/{id}/script":         a.device(a.script),
+		"POST /v1/devices/{id}/extensions":     a.device(a.extensions),
+		"GET /v1/devices/{id}/shells/{shell}":  a.device(a.read),
+		"POST /v1/devices/{id}/shells/{shell}": a.device(a.typeKeys),
+		"POST /v1/devices/{id}/disconnect":     a.device(a.disconnect),
+		"POST /v1/devices/{id}/crash":          a.device(a.crash),
+		"POST /v1/devices/{id}/close":          a.device(a.closeChannel),
+		"POST /v1/devices/{id}/refuse-joins":   a.device(a.refuseJoins),
+
 		"GET /v1/firmware":                    a.list,
 		"POST /v1/firmware":                   a.add,
 		"POST /v1/firmware/{uuid}/faults":     a.inject,
 		"DELETE /v1/firmware/{uuid}/faults":   a.heal,
+		"POST /v1/firmware/{uuid}/archive":    a.offerArchive,
 		"POST /v1/firmware/{uuid}/deployment": a.deploy,
+		"DELETE /v1/archive":                  a.withdrawArchive,
+		"GET /v1/deployments":                 a.deployments,
+		"DELETE /v1/deployments/{deployment}": a.stopDeployment,
 	} {
 		a.mux.HandleFunc(pattern, answer(call))
 	}
@@ -56,7 +93,39 @@ func New(hub *hubtest.Hub, dir string) *API {
 }
 
 // ServeHTTP implements http.Handler.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h, pattern := a.mux.Handler(r)
+	if pattern != "" {
+		a.mux.ServeHTTP(w, r)
+		return
+	}
+	var refused refusal
+	h.ServeHTTP(&refused, r)
+	allow := refused.Header().Get("Allow")
+	err := fmt.Errorf("there is no %s %s: see /openapi.json", r.Method, r.URL.Path)
+	if allow != "" {
+		w.Header().Set("Allow", allow)
+		err = fmt.Errorf("%s %s is not possible, but %s is: see /openapi.json", r.Method, r.URL.Path, allow)
+	}
+	answer(func(*http.Request) (any, error) { return nil, statusError{refused.status, err} })(w, r)
+}
+
+// refusal is what a mux says to a call that it does not have.
+type refusal struct {
+	header http.Header
+	status int
+}
+
+func (r *refusal) Header() http.Header {
+	if r.header == nil {
+		r.header = http.Header{}
+	}
+	return r.header
+}
+
+func (r *refusal) WriteHeader(status int) { r.status = status }
+
+func (r *refusal) Write(p []byte) (int, error) { return len(p), nil }
 
 // call does what is asked for and returns what to answer; nil is an empty object.
 type call func(r *http.Request) (any, error)
@@ -76,12 +145,17 @@ func answer(do call) http.HandlerFunc {
 		v, err := do(r)
 		status := http.StatusOK
 		var own statusError
+		var large *http.MaxBytesError
 		switch {
 		case err == nil:
 		case errors.As(err, &own):
 			status = own.status
+		case errors.As(err, &large):
+			status = http.StatusRequestEntityTooLarge
 		case errors.Is(err, hubtest.ErrOffline):
 			status = http.StatusConflict
+		case errors.Is(err, context.DeadlineExceeded):
+			status = http.StatusGatewayTimeout
 		default:
 			status = http.StatusBadRequest
 		}
@@ -107,12 +181,24 @@ func (a *API) file(kind string, content []byte) http.HandlerFunc {
 	}
 }
 
-// read takes the JSON object of a request, strictly. An empty body leaves v as it is.
-func read(r *http.Request, v any) error {
+// decode takes the JSON object of a request, strictly. An empty body leaves v as it is.
+func decode(r *http.Request, v any) error {
 	d := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxBody))
 	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read the request: %w", err)
+	err := d.Decode(v)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err == nil {
+		if _, more := d.Token(); !errors.Is(more, io.EOF) {
+			err = errors.New("there is something behind the JSON object")
+			if more != nil {
+				err = fmt.Errorf("behind the JSON object: %w", more)
+			}
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("read the request: %w: /openapi.json says what %s %s takes", err, r.Method, r.URL.Path)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -27,9 +28,13 @@ type desk struct {
 	dir string
 }
 
-func newDesk(t *testing.T, mode hubtest.Mode) *desk {
-	d := &desk{t: t, hub: hubtest.Run(t, hubtest.Config{Mode: mode, Record: 100}), dir: t.TempDir()}
-	d.api = New(d.hub, d.dir)
+func newDesk(t *testing.T, mode hubtest.Mode, profile ...hubtest.Profile) *desk {
+	cfg := hubtest.Config{Mode: mode, Record: 100}
+	for _, p := range profile {
+		cfg.Profile = p
+	}
+	d := &desk{t: t, hub: hubtest.Run(t, cfg), dir: t.TempDir()}
+	d.api = New(d.hub, d.dir, Options{})
 	t.Cleanup(func() {
 		d.hub.Close()
 		require.NoError(t, d.api.Close())
@@ -168,7 +173,34 @@ func TestWrongCallsAreExplained(t *testing.T) {
 		{404, "DELETE", "/v1/firmware/fw-9/faults", "", "no firmware"},
 		{400, "POST", "/v1/firmware/fw-2/deployment", `{"concurrency":-1}`, "negative"},
 		{400, "POST", "/v1/refuse", `{"status":200}`, "refuses nothing"},
+		{400, "POST", "/v1/refuse", `{"status":503,"reason":"a\r\nb"}`, "no line ends"},
+		{400, "POST", "/v1/refuse", `{"status":503,"retry_after_s":-1}`, "give 0 to"},
+		{400, "POST", "/v1/refuse", `{"status":503} {}`, "something behind"},
+		{400, "POST", "/v1/refuse", `{"status":"503"}`, "/openapi.json says what POST /v1/refuse takes"},
+		{400, "POST", "/v1/cut", `{"connections":0}`, "positive"},
+		{400, "PATCH", "/v1/settings", `{"handshakes_per_s":-1}`, "negative"},
+		{404, "GET", "/v1/device", "", "see /openapi.json"},
+		{405, "DELETE", "/v1/devices", "", "GET, HEAD is"},
+		{404, "DELETE", "/v1/deployments/7", "", "no deployment"},
+		{404, "POST", "/v1/firmware/fw-9/archive", "", "no firmware"},
+		{400, "PUT", "/v1/devices/offline/mode", `{"mode":"sometimes"}`, "give one of"},
+		{400, "POST", "/v1/devices/offline/script", `{}`, "text is missing"},
+		{409, "POST", "/v1/devices/offline/script", `{"text":"1"}`, "not joined"},
+		{400, "POST", "/v1/devices/offline/extensions", `{}`, "name some"},
+		{409, "POST", "/v1/devices/offline/extensions", `{"ask":["health"]}`, "not joined"},
+		{400, "POST", "/v1/devices/offline/extensions", `{"ask":["logging"]}`, "asked for nothing"},
+		{404, "GET", "/v1/devices/offline/shells/remote", "", "console and local"},
+		{400, "GET", "/v1/devices/offline/shells/console?from=x", "", "give a number"},
+		{400, "GET", "/v1/devices/offline/shells/console?wait_ms=60001", "", "from 0 to 60000"},
+		{400, "POST", "/v1/devices/offline/shells/console", `{}`, "give keys"},
+		{400, "POST", "/v1/devices/offline/shells/console", `{"rows":3}`, "go together"},
+		{400, "POST", "/v1/devices/offline/shells/local", `{"restart":true}`, "only the console"},
+		{409, "POST", "/v1/devices/offline/shells/console", `{"keys":"x"}`, "not joined"},
+		{409, "POST", "/v1/devices/offline/close", "", "not joined"},
+		{400, "POST", "/v1/devices/offline/refuse-joins", `{"times":-1}`, "negative"},
+		{400, "PUT", "/v1/devices/" + strings.Repeat("x", 256), "", "255 bytes"},
 		{400, "POST", "/v1/drain", `{"batch":0}`, "positive"},
+		{400, "POST", "/v1/drain", `{"within_ms":999999999999}`, "at most"},
 	} {
 		require.Contains(t, d.want(c.status, c.method, c.path, c.body), c.want, c.path)
 	}
@@ -185,14 +217,31 @@ func TestTheAuthorityIsThere(t *testing.T) {
 func TestTheDescriptionIsComplete(t *testing.T) {
 	d := newDesk(t, hubtest.Memory)
 	d.hub.Device("dev-1")
+	d.want(200, "POST", "/v1/firmware?uuid=fw-2&size=10&"+described, "")
+	type operation struct {
+		Parameters  []struct{ Name, In string }
+		RequestBody struct {
+			Content map[string]struct {
+				Schema struct{ Properties map[string]any }
+			}
+		}
+	}
 	var doc struct {
-		Paths map[string]map[string]json.RawMessage
+		Paths map[string]map[string]operation
 	}
 	require.NoError(t, json.Unmarshal([]byte(d.want(200, "GET", "/openapi.json", "")), &doc))
 	calls := 0
 	for path, methods := range doc.Paths {
-		for method := range methods {
+		for method, does := range methods {
 			calls++
+			for _, p := range does.Parameters {
+				require.Equal(t, p.In == "path", strings.Contains(path, "{"+p.Name+"}"), "%s %s: %s", method, path, p.Name)
+			}
+			concrete := strings.NewReplacer("{id}", "dev-1", "{uuid}", "fw-2", "{shell}", "console", "{deployment}", "1").Replace(path)
+			for name := range does.RequestBody.Content["application/json"].Schema.Properties {
+				_, answer := d.ask(strings.ToUpper(method), concrete, `{"`+name+`":null}`)
+				require.NotContains(t, answer, "unknown field", "%s %s takes what is described", method, path)
+			}
 			r := httptest.NewRequestWithContext(t.Context(), strings.ToUpper(method), path, http.NoBody)
 			_, pattern := d.api.mux.Handler(r)
 			require.Equal(t, strings.ToUpper(method)+" "+path, pattern)
@@ -200,7 +249,7 @@ func TestTheDescriptionIsComplete(t *testing.T) {
 	}
 	source, err := os.ReadFile("api.go")
 	require.NoError(t, err)
-	require.Equal(t, strings.Count(string(source), `"GET /`)+strings.Count(string(source), `"POST /`)+strings.Count(string(source), `"DELETE /`), calls, "as many as there are")
+	require.Len(t, regexp.MustCompile(`"(GET|POST|PUT|PATCH|DELETE) /`).FindAll(source, -1), calls, "as many as there are")
 }
 
 func TestALargeBodyIsRefused(t *testing.T) {
@@ -208,7 +257,7 @@ func TestALargeBodyIsRefused(t *testing.T) {
 	r := httptest.NewRequestWithContext(t.Context(), "POST", "/v1/drain", io.LimitReader(spaces{}, maxBody+2))
 	w := httptest.NewRecorder()
 	d.api.ServeHTTP(w, r)
-	require.Equal(t, 400, w.Code)
+	require.Equal(t, 413, w.Code)
 	require.Contains(t, w.Body.String(), "too large")
 }
 

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +22,8 @@ type deviceView struct {
 	Firmware   firmwareView `json:"firmware"`
 	Validated  *bool        `json:"validated"`
 	Reverted   bool         `json:"reverted"`
+	Interface  string       `json:"interface"`
+	Mode       string       `json:"mode"`
 	Extensions []string     `json:"extensions"`
 	Statuses   []string     `json:"statuses"`
 	Update     *updateView  `json:"update"` // null: none is in flight
@@ -41,12 +42,18 @@ func view(d *hubtest.Device) deviceView {
 	v := deviceView{
 		ID: d.ID(), Online: s.Online, Connected: s.Connected, Sockets: s.Sockets, Joins: s.Joins, Crashes: s.Crashes,
 		Reboots: s.Reboots, Firmware: viewOf(s.Running), Validated: s.Validated, Reverted: s.Reverted,
+		Interface: s.Interface, Mode: s.Mode,
 		Extensions: s.Attached, Statuses: s.Statuses,
 	}
 	if u := s.Update; u != nil {
-		v.Update = &updateView{UUID: u.UUID, Status: u.Status, Progress: u.Progress, Manual: u.Manual}
+		update := viewOfUpdate(*u)
+		v.Update = &update
 	}
 	return v
+}
+
+func viewOfUpdate(u hubtest.UpdateRecord) updateView {
+	return updateView{UUID: u.UUID, Status: u.Status, Progress: u.Progress, Manual: u.Manual}
 }
 
 // messageView is one recorded message.
@@ -79,7 +86,7 @@ func (a *API) device(do func(*http.Request, *hubtest.Device) (any, error)) call 
 				return do(r, d)
 			}
 		}
-		return nil, notFound("the hub has not seen a device %q", id)
+		return nil, notFound("the hub has not seen a device %q: GET /v1/devices lists those that it has", id)
 	}
 }
 
@@ -108,7 +115,7 @@ func (a *API) push(r *http.Request, d *hubtest.Device) (any, error) {
 		Event   string `json:"event"`
 		Payload any    `json:"payload"`
 	}{Topic: "device"}
-	if err := read(r, &in); err != nil {
+	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
 	if in.Event == "" {
@@ -121,7 +128,7 @@ func (a *API) update(r *http.Request, d *hubtest.Device) (any, error) {
 	var in struct {
 		Firmware string `json:"firmware"`
 	}
-	if err := read(r, &in); err != nil {
+	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
 	f, err := a.find(in.Firmware)
@@ -131,74 +138,23 @@ func (a *API) update(r *http.Request, d *hubtest.Device) (any, error) {
 	return nil, d.Update(f.fw)
 }
 
-// disconnect closes the socket with a code, or cuts it without one when the code is zero.
+// disconnect closes the socket as the hub itself does, or with a code, or cuts it without one when the code is zero.
 func (a *API) disconnect(r *http.Request, d *hubtest.Device) (any, error) {
-	in := struct {
-		Code int `json:"code"`
-	}{Code: 1001}
-	if err := read(r, &in); err != nil {
+	var in struct {
+		Code *int `json:"code"`
+	}
+	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	switch {
-	case in.Code == 0:
+	if in.Code == nil {
+		return nil, d.Kick()
+	}
+	switch code := *in.Code; {
+	case code == 0:
 		return nil, d.Drop()
-	case in.Code < 1000 || in.Code > 4999 || in.Code == 1005 || in.Code == 1006 || in.Code == 1015:
-		return nil, fmt.Errorf("disconnect: %d is no code for a close frame: give 0 to cut, or 1000 to 4999", in.Code)
+	case code < 1000 || code > 4999 || code == 1005 || code == 1006 || code == 1015:
+		return nil, fmt.Errorf("disconnect: %d is no code for a close frame: give 0 to cut, or 1000 to 4999", code)
+	default:
+		return nil, d.Disconnect(code)
 	}
-	return nil, d.Disconnect(in.Code)
-}
-
-func (a *API) crash(r *http.Request, d *hubtest.Device) (any, error) {
-	in := struct {
-		Topic string `json:"topic"`
-	}{Topic: "device"}
-	if err := read(r, &in); err != nil {
-		return nil, err
-	}
-	return nil, d.CrashChannel(in.Topic)
-}
-
-func (a *API) stats(*http.Request) (any, error) {
-	s := a.hub.Stats()
-	return map[string]any{
-		"devices": len(a.hub.Devices()), "online": s.Online, "upgrades": s.Upgrades, "refused": s.Refused, "joins": s.Joins,
-		"crashes": s.Crashes, "kicked": s.Kicked, "idle": s.Idle, "sent": s.Sent,
-		"downloads": s.Firmware.Requests, "downloaded_bytes": s.Firmware.Bytes,
-	}, nil
-}
-
-// drain goes on when the caller has gone, as a node that is being replaced does.
-func (a *API) drain(r *http.Request) (any, error) {
-	in := struct {
-		Batch   int   `json:"batch"`
-		EveryMS int64 `json:"every_ms"`
-	}{Batch: 1000, EveryMS: 4000}
-	if err := read(r, &in); err != nil {
-		return nil, err
-	}
-	if in.Batch < 1 || in.EveryMS < 0 {
-		return nil, errors.New("drain: batch must be positive, and every_ms not negative")
-	}
-	return nil, a.hub.Drain(context.WithoutCancel(r.Context()), in.Batch, time.Duration(in.EveryMS)*time.Millisecond)
-}
-
-func (a *API) refuse(r *http.Request) (any, error) {
-	in := struct {
-		Status      int    `json:"status"`
-		Reason      string `json:"reason"`
-		Location    string `json:"location"`
-		RetryAfterS int    `json:"retry_after_s"`
-		Times       int    `json:"times"`
-	}{Times: 1}
-	if err := read(r, &in); err != nil {
-		return nil, err
-	}
-	if in.Status < 300 || in.Status > 599 {
-		return nil, fmt.Errorf("refuse: the status %d refuses nothing: give 300 to 599", in.Status)
-	}
-	a.hub.Refuse(hubtest.Refusal{
-		Status: in.Status, Reason: in.Reason, Location: in.Location,
-		RetryAfter: time.Duration(in.RetryAfterS) * time.Second, Times: in.Times,
-	})
-	return nil, nil
 }

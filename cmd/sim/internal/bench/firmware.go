@@ -161,7 +161,7 @@ func (a *API) inject(r *http.Request) (any, error) {
 		Times int    `json:"times"` // requests; 0: all
 		After int    `json:"after"` // requests to spare first
 	}
-	if err := read(r, &in); err != nil {
+	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
 	known := faults()
@@ -194,12 +194,70 @@ func (a *API) deploy(r *http.Request) (any, error) {
 		Concurrency int `json:"concurrency"` // 0: 10
 		Attempts    int `json:"attempts"`    // 0: 3
 	}
-	if err := read(r, &in); err != nil {
+	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
 	if in.Concurrency < 0 || in.Attempts < 0 {
 		return nil, errors.New("deployment: concurrency and attempts must not be negative")
 	}
-	a.hub.Deploy(hubtest.Rollout{Firmware: s.fw, Concurrency: in.Concurrency, Attempts: in.Attempts})
+	return viewOfDeployment(a.hub.Deploy(hubtest.Rollout{Firmware: s.fw, Concurrency: in.Concurrency, Attempts: in.Attempts})), nil
+}
+
+// deploymentView is a rollout and what became of its offers.
+type deploymentView struct {
+	ID        int    `json:"id"`
+	Firmware  string `json:"firmware"`
+	Stopped   bool   `json:"stopped"`
+	Active    int    `json:"active"`
+	Offered   int    `json:"offered"`
+	Completed int    `json:"completed"`
+	Failed    int    `json:"failed"`
+}
+
+func viewOfDeployment(d *hubtest.Deployment) deploymentView {
+	s := d.Stats()
+	return deploymentView{
+		ID: d.ID(), Firmware: d.Firmware.UUID, Stopped: d.Stopped(),
+		Active: s.Active, Offered: s.Offered, Completed: s.Completed, Failed: s.Failed,
+	}
+}
+
+func (a *API) deployments(*http.Request) (any, error) {
+	all := a.hub.Deployments()
+	views := make([]deploymentView, 0, len(all))
+	for _, d := range all {
+		views = append(views, viewOfDeployment(d))
+	}
+	return views, nil
+}
+
+func (a *API) stopDeployment(r *http.Request) (any, error) {
+	for _, d := range a.hub.Deployments() {
+		if strconv.Itoa(d.ID()) == r.PathValue("deployment") {
+			d.Stop()
+			return viewOfDeployment(d), nil
+		}
+	}
+	return nil, notFound("there is no deployment %q: GET /v1/deployments lists them", r.PathValue("deployment"))
+}
+
+// offerArchive offers the file to all devices, now and whenever one joins.
+func (a *API) offerArchive(r *http.Request) (any, error) {
+	s, err := a.find(r.PathValue("uuid"))
+	if err != nil {
+		return nil, err
+	}
+	var in struct {
+		Description string `json:"description"`
+	}
+	if err := decode(r, &in); err != nil {
+		return nil, err
+	}
+	a.hub.OfferArchive(s.fw, in.Description)
+	return nil, nil
+}
+
+func (a *API) withdrawArchive(*http.Request) (any, error) {
+	a.hub.WithdrawArchive()
 	return nil, nil
 }
