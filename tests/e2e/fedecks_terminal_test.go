@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -63,23 +64,22 @@ func (x *terminal) complains(pattern string) {
 	x.until(pattern, x.log.String, func(int) {})
 }
 
-func (x *terminal) until(pattern string, text func() string, took func(n int)) string {
+func (x *terminal) until(pattern string, text func() string, took func(n int)) (found string) {
 	x.t.Helper()
 	line := regexp.MustCompile("(?m)^" + pattern + "\n")
-	for deadline := time.Now().Add(patience); ; {
-		if m := line.FindStringSubmatchIndex(text()); m != nil {
-			found := ""
-			if len(m) > 2 {
-				found = text()[m[2]:m[3]]
-			}
-			took(m[1])
-			return found
-		}
-		if time.Now().After(deadline) {
-			require.FailNow(x.t, "no line "+pattern, "output:\n%s\nerrors:\n%s", x.out, x.log)
-		}
-		time.Sleep(10 * time.Millisecond)
+	var m []int
+	ok := assert.Eventually(x.t, func() bool {
+		m = line.FindStringSubmatchIndex(text())
+		return m != nil
+	}, patience, 10*time.Millisecond)
+	if !ok {
+		require.FailNow(x.t, "no line "+pattern, "output:\n%s\nerrors:\n%s", x.out, x.log)
 	}
+	if len(m) > 2 {
+		found = text()[m[2]:m[3]]
+	}
+	took(m[1])
+	return found
 }
 
 // exits waits for the end.
