@@ -15,8 +15,11 @@ type Backoff struct {
 // RetryAfterMax is the longest Retry-After that is believed: a longer one is taken for this.
 const RetryAfterMax = 10 * time.Minute
 
-// restartSpread: after close 1012 (service restart) the waits are uniform(0, at least 10 s) until a socket opens.
-const restartSpread = 10 * time.Second
+// After close 1012 (service restart) the first wait is uniform(0, 10 s). Those who find the hub still down come back within 20 s.
+const (
+	restartSpread = 10 * time.Second
+	absentSpread  = 20 * time.Second
+)
 
 func (b Backoff) withDefaults() Backoff {
 	b.Min = orDefault(b.Min, time.Second)
@@ -29,10 +32,14 @@ func (b Backoff) wait(rng *rand.Rand, n int) time.Duration {
 	return uniform(rng, b.Min, b.limit(n))
 }
 
-// restart draws the waits after the hub said that it restarts, until a socket opens: a fleet is sent away all at once, and those of it that find
-// the hub still down must not come back together either.
+// restart draws the wait after the hub said that it restarts: a fleet comes back all at once.
 func (b Backoff) restart(rng *rand.Rand, n int) time.Duration {
 	return uniform(rng, 0, max(restartSpread, b.limit(n)))
+}
+
+// absent draws the waits of those who then find the hub still down, until a socket opens: they must not come back together, on top of the others.
+func (b Backoff) absent(rng *rand.Rand, n int) time.Duration {
+	return uniform(rng, b.Min, max(absentSpread, b.limit(n)))
 }
 
 // slow draws the wait of a device that is thrown out again and again.

@@ -37,6 +37,7 @@ type Socket struct {
 	phase     socketPhase
 	stopping  bool      // no further dial
 	again     bool      // dial at once when the hang-up is over
+	absent    bool      // the hub has said that it restarts, and was not back when we dialled
 	joined    time.Time // when the device channel joined on this socket; zero: not yet
 	gen       uint64
 	ref       uint64    // the last one given
@@ -151,7 +152,7 @@ func (s *Socket) opened(out []SocketEffect) []SocketEffect {
 	}
 	s.gen++
 	s.phase, s.due = socketUp, s.now.Add(s.cfg.Heartbeat)
-	s.heartbeat, s.joined, s.code = 0, time.Time{}, 0
+	s.heartbeat, s.joined, s.code, s.absent = 0, time.Time{}, 0, false
 	return append(out, SocketEffect{Kind: DoUp, Gen: s.gen})
 }
 
@@ -159,9 +160,8 @@ func (s *Socket) dialFailed(in SocketInput, out []SocketEffect) []SocketEffect {
 	if s.phase != socketDialing {
 		return out
 	}
-	if s.code != closeRestart { // a fleet that finds the hub still down had better stay spread out
-		s.code = 0
-	}
+	s.absent = s.absent || s.code == closeRestart
+	s.code = 0
 	return s.wait(in.Cause, min(in.After, RetryAfterMax), out)
 }
 

@@ -76,6 +76,8 @@ func (s *Socket) draw() time.Duration {
 		return s.cfg.Backoff.slow(s.rng)
 	case s.code == closeRestart:
 		return s.cfg.Backoff.restart(s.rng, s.failures)
+	case s.absent:
+		return s.cfg.Backoff.absent(s.rng, s.failures)
 	default:
 		return s.cfg.Backoff.wait(s.rng, s.failures)
 	}

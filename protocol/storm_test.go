@@ -18,9 +18,9 @@ func TestRestartBringsNoSecondWave(t *testing.T) {
 		percent      int
 	}{
 		{0, 10 * time.Second, 12},
-		{500 * time.Millisecond, 15 * time.Second, 12},
-		{2 * time.Second, 30 * time.Second, 15},
-		{5 * time.Second, time.Minute, 20},
+		{500 * time.Millisecond, 30 * time.Second, 12},
+		{2 * time.Second, 30 * time.Second, 13},
+		{5 * time.Second, 30 * time.Second, 15},
 	} {
 		t.Run(tt.down.String(), func(t *testing.T) {
 			rng := newRand()
