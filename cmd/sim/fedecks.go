@@ -30,6 +30,9 @@ const (
 	envPassword = "FEDECKS_PASSWORD" //nolint:gosec // the name of a variable
 	envSecret   = "FEDECKS_SECRET"   //nolint:gosec // the name of a variable
 	envSalt     = "FEDECKS_SALT"
+
+	envNATSURL    = "FEDECKS_NATS_URL"    // with credentials in it, maybe
+	envNATSSecret = "FEDECKS_NATS_SECRET" //nolint:gosec // the name of a variable
 )
 
 // fromEnv gives flags that were not given the values of environment variables.

@@ -34,6 +34,12 @@ type Config struct {
 
 const mostBytes = 64 << 20
 
+// Validate says what is wrong with a configuration, all of it at once; Open does too.
+func (c Config) Validate() error {
+	_, err := c.withDefaults()
+	return err
+}
+
 func (c Config) withDefaults() (Config, error) {
 	c.Name = cmp.Or(c.Name, "fedecks")
 	c.MaxMessage = cmp.Or(c.MaxMessage, 8<<20)

@@ -92,7 +92,7 @@ func (r *registry) setRemote(node, device string, e cluster.Entry) {
 	after := r.online(device)
 	r.mu.Unlock()
 	if before != after {
-		r.tell(PresenceEvent{Device: device, Joined: after, At: time.Now()})
+		r.tell(PresenceEvent{Device: device, Joined: after, At: time.Now(), Node: node})
 	}
 }
 

@@ -25,6 +25,7 @@ type PresenceEvent struct {
 	Device string
 	Joined bool // else it left
 	At     time.Time
+	Node   string // to which it came, or where its last connection was; see Cluster.Node
 }
 
 // registry knows the sessions of this process, by device and by topic, and what other nodes have told of theirs.
@@ -70,7 +71,7 @@ func (r *registry) join(s *Session) (older []*Session) {
 	first := len(older) == 0 && len(r.remote[s.device]) == 0
 	r.mu.Unlock()
 	if first {
-		r.tell(PresenceEvent{Device: s.device, Joined: true, At: time.Now()})
+		r.tell(PresenceEvent{Device: s.device, Joined: true, At: time.Now(), Node: r.node})
 	}
 	return older
 }
@@ -96,7 +97,7 @@ func (r *registry) leave(s *Session) {
 	last := len(left) == 0 && len(r.remote[s.device]) == 0
 	r.mu.Unlock()
 	if last {
-		r.tell(PresenceEvent{Device: s.device, At: time.Now()})
+		r.tell(PresenceEvent{Device: s.device, At: time.Now(), Node: r.node})
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/hublink-go/hublink/actors/fedecks/natsbus"
 	"github.com/hublink-go/hublink/actors/fedecks/server"
 	"github.com/hublink-go/hublink/cmd/sim/internal/report"
 	"github.com/hublink-go/hublink/protocol/etf"
@@ -31,9 +32,10 @@ const stopWithin = 5 * time.Second
 // ServerConfig says what Serve does.
 type ServerConfig struct {
 	Listen             string
-	TLS                *tls.Config   // nil: plain
-	Username, Password string        // that devices log in with
-	Server             server.Config // its handler and codec are this package's
+	TLS                *tls.Config     // nil: plain
+	Username, Password string          // that devices log in with
+	Server             server.Config   // its handler, codec and bus are this package's
+	NATS               *natsbus.Config // nil: no other servers
 	Input              Input
 	Out, Err           *report.Printer // what happens, and what is wrong
 }
@@ -45,6 +47,17 @@ func Serve(ctx context.Context, cfg ServerConfig) (err error) {
 	c := console{out: cfg.Out}
 	cfg.Server.Handler = c.handler(cfg.Username, cfg.Password)
 	cfg.Server.Codec = fedecks.Codec{AnyAtom: true}
+	if cfg.NATS != nil {
+		bus, failed := natsbus.Open(ctx, *cfg.NATS)
+		if failed != nil {
+			return failed
+		}
+		defer func() { err = errors.Join(err, bus.Close()) }() // when the server has stopped
+		cfg.Server.Cluster.Bus = bus
+		if addr := bus.Addr(); addr != "" {
+			c.out.Line("other servers: --nats-routes %s", addr)
+		}
+	}
 	srv, err := server.New(cfg.Server)
 	if err != nil {
 		return err
@@ -177,6 +190,9 @@ func (c console) presence(e server.PresenceEvent) {
 	what := "disconnected"
 	if e.Joined {
 		what = "connected"
+	}
+	if e.Node != "" {
+		what += " at " + e.Node
 	}
 	c.out.Line("%s %s", plain(e.Device), what)
 }
