@@ -44,9 +44,9 @@ that it gets in a file, and from then on comes back with that. What happens and 
   connected
   server > [1,2,3]
 
-A term that is typed, with its full stop, is sent: {temperature, 21.5}. It may go on over several lines; an empty line gives it up.
-Ctrl-D ends the device; input that is not a terminal may end without that. The environment is asked for what no flag says:
-` + envUsername + `, ` + envPassword + `.
+A term that is typed, with its full stop, is sent: {temperature, 21.5}. It may go on over several lines; an empty line gives it up. Up
+to 100 terms wait for a connection. Ctrl-D ends the device; input that is not a terminal may end without that. The environment is
+asked for what no flag says: ` + envUsername + `, ` + envPassword + `.
 
 Exit code 0 after an interrupt; 1 when the server takes neither a token nor the login.`,
 		Args: cobra.NoArgs,

@@ -99,7 +99,9 @@ func (x *terminal) interrupt() {
 func fedecksServer(t *testing.T, listen string) (server *terminal, url string) {
 	t.Helper()
 	server = open(t, exec.Command(program(t, "sim"), "fedecks", "server", "--listen", listen, "--username", "bob", "--secret", "s3cret"))
-	return server, server.sees(`listening on (ws://\S+)`)
+	url = server.sees(`listening on (ws://\S+)`)
+	server.read = 0 // others of a cluster may have been heard of before
+	return server, url
 }
 
 // fedecksClient starts a device that logs in with a password, or with none.

@@ -12,7 +12,7 @@ import (
 // Limits bound what reading one term may cost. Zero fields mean the default.
 type Limits struct {
 	Bytes    int // of the text, and octets of all binaries in the term together; default 1 MiB
-	Depth    int // of nesting, a term that is not nested has 1; default 512, never more than etf.MaxDepth
+	Depth    int // of nesting, a term that is not nested has 1; default 512, never more than etf.MaxDepth. Maps in keys of maps take time by it
 	Elements int // of all lists, tuples and maps together, characters of strings too; default 262,144
 	Digits   int // of one integer that is not hexadecimal; default 65,536
 }
