@@ -173,7 +173,7 @@ func answer(do call) http.HandlerFunc {
 func (a *API) file(kind string, content []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		if content == nil {
-			http.Error(w, "there is none: the hub speaks without TLS", http.StatusNotFound)
+			http.Error(w, "there is none: the hub speaks without TLS, or with a certificate that was given to it", http.StatusNotFound)
 			return
 		}
 		w.Header().Set("Content-Type", kind)
