@@ -31,15 +31,26 @@
 // # Wire
 //
 // Both serializations are spoken, vsn 2.0.0 (JSON) and 3.0.0 (MessagePack); [ProfileOld] answers 403 to the latter, as releases up to
-// 2.4.0 do. A frame of the wrong kind or one that cannot be read ends the socket with 1011.
+// 2.4.0 do. permessage-deflate is agreed to as offered. A frame of the wrong kind or one that cannot be read ends the socket with 1011, text
+// that is not UTF-8 with 1007, a device's close is answered with 1000 or 1002.
 //
 // # Limits
 //
-// Messages have at most 8,000,000 bytes, a socket at most 100 channels. Histories of a device are bounded, the older half goes. A hub
-// carries tens of thousands of devices in a process: one goroutine each, no timer, and messages are recorded only where asked for.
+// Those of a device are NervesHub's: a request line and a header of 10,000 bytes, 50 headers, frames and messages of 8,000,000 bytes, 25
+// times the compressed size, 100 channels a socket. Those that its operators set have its defaults too, but for
+// Config.HandshakeRate, which is 100 a second there and none here. Histories of a device are bounded, the older half goes. A hub carries tens of
+// thousands of devices in a process: one goroutine each, no timer, and messages are recorded only where asked for.
+//
+// # Profiles
+//
+// [ProfileNew] is today's server, [ProfileSnapshot] the one that the recordings of the tests show, [ProfileOld] release 2.4.0. They differ in
+// what extensions:get says, update modes, the keys of an offer, whether a status that nobody knows crashes the channel or no status but a
+// "fwup error" means anything, the payload of phx_error, pushes without join_ref, signatures from the future, MessagePack, the close code of a
+// socket that another one replaces, and the extensions.
 //
 // # What it does not do
 //
-// No compression, no users, no periodic requests to
-// extensions, no switching off of rollouts for a device that was updated by hand, no deltas, no database.
+// No users, no periodic requests to extensions, no switching off of rollouts for a device that was updated by hand, no deltas, no database; a
+// join with half of the metadata is not completed from the firmware that the hub has. In memory there are no connections to cut: neither
+// CutConnections nor HandshakeRate do anything. Requests that are no HTTP are refused by net/http, without a date.
 package hubtest
