@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -61,6 +62,35 @@ nobody is asked who they are. Listen on loopback addresses.`,
 // serviceRestart is the close code of a hub that is being replaced.
 const serviceRestart = 1012
 
+// ask asks all devices for reports from time to time; zero: never. The result ends it.
+func (o *hubOptions) ask(hub *hubtest.Hub) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var asking sync.WaitGroup
+	for extension, period := range map[string]time.Duration{"health": o.healthEvery, "geo": o.geoEvery} {
+		if period == 0 {
+			continue
+		}
+		asking.Go(func() { // ends with ctx
+			ticker := time.NewTicker(period)
+			defer ticker.Stop()
+			for {
+				select {
+				case <-ticker.C:
+				case <-ctx.Done():
+					return
+				}
+				for _, d := range hub.Devices() {
+					_ = d.Ask(extension) // those that have it
+				}
+			}
+		})
+	}
+	return func() {
+		cancel()
+		asking.Wait()
+	}
+}
+
 // serveHub runs hub and interface until ctx ends.
 func serveHub(ctx context.Context, o hubOptions, p *report.Printer) error {
 	dir, err := os.MkdirTemp("", "hublink-hub-*")
@@ -86,6 +116,8 @@ func serveHub(ctx context.Context, o hubOptions, p *report.Printer) error {
 	if err := p.Result(at); err != nil {
 		return err
 	}
+	stopAsking := o.ask(hub)
+	defer stopAsking()
 	server := &http.Server{Handler: api, ReadHeaderTimeout: 10 * time.Second}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(ln) }()

@@ -32,6 +32,8 @@ type hubOptions struct {
 	clientCA        string
 	key, secret     string
 	drain           bench.Options
+	healthEvery     time.Duration
+	geoEvery        time.Duration
 	cfg             hubtest.Config
 }
 
@@ -58,6 +60,8 @@ func (o *hubOptions) register(f *pflag.FlagSet) {
 	f.DurationVar(&o.drain.DrainWithin, "drain-within", 30*time.Second, "after which a drain closes the rest with 1000")
 	f.DurationVar(&c.RolloutEvery, "offers-every", 3*time.Second, "least time between two rounds of offers of deployments")
 	f.StringSliceVar(&c.Extensions, "extensions", nil, "that are switched on, with commas; not given: all of the server")
+	f.DurationVar(&o.healthEvery, "health-every", time.Hour, "between two requests for a health report; 0: only when it is attached")
+	f.DurationVar(&o.geoEvery, "geo-every", 0, "the same for a location")
 	f.StringArrayVar(&c.OnJoin.FirmwareKeys, "firmware-key", nil, "public key that devices get that ask for the firmware's; may be given again")
 	f.StringArrayVar(&c.OnJoin.ArchiveKeys, "archive-key", nil, "the same for archives")
 	f.IntVar(&c.Record, "record", 1000, "messages that are kept of each device")
@@ -101,6 +105,9 @@ func (o *hubOptions) checkLimits() error {
 		if d <= 0 {
 			return fmt.Errorf("%s %v: must be positive", flag, d)
 		}
+	}
+	if o.healthEvery < 0 || o.geoEvery < 0 {
+		return errors.New("--health-every and --geo-every must not be negative")
 	}
 	if o.drain.DrainBatch < 1 || o.cfg.HandshakeRate < 0 || o.cfg.Record < 0 {
 		return errors.New("--drain-batch must be positive, --handshakes-per-s and --record must not be negative")

@@ -40,6 +40,7 @@ func TestHubArguments(t *testing.T) {
 		{"empty secret", "--secret=", "--secret is empty"},
 		{"no time", "--idle 0s", "--idle 0s: must be positive"},
 		{"no time to drain", "--drain-within -1s", "--drain-within -1s: must be positive"},
+		{"negative period", "--health-every -1s", "must not be negative"},
 		{"no batch", "--drain-batch 0", "--drain-batch must be positive"},
 		{"negative rate", "--handshakes-per-s -1", "must not be negative"},
 		{"certificate without TLS", "--tls-cert " + none, "need --tls"},
@@ -152,6 +153,22 @@ func TestHubAsAServer(t *testing.T) {
 	var end *transport.CloseError
 	require.True(t, errors.As(<-ended, &end))
 	require.Equal(t, 1012, end.Code, "as a hub that is being replaced")
+}
+
+// Reports are asked for from time to time, of whoever has the extension attached.
+func TestHubAsksForHealth(t *testing.T) {
+	at, _ := runHub(t, "--health-every", "10ms")
+	conn := dialHub(t, at, nil)
+	for _, frame := range []string{`["1","1","extensions","phx_join",{"health":"0.0.1"}]`, `["1","2","extensions","health:attached",{}]`} {
+		require.NoError(t, conn.WriteMessage(transport.Text, []byte(frame)))
+	}
+	for asked := 0; asked < 3; {
+		_, frame, err := conn.ReadMessage(nil)
+		require.NoError(t, err)
+		if strings.Contains(string(frame), "health:check") {
+			asked++
+		}
+	}
 }
 
 // A certificate of one's own is shown to devices, and its authority is for the operator to know.

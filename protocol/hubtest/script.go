@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -130,7 +131,10 @@ func (d *Device) RunScript(ctx context.Context, text string) (ScriptResult, erro
 	d.mu.Lock()
 	delete(d.state.scripts, ref)
 	d.mu.Unlock()
-	if err != nil {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return ScriptResult{}, fmt.Errorf("run script: no answer in time: it has to come within %v: %w", scriptRefLife, err)
+	case err != nil:
 		return ScriptResult{}, fmt.Errorf("run script: %w", err)
 	}
 	return *s.answer, nil

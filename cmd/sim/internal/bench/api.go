@@ -105,7 +105,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	err := fmt.Errorf("there is no %s %s: see /openapi.json", r.Method, r.URL.Path)
 	if allow != "" {
 		w.Header().Set("Allow", allow)
-		err = fmt.Errorf("%s %s is not possible, but %s is: see /openapi.json", r.Method, r.URL.Path, allow)
+		err = fmt.Errorf("%s takes %s and not %s: see /openapi.json", r.URL.Path, allow, r.Method)
 	}
 	answer(func(*http.Request) (any, error) { return nil, statusError{refused.status, err} })(w, r)
 }

@@ -180,7 +180,7 @@ func TestWrongCallsAreExplained(t *testing.T) {
 		{400, "POST", "/v1/cut", `{"connections":0}`, "positive"},
 		{400, "PATCH", "/v1/settings", `{"handshakes_per_s":-1}`, "negative"},
 		{404, "GET", "/v1/device", "", "see /openapi.json"},
-		{405, "DELETE", "/v1/devices", "", "GET, HEAD is"},
+		{405, "DELETE", "/v1/devices", "", "takes GET, HEAD and not DELETE"},
 		{404, "DELETE", "/v1/deployments/7", "", "no deployment"},
 		{404, "POST", "/v1/firmware/fw-9/archive", "", "no firmware"},
 		{400, "PUT", "/v1/devices/offline/mode", `{"mode":"sometimes"}`, "give one of"},
