@@ -44,6 +44,7 @@ check: tools
 	if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	$(GOLANGCI) run
+	@for dir in $(MODULES); do (cd "$$dir" && go vet ./... && $(GOLANGCI) run); done
 
 deps: programs tools npm
 
@@ -83,6 +84,7 @@ build:
 
 bench:
 	go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+	@for dir in $(MODULES); do go -C "$$dir" test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...; done
 
 # Every fuzz test for FUZZTIME. Findings go to testdata/fuzz beside the test.
 fuzz:

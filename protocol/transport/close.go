@@ -14,8 +14,8 @@ func (c *conn) Close(code int, reason string) error {
 		return nil
 	}
 	err := c.hangUp(code, reason)
-	c.reading <- struct{}{} // a reader that waits for bytes ends at closeBy
-	defer func() { <-c.reading }()
+	c.reading.take() // a reader that waits for bytes ends at closeBy
+	defer c.reading.leave()
 	if err == nil && !c.dropped.Load() {
 		c.drain()
 	}

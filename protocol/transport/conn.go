@@ -17,14 +17,13 @@ import (
 
 // conn drives the protocol over a byte stream. It has no goroutine: reading is done by the caller of ReadMessage.
 //
-// The two locks are channels and not mutexes, because whoever holds one may wait for the peer, and virtual time (testing/synctest)
-// stands still while somebody waits for a mutex. Whoever holds reading may take writing, never the other way round.
+// Whoever holds reading may take writing, never the other way round.
 type conn struct {
 	nc     net.Conn
 	limits Limits
 	agreed *deflated // nil: messages are not compressed
 
-	reading chan struct{} // guards the six below
+	reading lock // guards the six below
 	src     source
 	dec     Decoder
 	pongs   pace
@@ -32,13 +31,19 @@ type conn struct {
 	onPong  func(payload []byte)
 	answer  func(code int) int // to a close frame of the peer; nil: its code
 
-	writing chan struct{} // guards the two below
-	enc     Encoder
-	failed  error // why writing is over, when it is not because of a close frame
+	writing lock // guards out
+	out     outgoing
 
 	// closeBy is when the close that is under way must be over, nil before there is one. Every deadline that is set gives way to it.
 	closeBy atomic.Pointer[time.Time]
 	dropped atomic.Bool
+}
+
+// outgoing is the sending half of a conn.
+type outgoing struct {
+	enc    Encoder
+	sink   *sink // nil: there is only nc
+	failed error // why writing is over, when it is not because of a close frame
 }
 
 // NewConn makes a link of a byte stream on which the WebSocket handshake is done. early is what has already been read behind the
@@ -51,13 +56,14 @@ func NewConn(nc net.Conn, role Role, l Limits, early []byte) Conn {
 func NewDeflateConn(nc net.Conn, role Role, l Limits, early []byte, d *Deflate) Conn {
 	c := &conn{
 		nc: nc, limits: l.orDefault(),
-		reading: make(chan struct{}, 1), writing: make(chan struct{}, 1),
-		dec: NewDecoder(role, l, d != nil), enc: NewEncoder(role),
+		reading: newLock(), writing: newLock(),
+		dec: NewDecoder(role, l, d != nil), out: outgoing{enc: NewEncoder(role)},
 	}
 	if d != nil {
 		c.agreed = newDeflated(*d, role)
 	}
 	c.src.init(nc, slices.Clone(early))
+	c.out.sink = newSink(c.src.raw)
 	return c
 }
 
@@ -77,8 +83,8 @@ func (c *conn) ReadMessage(buf []byte) (Kind, []byte, error) {
 
 // read gives the next message; without wait only if it has begun.
 func (c *conn) read(buf []byte, wait bool) (Kind, []byte, bool, error) {
-	c.reading <- struct{}{}
-	defer func() { <-c.reading }()
+	c.reading.take()
+	defer c.reading.leave()
 	msg := buf[:0]
 	for c.ended == nil {
 		if !wait && len(msg) == 0 && c.between() {
@@ -155,10 +161,10 @@ func (c *conn) WriteMessage(k Kind, p []byte) error {
 
 // write sends one frame with one Write.
 func (c *conn) write(ev Event) error {
-	c.writing <- struct{}{}
-	defer func() { <-c.writing }()
-	if c.failed != nil {
-		return c.failed
+	c.writing.take()
+	defer c.writing.leave()
+	if c.out.failed != nil {
+		return c.out.failed
 	}
 	if c.agreed != nil && ev.Kind == EventMessage {
 		squeezed := getWriteBuffer()
@@ -170,19 +176,32 @@ func (c *conn) write(ev Event) error {
 	b := getWriteBuffer()
 	defer putWriteBuffer(b)
 	// Masking happens in this copy. A client masks with numbers of the runtime's ChaCha8 generator.
-	frame, err := c.enc.Append(slices.Grow(*b, ws.MaxHeaderSize+len(ev.Payload)), ev, newMask())
+	frame, err := c.out.enc.Append(slices.Grow(*b, ws.MaxHeaderSize+len(ev.Payload)), ev, newMask())
 	*b = frame
 	if err != nil {
 		return err
 	}
-	c.armWrite()
-	if _, err := c.nc.Write(frame); err != nil {
-		c.failed = fmt.Errorf("write: an earlier one failed: %w", err)
+	if err := c.put(frame); err != nil {
+		c.out.failed = fmt.Errorf("write: an earlier one failed: %w", err)
 		c.hurry() // the peer may have said why it went: the reader has a moment to find that
 		return fmt.Errorf("write: %w", err)
 	}
-	if _, encrypted := c.nc.(*tls.Conn); encrypted && c.closeBy.Load() == nil {
-		_ = c.nc.SetWriteDeadline(time.Time{}) // reading may have to write, and must not find this one expired
+	return nil
+}
+
+// put writes a frame, within the write timeout.
+func (c *conn) put(frame []byte) error {
+	if c.out.sink != nil {
+		if frame = c.out.sink.offer(frame); len(frame) == 0 {
+			return nil
+		}
+	}
+	c.armWrite()
+	if _, err := c.nc.Write(frame); err != nil {
+		return err
+	}
+	if _, encrypted := c.nc.(*tls.Conn); (encrypted || c.out.sink != nil) && c.closeBy.Load() == nil {
+		_ = c.nc.SetWriteDeadline(time.Time{}) // else it expires under a reader that has to write, or under the next offer
 	}
 	return nil
 }

@@ -4,12 +4,13 @@ import (
 	"io"
 	"net"
 	"syscall"
+
+	"github.com/hublink-go/hublink/protocol/transport/internal/duplex"
 )
 
 // source reads from the wire without holding a buffer while there is nothing to read: with 100,000 idle links that is most of the
 // memory. Where the kernel's descriptor is at hand, the buffer is taken when the descriptor has become readable. Otherwise
-// (TLS, memory, wrapped streams) a frame's first two bytes are read into the source itself; a frame has no fewer, so
-// this read never takes part of a frame whose rest may be long in coming while it holds a buffer.
+// (TLS, memory, wrapped streams) what a frame begins with is read into memory of the source, and the buffer is taken for the rest.
 type source struct {
 	nc  net.Conn
 	raw syscall.RawConn            // nil: not to be had
@@ -17,7 +18,7 @@ type source struct {
 
 	unread []byte          // read, not yet decoded
 	held   *[readSize]byte // the memory of unread, nil when it is another's
-	first  [2]byte
+	first  []byte          // for what a frame begins with; nil with raw
 
 	dst []byte // for tryRead
 	n   int    // by tryRead
@@ -27,21 +28,23 @@ type source struct {
 // init makes s read from nc, after early, the bytes that came with the handshake.
 func (s *source) init(nc net.Conn, early []byte) {
 	s.nc, s.unread = nc, early
-	if !canReadFD {
-		return
-	}
 	var sc syscall.Conn
 	switch c := nc.(type) { // not any syscall.Conn: a wrapper that embeds one wants to see the bytes
 	case *net.TCPConn:
 		sc = c
 	case *net.UnixConn:
 		sc = c
-	default:
+	case *duplex.End:
+		s.first = make([]byte, 2) // as short as a frame can be: in memory a second read costs nothing
 		return
 	}
-	if raw, err := sc.SyscallConn(); err == nil {
-		s.raw, s.try = raw, s.tryRead
+	if sc != nil && haveFD {
+		if raw, err := sc.SyscallConn(); err == nil {
+			s.raw, s.try = raw, s.tryRead
+			return
+		}
 	}
+	s.first = make([]byte, firstSize)
 }
 
 // fill waits for bytes and makes them unread. idle says that a frame starts here.
@@ -54,7 +57,7 @@ func (s *source) fill(idle bool) error {
 		}
 		s.unread = s.held[:n]
 	case idle:
-		n, err := s.nc.Read(s.first[:])
+		n, err := s.nc.Read(s.first)
 		if n == 0 {
 			return orNoProgress(err)
 		}
@@ -103,18 +106,16 @@ func (s *source) readFD(dst []byte) (int, error) {
 
 // tryRead reads once and says whether that was all: false waits until the descriptor is readable again.
 func (s *source) tryRead(fd uintptr) bool {
-	dst := s.dst
-	if dst == nil {
-		s.held = getReadBuffer()
-		dst = s.held[:]
+	var again bool
+	if s.dst != nil {
+		s.n, again, s.err = readFD(fd, s.dst)
+		return !again
 	}
-	n, again, err := readFD(fd, dst)
-	if again {
+	s.held = getReadBuffer()
+	if s.n, again, s.err = readShort(fd, s.held[:]); again {
 		s.release()
-		return false
 	}
-	s.n, s.err = n, err
-	return true
+	return !again
 }
 
 // consume marks n unread bytes as decoded. The buffer goes back with the last one.

@@ -11,14 +11,14 @@ type Waiter interface {
 }
 
 func (c *conn) Wait() {
-	c.reading <- struct{}{}
+	c.reading.take()
 	if c.ended == nil && c.between() {
 		c.armRead()
 		if err := c.src.fill(true); err != nil {
 			c.end(err)
 		}
 	}
-	<-c.reading
+	c.reading.leave()
 }
 
 // between says that a frame starts with the next byte, which has not been read yet.
