@@ -38,7 +38,7 @@ var faults = []struct {
 	tests  []string
 }{
 	{1, "a message right behind the answer 101 ends the connection", []string{"TestMessageInOnePieceWithTheAnswer", "TestPushOnConnectArrives"}},
-	{2, "a refused token is tried for ever, and nobody is told to log in", []string{"TestRefusedTokenEndsInUnregistered"}},
+	{2, "a refused token is tried for ever, and nobody is told to log in", []string{"TestRefusedTokenEndsInUnregistered", "TestRefusedTokenIsTold"}},
 	{3, "a failed login destroys a good token", []string{"TestFailedLoginKeepsTheToken", "TestFailedLoginCostsNothing"}},
 	{4, "a damaged token file, or a folder that cannot be written, keeps the client from working", []string{"TestTokenFileTrouble"}},
 	{
@@ -53,7 +53,7 @@ var faults = []struct {
 	{8, "a login on a live connection loses token and connection", []string{"TestFailedLoginCostsNothing"}},
 	{
 		9, "messages that cannot be decoded or sent vanish",
-		[]string{"TestUndecodableMessagesAreTold", "TestFirstLoginAndBothWays", "TestQueueSurvivesALoss"},
+		[]string{"TestUndecodableMessagesAreTold", "TestFirstLoginAndBothWays", "TestQueueSurvivesALoss", "TestQueueOfACrashedConnectorIsTold"},
 	},
 	{10, "a token that is no binary crashes the server", []string{"TestTokenOfAnyTypeIsRefused", "TestAuthHeader"}},
 	{11, "device ids that can log in but not stay are let in", []string{"TestDeviceIDsThatCannotStay", "TestConfigErrors"}},
@@ -365,5 +365,38 @@ func TestRefusedTokenIsTold(t *testing.T) {
 		require.Equal(r.t, http.StatusForbidden, r.events[i].Status)
 		require.Equal(r.t, fedecks.EventUnregistered, r.events[i+1].Kind)
 		require.Equal(r.t, fedecks.Unregistered, r.client.Status())
+	})
+}
+
+// A refusal that says nothing about the token costs patience only, as long as the server asks for.
+func TestServerThatAsksToWait(t *testing.T) {
+	inVirtualTime(t, func(r *rig) {
+		data, err := protocol.TokenFile("XCP.good")
+		require.NoError(r.t, err)
+		require.NoError(r.t, os.WriteFile(r.cfg.TokenFile, data, 0o600))
+		r.listener = transport.NewListener()
+		r.startClient()
+		for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusInternalServerError} {
+			offer, err := r.listener.Accept()
+			require.NoError(r.t, err)
+			header := http.Header{}
+			if status != http.StatusInternalServerError {
+				header.Set("Retry-After", "90")
+			}
+			require.NoError(r.t, offer.Refuse(status, header, ""))
+			synctest.Wait()
+			require.Equal(r.t, fedecks.Scheduled, r.client.Status(), "%d", status)
+			if status != http.StatusInternalServerError {
+				time.Sleep(89 * time.Second)
+				require.Equal(r.t, fedecks.Scheduled, r.client.Status(), "%d: not before", status)
+			}
+		}
+		offer, err := r.listener.Accept()
+		require.NoError(r.t, err)
+		auth, err := protocol.ParseAuth(offer.Request.Header.Values(protocol.HeaderAuth), protocol.Codec{})
+		require.NoError(r.t, err)
+		require.Equal(r.t, "XCP.good", auth.Token, "still the same")
+		require.NotContains(r.t, r.names(), "unregistered")
+		require.NoError(r.t, offer.Refuse(http.StatusServiceUnavailable, nil, ""))
 	})
 }
