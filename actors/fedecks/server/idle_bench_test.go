@@ -28,8 +28,8 @@ import (
 // envDevices makes this test binary the devices of BenchmarkIdleConnections: the URL to dial, and how often.
 const envDevices = "HUBLINK_IDLE_DEVICES"
 
-// BenchmarkIdleConnections shows what one connection costs the server that has its token and says nothing more: the growth of the process's
-// resident memory divided by the connections. Their other ends live in a process of their own, so that only the server's are counted,
+// BenchmarkIdleConnections shows what one connection costs the server that has its token, has pinged and says nothing more: the growth of the
+// process's resident memory divided by the connections. Their other ends live in a process of their own, so that only the server's are counted,
 // and so that neither has more open files than a process may have. ns/op is one whole run and says nothing.
 func BenchmarkIdleConnections(b *testing.B) {
 	const n = 8000
@@ -136,7 +136,8 @@ func devices(b *testing.B, at string, n int) (leave func()) {
 	}
 }
 
-// beDevices is the other process: n devices that have logged in, asked for a token and then say nothing until the input ends.
+// beDevices is the other process: n devices that have logged in, asked for a token, pinged as the original does, and then say nothing until
+// the input ends.
 func beDevices(what string) error {
 	var at string
 	var n int
@@ -189,9 +190,19 @@ func beDevice(u *url.URL, id string) (transport.Conn, error) {
 	if err := c.WriteMessage(transport.Binary, []byte("\x83k\x00\x0ctoken_please")); err != nil {
 		return nil, err
 	}
+	ponged := make(chan struct{}, 1)
+	c.(transport.Pinger).OnPong(func([]byte) { ponged <- struct{}{} })
 	_, data, err := c.ReadMessage(nil)
 	if err == nil && !bytes.Contains(data, []byte("XCP.")) {
 		err = fmt.Errorf("no token but %x", data)
 	}
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	go func() { _, _, _ = c.ReadMessage(nil) }() // ends with the process
+	if err := c.(transport.Pinger).Ping([]byte(id)); err != nil {
+		return nil, err
+	}
+	<-ponged
+	return c, nil
 }
