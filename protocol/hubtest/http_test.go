@@ -3,10 +3,14 @@ package hubtest
 import (
 	"bufio"
 	"context"
+	"crypto/ecdsa"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"net/http"
 	"strings"
@@ -16,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/protocol/auth"
+	"github.com/hublink-go/hublink/protocol/transport"
 	"github.com/hublink-go/hublink/protocol/transport/transporttest"
 )
 
@@ -308,5 +313,60 @@ func TestVersionsOfTLS(t *testing.T) {
 		require.NoError(t, nc.HandshakeContext(context.Background()))
 		require.Equal(t, newer, nc.ConnectionState().Version == tls.VersionTLS13)
 		require.GreaterOrEqual(t, nc.ConnectionState().Version, uint16(tls.VersionTLS12))
+	}
+}
+
+// A certificate that nobody has signed but itself passes the handshake and is refused like an unknown one.
+func TestCertificateOfItsOwnAuthority(t *testing.T) {
+	ours := authority(t, transporttest.NewAuthority(t))
+	h := Run(t, Config{Mode: TLS, Keys: []Key{defaultKey}, Certificates: Certificates{Authorities: []*x509.Certificate{ours}}})
+	cert, _, err := newServerCertificate(time.Now(), "")
+	require.NoError(t, err)
+	private, ok := cert.PrivateKey.(*ecdsa.PrivateKey)
+	require.True(t, ok)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: "dev-1"}, NotAfter: time.Now().Add(time.Hour),
+		SubjectKeyId: []byte{1, 2, 3}, AuthorityKeyId: []byte{1, 2, 3}, IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	require.NoError(t, err)
+	mine := &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private}
+	leaf, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	require.True(t, ownAuthority(leaf))
+	dialer, ok := h.Dialer().(*transport.WebSocket)
+	require.True(t, ok)
+	dialer.Certificate = func() (*tls.Certificate, error) { return mine, nil }
+	req := request(t, h, h.Secret("dev-1"))
+	req.URL.Path = "/socket/websocket"
+	_, err = dialer.Dial(t.Context(), req)
+	var refused *transport.RefusedError
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, 401, refused.Status)
+	require.Empty(t, refused.Reason())
+}
+
+// What the hub agrees to of the compression that a device offers: with context takeover, and with what the device asks for.
+func TestOffersOfCompression(t *testing.T) {
+	h := Run(t, Config{})
+	for offer, answer := range map[string]string{
+		"":                   "",
+		"permessage-deflate": "permessage-deflate",
+		"permessage-deflate; server_no_context_takeover":                             "permessage-deflate;server_no_context_takeover",
+		"permessage-deflate; client_no_context_takeover":                             "permessage-deflate;client_no_context_takeover",
+		"permessage-deflate; server_no_context_takeover; client_no_context_takeover": "permessage-deflate;server_no_context_takeover;client_no_context_takeover",
+		"permessage-deflate; client_max_window_bits":                                 "permessage-deflate;client_max_window_bits=15",
+		"permessage-deflate; client_max_window_bits=10":                              "permessage-deflate;client_max_window_bits=10",
+		"permessage-deflate; unknown_parameter":                                      "",
+		"permessage-deflate; unknown_parameter, permessage-deflate":                  "permessage-deflate",
+		"x-webkit-deflate-frame":                                                     "",
+	} {
+		u := newHead(t, h)
+		if offer != "" {
+			u.header.Set("Sec-WebSocket-Extensions", offer)
+		}
+		resp, _ := u.ask(t, h)
+		require.Equal(t, 101, resp.StatusCode)
+		require.Equal(t, answer, resp.Header.Get("Sec-WebSocket-Extensions"), offer)
 	}
 }
