@@ -1,11 +1,13 @@
 package actors
 
 import (
+	"context"
 	"net/http"
 	"time"
 
 	"github.com/hublink-go/hublink/protocol/auth"
 	"github.com/hublink-go/hublink/protocol/transport"
+	"github.com/hublink-go/hublink/supervisor"
 )
 
 // built is a time that has certainly passed: no device of this version runs before it, whatever its clock says.
@@ -42,6 +44,23 @@ func (c *connection) learnTime(r *transport.RefusedError) {
 		c.log.Warn().Time("hub_time", date).Dur("moved", lesson.Moved).Msg("the device's clock is wrong, going on with the hub's time")
 	}
 	c.storeTime(lesson.Store)
+}
+
+// timeAccepted keeps the time over restarts, about once a day: the hub has taken a signature of it, or the device the hub's certificate. A device
+// whose clock forgets would else begin with the time of the build, at which the hub's next certificate is not valid yet.
+func (c *connection) timeAccepted(ctx *supervisor.Ctx) {
+	if c.dev.cfg.Hub.Clock == nil {
+		return
+	}
+	clock, lesson := c.dev.clock.Load().Accepted(c.dev.now())
+	c.dev.clock.Store(&clock)
+	if lesson.Store.IsZero() {
+		return
+	}
+	ctx.Go("store the time", func(context.Context) error { // a medium may be slow, and nobody waits for this
+		c.storeTime(lesson.Store)
+		return nil
+	})
 }
 
 func (c *connection) storeTime(t time.Time) {

@@ -16,8 +16,9 @@ import (
 
 // memo is a clock store in memory.
 type memo struct {
-	mu sync.Mutex
-	at time.Time
+	mu    sync.Mutex
+	at    time.Time
+	saved int // times
 }
 
 func (m *memo) LoadTime() (time.Time, error) {
@@ -30,6 +31,7 @@ func (m *memo) SaveTime(t time.Time) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.at = t
+	m.saved++
 	return nil
 }
 
@@ -113,6 +115,22 @@ func TestStoredTimeTenYearsAhead(t *testing.T) {
 		require.Equal(t, actors.Connected, r.dev.Status().Connection)
 		require.EqualValues(t, 2, r.dev.Status().Counters.Dials)
 		stored(t, m, clock.now())
+	})
+}
+
+// A time that the hub has accepted is kept for the next start, but a device that connects all the time does not wear its flash out.
+func TestAcceptedTimeIsStoredOnceADay(t *testing.T) {
+	m := &memo{at: today.Add(-30 * 24 * time.Hour)}
+	atTheHub(t, m.at, m, func(r *rig, clock *hubClock) {
+		require.Zero(t, m.saved, "nothing new")
+		for hour := range 50 {
+			r.settle(time.Hour)
+			require.NoError(t, r.dev.Reconnect())
+			r.settle(time.Second)
+			require.Equal(t, actors.Connected, r.dev.Status().Connection)
+			require.Equal(t, (hour+1)/24, m.saved, "after %d hours", hour+1)
+		}
+		stored(t, m, clock.now().Add(-2*time.Hour))
 	})
 }
 

@@ -39,7 +39,7 @@ type Hub struct {
 	Certificate func() (*tls.Certificate, error) // asked for at every dial; nil: none
 	TLS         *tls.Config                      // root pool, server name; nil: the system's roots. At least TLS 1.2 is spoken
 	Dialer      transport.Dialer                 // nil: WebSocket over TCP, made of the above
-	Clock       ClockStore                       // remembers the hub's time for a device without a clock; nil: not remembered
+	Clock       ClockStore                       // remembers the time for a device whose clock forgets, about once a day; nil: not remembered
 	Heartbeat   time.Duration                    // zero: 30 s
 	Serializer  string                           // JSON or MessagePack, which falls back to JSON when the hub refuses it; empty: JSON
 	NoCompress  bool                             // messages go as they are, which saves up to 75 KB; false: smaller where the hub can

@@ -61,6 +61,7 @@ func (c *connection) Receive(ctx *supervisor.Ctx, msg any) error {
 	case askLink:
 		return c.answer(m)
 	case deviceJoined:
+		c.timeAccepted(ctx)
 		return c.step(ctx, protocol.SocketInput{Kind: protocol.SocketJoined})
 	case reconnect:
 		return c.step(ctx, protocol.SocketInput{Kind: protocol.SocketReconnect})

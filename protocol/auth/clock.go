@@ -82,8 +82,8 @@ func (c Clock) Refused(system, date time.Time) (Clock, Lesson) {
 	return c, lesson
 }
 
-// Accepted takes the Date header of a successful connect. It moves nothing, but says about once a day what to store, so that a
-// device without a clock starts from a time that is not long past.
+// Accepted takes the time of a successful connect: the hub's Date header, or that of the signature that it has taken. It moves nothing, but
+// says about once a day what to store, so that a device without a clock starts from a time that is not long past.
 func (c Clock) Accepted(date time.Time) (Clock, Lesson) {
 	if date.IsZero() || !c.stale(date) {
 		return c, Lesson{}
