@@ -29,7 +29,7 @@ func (s *session) welcome(now time.Time, ch *channel) {
 	}
 	api := d.running.api
 	if cfg.archive != nil && d.takesArchive(now) {
-		s.broadcast(topicDevice, "archive", cfg.archive)
+		s.broadcast(topicDevice, "archive", cfg.archive())
 	}
 	if atLeast(api, 2, 2) {
 		s.broadcast(topicDevice, "extensions:get", s.advertisement())

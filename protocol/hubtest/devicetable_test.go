@@ -50,7 +50,7 @@ func TestOrderAfterJoin(t *testing.T) {
 			b := newBench(t, row.profile)
 			b.s.dev.settings = &settings{
 				firmwareKeys: []string{"key1", "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"}, archiveKeys: []string{"key2"},
-				archive: jsontext.Value(`{"uuid":"a1"}`), connectingCode: "all",
+				archive: func() jsontext.Value { return jsontext.Value(`{"uuid":"a1"}`) }, connectingCode: "all",
 			}
 			b.s.dev.code.own = "own"
 			if row.change != nil {

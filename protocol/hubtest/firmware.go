@@ -20,8 +20,9 @@ import (
 )
 
 const (
-	partSize = 1 << 20        // NervesHub: of partials_checksums
-	urlLife  = 24 * time.Hour // of a signed URL
+	partSize    = 1 << 20        // NervesHub: of partials_checksums
+	urlLife     = 24 * time.Hour // of a signed URL
+	archiveLife = time.Hour      // of an archive's
 )
 
 // Firmware is a file that the hub offers and serves.
@@ -161,22 +162,24 @@ func (f *Firmware) Offer(deployment int) jsontext.Value {
 	return object(append(pairs, "deployment_id", id)...)
 }
 
-// OfferArchive pushes a file as an archive to all devices, now and whenever one joins.
+// OfferArchive pushes a file as an archive to all devices, now and whenever one joins. Each gets a URL that is good for an hour.
 func (h *Hub) OfferArchive(f *Firmware, description string) {
-	payload := object("size", f.Content.Size, "uuid", f.UUID, "version", f.Version, "description", description,
-		"platform", f.Platform, "architecture", f.Architecture,
-		"uploaded_at", h.cfg.Now().UTC().Format("2006-01-02T15:04:05"), "url", f.URL())
-	h.offerArchive(payload)
+	uploaded := h.cfg.Now().UTC().Format("2006-01-02T15:04:05")
+	h.offerArchive(func() jsontext.Value {
+		return object("size", f.Content.Size, "uuid", f.UUID, "version", f.Version, "description", description,
+			"platform", f.Platform, "architecture", f.Architecture, "uploaded_at", uploaded,
+			"url", f.urlUntil(h.cfg.Now().Add(archiveLife)))
+	})
 }
 
 // WithdrawArchive offers no archive any more.
 func (h *Hub) WithdrawArchive() { h.configure(func(s *settings) { s.archive = nil }) }
 
-func (h *Hub) offerArchive(payload jsontext.Value) {
+func (h *Hub) offerArchive(payload func() jsontext.Value) {
 	h.configure(func(s *settings) { s.archive = payload })
 	for _, d := range h.Devices() {
 		_ = d.step(func(s *session) bool { // those that are online
-			return s.dev.takesArchive(h.cfg.Now()) && s.broadcast(topicDevice, "archive", payload)
+			return s.dev.takesArchive(h.cfg.Now()) && s.broadcast(topicDevice, "archive", payload())
 		})
 	}
 }

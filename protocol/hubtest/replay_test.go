@@ -95,7 +95,9 @@ func newReplay(t *testing.T, lines []line) *replay {
 		cfg.Idle = 100 * time.Millisecond
 	}
 	r.hub = Run(t, cfg)
-	r.hub.configure(func(s *settings) { s.archive = archive })
+	if archive != nil {
+		r.hub.configure(func(s *settings) { s.archive = func() jsontext.Value { return archive } })
+	}
 	r.hub.PlatformDown(r.scenario == "auth_platform_down")
 	r.hub.AcceptSecrets(r.scenario != "auth_shared_secrets_disabled")
 	return r

@@ -2,7 +2,9 @@ package hubtest
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -243,16 +245,38 @@ func TestDeviceManaged(t *testing.T) {
 	require.Contains(t, ask("check_update"), `"available":false`)
 }
 
+// An archive is offered at every join, with a URL that is good for an hour.
 func TestArchive(t *testing.T) {
-	h, _, _ := newFirmware(t, Config{Mode: Memory})
-	a, err := h.AddFirmware(Metadata{UUID: "a1", Version: "2.0.0", Platform: "generic", Architecture: "generic"}, Generated(9, 100))
-	require.NoError(t, err)
-	c := joined(t, h, "dev-1", "2.0.0", "u1")
-	joined(t, h, "old", "1.0.0", "u1").settle()
-	h.OfferArchive(a, "certificates")
-	got := c.read()
-	require.Contains(t, got, `[null,null,"device","archive",{"size":100,"uuid":"a1","version":"2.0.0","description":"certificates"`)
-	c.join("2", "2.0.0", "u1", "null", true)
-	require.Contains(t, c.read(), "phx_close")
-	require.Equal(t, got, c.read(), "at every join")
+	synctest.Test(t, func(t *testing.T) {
+		h, _, _ := newFirmware(t, Config{Mode: Memory, Idle: 24 * time.Hour})
+		a, err := h.AddFirmware(Metadata{UUID: "a1", Version: "2.0.0", Platform: "generic", Architecture: "generic"}, Generated(9, 100))
+		require.NoError(t, err)
+		c := joined(t, h, "dev-1", "2.0.0", "u1")
+		joined(t, h, "old", "1.0.0", "u1").settle()
+		h.OfferArchive(a, "certificates")
+		offered := func() string {
+			got := c.read()
+			require.Contains(t, got, `[null,null,"device","archive",{"size":100,"uuid":"a1","version":"2.0.0","description":"certificates"`)
+			_, url, _ := strings.Cut(got, `"url":"`)
+			url, _, _ = strings.Cut(url, `"`)
+			return url
+		}
+		fetched := func(url string) int {
+			resp, _, err := fetch(t, h, url, "")
+			require.NoError(t, err)
+			return resp.StatusCode
+		}
+		first := offered()
+		time.Sleep(59 * time.Minute)
+		require.Equal(t, http.StatusOK, fetched(first))
+		time.Sleep(2 * time.Minute)
+		require.Equal(t, http.StatusForbidden, fetched(first))
+		c.join("2", "2.0.0", "u1", "null", true)
+		require.Contains(t, c.read(), "phx_close")
+		require.Equal(t, http.StatusOK, fetched(offered()))
+		h.WithdrawArchive()
+		c.join("3", "2.0.0", "u1", "null", true)
+		require.Contains(t, c.read(), "phx_close")
+		c.settle()
+	})
 }

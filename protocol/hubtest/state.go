@@ -32,7 +32,7 @@ type state struct {
 	mode     mode
 	statuses []string
 	progress []Progress
-	reports  map[string]*Report
+	reports  []kindReport // few: a list is smaller than a map
 	scripts  map[string]*script // by ref: asked for, and waited for
 	screens  map[string]*screen // of the console and the local shell
 	code     connecting
@@ -46,7 +46,7 @@ type state struct {
 // settings is what the operator has configured. One value serves many devices and is not changed.
 type settings struct {
 	firmwareKeys, archiveKeys []string
-	archive                   jsontext.Value
+	archive                   func() jsontext.Value // the payload, with a URL that is good from now on; nil: there is none
 	connectingCode            string
 	disabled                  map[string]bool // extensions
 }
@@ -82,6 +82,22 @@ type Report struct {
 	Count   int            // accepted, for logging the lines
 	Dropped int            // over the limit or unusable, for logging the lines
 	Last    jsontext.Value // the last one accepted; nil when it is larger than 64 KiB
+}
+
+// kindReport is the Report of one kind.
+type kindReport struct {
+	kind string
+	Report
+}
+
+// report finds what came of one kind. Nil: nothing.
+func (d *state) report(kind string) *Report {
+	for i := range d.reports {
+		if d.reports[i].kind == kind {
+			return &d.reports[i].Report
+		}
+	}
+	return nil
 }
 
 // refusal is a join that the operator wants refused.
@@ -251,16 +267,13 @@ func (d *state) extensionReported(now time.Time, e *extension, event string, pay
 	if key == "local_shell:shell_output" {
 		d.said(e.name, payload)
 	}
-	r := d.reports[key]
+	r := d.report(key)
 	if r == nil {
 		if len(d.reports) >= maxReports {
 			return
 		}
-		if d.reports == nil {
-			d.reports = make(map[string]*Report)
-		}
-		r = new(Report)
-		d.reports[key] = r
+		d.reports = append(d.reports, kindReport{kind: key})
+		r = &d.reports[len(d.reports)-1].Report
 	}
 	good, bad := usable(key, e.version, payload)
 	if good > 0 && !e.tokens.take(now) {
