@@ -52,9 +52,9 @@ func external(t *testing.T, opts natsserver.Options) (srv *natsserver.Server, ur
 }
 
 func TestEmbeddedAlone(t *testing.T) {
-	bus := open(t, natsbus.Config{MaxMessage: 1000})
+	bus := open(t, natsbus.Config{MaxMessage: 64 << 10})
 	require.Empty(t, bus.Addr(), "nobody else can reach it")
-	bustest.Run(t, bustest.Options{Open: func(*testing.T, int) server.Bus { return bus }, Max: 1000})
+	bustest.Run(t, bustest.Options{Open: func(*testing.T, int) server.Bus { return bus }, Max: 64 << 10})
 }
 
 func TestEmbeddedServersFindEachOther(t *testing.T) {
@@ -166,7 +166,7 @@ func TestConfigErrors(t *testing.T) {
 		"set a Secret":           {Listen: ":6222"},
 		"route":                  {Listen: "127.0.0.1:0", Routes: []string{"h"}},
 		"letters":                {Name: "a.b"},
-		"up to 67108864":         {MaxMessage: 1 << 30},
+		"from 65536 to 67108864": {MaxMessage: 1 << 30},
 		"want nats://host:port":  {URL: "http://u:hunter2@h"},
 		"not shown":              {URL: "nats://u:hunter2@h:port"},
 		"there is no URL":        {Credentials: "file"},

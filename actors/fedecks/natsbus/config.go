@@ -27,12 +27,15 @@ type Config struct {
 	Routes []string    // hosts and ports of some of the others, this one may be among them; those not there yet are tried again
 	Secret string      // that embedded servers show each other
 	TLS    *tls.Config // for external servers, or between embedded ones: then with a certificate and for both roles; none
-	// MaxMessage is the largest message of an embedded server, in bytes, the same on all; 8 MiB. Up to 64 MiB.
+	// MaxMessage is the largest message of an embedded server, in bytes, the same on all; 8 MiB. From 64 KiB to 64 MiB.
 	MaxMessage int
 	Logger     zerolog.Logger
 }
 
-const mostBytes = 64 << 20
+const (
+	leastBytes = 64 << 10 // nodes tell each other of many devices at once
+	mostBytes  = 64 << 20
+)
 
 // Validate says what is wrong with a configuration, all of it at once; Open does too.
 func (c Config) Validate() error {
@@ -53,7 +56,7 @@ func (c Config) withDefaults() (Config, error) {
 	check(c.URL != "" && (c.Listen != "" || len(c.Routes) > 0), "either an URL of external servers, or Listen and Routes of embedded ones")
 	check(c.URL == "" && c.Credentials != "", "credentials are for external servers, but there is no URL")
 	check(c.Listen == "" && len(c.Routes) > 0, "routes lead to and fro, so they need Listen")
-	check(c.MaxMessage < 0 || c.MaxMessage > mostBytes, "MaxMessage %d: up to %d", c.MaxMessage, mostBytes)
+	check(c.MaxMessage < leastBytes || c.MaxMessage > mostBytes, "MaxMessage %d: from %d to %d", c.MaxMessage, leastBytes, mostBytes)
 	if c.URL != "" {
 		errs = append(errs, checkURLs(c.URL))
 	}

@@ -17,6 +17,8 @@ import (
 	"github.com/hublink-go/hublink/protocol/etf"
 	"github.com/hublink-go/hublink/protocol/fedecks"
 	"github.com/hublink-go/hublink/protocol/transport"
+	"github.com/hublink-go/hublink/supervisor"
+	"github.com/hublink-go/hublink/supervisor/supervisortest"
 )
 
 func TestLocalBus(t *testing.T) {
@@ -61,7 +63,7 @@ func (m mast) Publish(to string, data []byte) error {
 		return m.err
 	}
 	for name, ear := range m.ears {
-		if (to == "" || to == name) && name != m.name && (m.deaf == nil || !m.deaf(m.name, name)) {
+		if (to == "" || to == name) && (m.deaf == nil || !m.deaf(m.name, name)) {
 			ear(data)
 		}
 	}
@@ -165,6 +167,11 @@ func TestDeviceOnAnotherNodeIsReached(t *testing.T) {
 		require.Zero(f.t, n, "none of b's own")
 		require.Equal(f.t, []etf.Term{etf.Int(5)}, p.received())
 		require.Equal(f.t, []etf.Term{etf.Int(5)}, q.received())
+		n, err = f.srv.Broadcast("all", 6)
+		require.NoError(f.t, err)
+		require.Equal(f.t, 1, n)
+		require.Equal(f.t, []etf.Term{etf.Int(6)}, p.received(), "once, though a hears itself")
+		require.Equal(f.t, []etf.Term{etf.Int(6)}, q.received())
 
 		require.Equal(f.t, 1, f.nodes["b"].srv.Disconnect("dev-1", 4000, "out"))
 		require.Equal(f.t, 4000, p.closed())
@@ -297,6 +304,67 @@ func TestRevocationReachesAllNodes(t *testing.T) {
 		f.peer(conn)
 		time.Sleep(time.Hour)
 		require.Equal(f.t, "a", f.whereIs("dev-1"), "and is not closed again")
+	})
+}
+
+// A node that has not heard yet goes on giving tokens; they are worthless when it has.
+func TestTokensMadeBeforeTheRevocationWasHeard(t *testing.T) {
+	inCluster(t, nil, func(f *fleet) {
+		p := f.nodes["c"].connect("dev-1")
+		f.air.cut(func(from, to string) bool { return from == "c" || to == "c" })
+		f.srv.Revoke("dev-1")
+		time.Sleep(5 * time.Second)
+		escaped, err := fedecks.TokenHeader("dev-1", p.token())
+		require.NoError(f.t, err)
+		f.air.cut(nil)
+		time.Sleep(4 * time.Second)
+		require.Equal(f.t, fedecks.ClosePolicy, p.closed())
+		for name, r := range f.nodes {
+			_, err := r.dial(escaped)
+			require.Equal(f.t, http.StatusForbidden, status(f.t, err), name)
+		}
+	})
+}
+
+func TestExchangeThatCrashesBeginsAnew(t *testing.T) {
+	var systems []*supervisor.System
+	in := supervisortest.NewInjector(1)
+	inCluster(t, func(c *server.Config) {
+		opts := supervisor.Options{Name: c.Cluster.Node}
+		if c.Cluster.Node == "a" {
+			opts.Inject = in.Inject
+		}
+		sys, err := supervisor.NewSystem(opts)
+		require.NoError(t, err)
+		systems, c.System = append(systems, sys), sys
+	}, func(f *fleet) {
+		f.t.Cleanup(func() {
+			for _, sys := range systems {
+				_, err := sys.Shutdown(context.Background())
+				require.NoError(f.t, err)
+			}
+		})
+		here, there := f.connect("here"), f.nodes["b"].connect("there")
+		stolen, err := fedecks.TokenHeader("stolen", f.connect("stolen").token())
+		require.NoError(f.t, err)
+		f.air.cut(func(_, _ string) bool { return true })
+		f.srv.Revoke("stolen")
+		time.Sleep(time.Second)
+		shot := in.CrashAt("fedecks/exchange", 1)
+		time.Sleep(4 * time.Second)
+		_, hit := shot.Hit()
+		require.True(f.t, hit)
+		f.air.cut(nil)
+		time.Sleep(4 * time.Second)
+		_, err = f.nodes["b"].dial(stolen)
+		require.Equal(f.t, http.StatusForbidden, status(f.t, err), "the revocation is not forgotten, and told")
+		require.Zero(f.t, here.closed(), "connections stay")
+		require.NoError(f.t, f.nodes["c"].srv.Push("here", 1))
+		require.Equal(f.t, []etf.Term{etf.Int(1)}, here.received())
+		require.NoError(f.t, f.srv.Push("there", 1))
+		require.Equal(f.t, []etf.Term{etf.Int(1)}, there.received())
+		require.Equal(f.t, []string{"a", "b", "c"}, f.srv.Nodes())
+		require.Len(f.t, f.srv.Presence(), 2)
 	})
 }
 

@@ -35,7 +35,7 @@
 // so the newest wins wherever it is. Salt, secrets and policy have to be the same everywhere. Notify, Publish and HandleInfo stay
 // on their node.
 //
-// The nodes tell each other within milliseconds, what is lost is healed within 3 s, and a node that dies is missed after 9 s: then its
+// The nodes tell each other within milliseconds, what is lost is healed within 3 s, and a node that dies is missed after 8 s: then its
 // devices have left. While nodes do not hear each other, each goes on with its own devices and those it can reach; a device may then be
 // connected to both sides, until they hear each other again and the newest wins. A device that moves from one node to another may be
 // seen to leave and join by a third. With [RefuseNewer], two nodes that are asked in the same moment let both in, and the newer stays.

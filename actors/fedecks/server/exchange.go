@@ -113,8 +113,12 @@ func (x *exchange) apply(ctx *supervisor.Ctx, e cluster.Effect) {
 	reg := x.srv.reg
 	switch e.Kind {
 	case cluster.DoSend:
-		if err := x.srv.tell(e.Node, e.Message); err != nil {
-			x.log.Debug().Err(err).Str("topic", e.Message.Kind).Msg("the others were not told, the next beat shows it") // the bus says that it is down
+		err := x.srv.tell(e.Node, e.Message)
+		switch {
+		case errors.Is(err, ErrTooLarge):
+			x.log.Error().Err(err).Msg("the bus takes too little for what nodes tell each other")
+		case err != nil:
+			x.log.Debug().Err(err).Msg("the others were not told, the next beat shows it") // the bus says that it is down
 		}
 	case cluster.DoStamp:
 		reg.setStamp(e.Device, e.Newest, e.Time)

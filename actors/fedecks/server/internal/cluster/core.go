@@ -9,7 +9,7 @@ import (
 // Times of the exchange: a node that is killed right after a beat is missed after Dead.
 const (
 	Beat  = 3 * time.Second // between two beats
-	Dead  = 9 * time.Second // without a sign of a node until it counts as dead
+	Dead  = 8 * time.Second // without a sign of a node until it counts as dead
 	again = time.Second     // between two questions for the same state
 )
 

@@ -44,6 +44,38 @@ func TestLostChangeIsHealedByTheNextBeat(t *testing.T) {
 	w.agreed()
 }
 
+// The clock that is ahead counts between its beats too: what b stamps a second after it is later than what a stamped in between.
+func TestClockOfTheOthersGoesOn(t *testing.T) {
+	w := newWorld(t)
+	w.start("a", time.Hour, false)
+	w.start("b", 0, false)
+	w.pass(cluster.Beat)
+	w.pass(time.Second)
+	w.loss = 1
+	w.join("a", "dev-1")
+	w.pass(time.Millisecond)
+	w.join("b", "dev-1")
+	w.loss = 0
+	w.pass(2 * cluster.Beat)
+	require.Equal(t, []string{"b"}, w.where("dev-1"))
+}
+
+func TestWordsOfTheDead(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	old := w.nodes["a"].cfg.Epoch
+	w.kill("a")
+	w.now = w.now.Add(time.Second)
+	w.start("a", 0, false)
+	w.join("a", "dev-1")
+	w.deliver()
+	for _, kind := range []string{cluster.KindBye, cluster.KindChange} {
+		late := cluster.Message{Kind: kind, From: "a", Epoch: old, Seq: 2, Changes: []cluster.Change{{Device: "dev-1"}}}
+		w.step("b", cluster.Input{Kind: cluster.InReceived, Message: late})
+	}
+	w.agreed()
+	require.Contains(t, w.nodes["b"].remote["dev-1"], "a")
+}
+
 func TestConnectionsOfOneMomentHaveOneWinner(t *testing.T) {
 	for range 3 {
 		w := newWorld(t, "a", "b", "c")
