@@ -133,18 +133,41 @@ func (l *link) open(conn transport.Conn, owner supervisor.Ref) {
 	go l.read(conn, id, owner)
 }
 
-// read moves frames from conn into the inbox and wakes the owner. Started by open, ended by the end of conn.
+// read moves frames from conn into the inbox and wakes the owner, in one goroutine after the other: each waits, takes what has come and starts
+// the next, because the stack that reading has needed would stay with it. Started by open, ended by the end of conn.
 func (l *link) read(conn transport.Conn, id uint64, owner supervisor.Ref) {
+	if w, ok := conn.(transport.Waiter); ok {
+		w.Wait()
+	}
+	if l.take(conn, id, owner) {
+		go l.read(conn, id, owner)
+	}
+}
+
+// take moves the frames that have come. False: there will be no more, or nobody wants them.
+func (l *link) take(conn transport.Conn, id uint64, owner supervisor.Ref) bool {
 	for {
-		kind, data, err := conn.ReadMessage(nil)
+		kind, data, ok, err := arrived(conn)
+		if !ok && err == nil {
+			return true
+		}
 		first, ok := l.put(id, frame{kind: kind, data: data}, err)
 		if first {
 			_ = owner.Send(wake{}) // an owner that is being restarted drains the inbox when it starts
 		}
 		if !ok {
-			return
+			return false
 		}
 	}
+}
+
+// arrived gives a message that has come; of a conn that cannot tell, the next one.
+func arrived(conn transport.Conn) (kind transport.Kind, data []byte, ok bool, err error) {
+	if w, can := conn.(transport.Waiter); can {
+		return w.ReadArrived(nil)
+	}
+	kind, data, err = conn.ReadMessage(nil)
+	return kind, data, true, err
 }
 
 // put appends a frame or notes the end. first says that the owner has to be told; ok that the reader goes on.
