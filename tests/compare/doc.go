@@ -4,6 +4,8 @@
 //	go -C tests/compare test ./...
 //	go -C tests/compare test -run '^$' -bench . -benchtime 3s ./...
 //
+// When the dependencies of the main module change: go -C tests/compare mod tidy.
+//
 // The tests say that the three understand each other, whoever dials whom and with every kind of compression, that they compress to the same
 // size, and that a small message of ours costs one read, one write and no allocation at either end, over TCP on this machine: counted by a
 // wrapper around the connection, and by the system where there is none.
