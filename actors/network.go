@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -63,7 +64,7 @@ func (d *Device) via(u *url.URL) *url.URL {
 		return u
 	}
 	target := *u
-	target.Scheme = map[string]string{"ws": "http", "wss": "https"}[u.Scheme]
+	target.Scheme = "http" + strings.TrimPrefix(u.Scheme, "ws")
 	if proxy, err := d.cfg.Hub.Proxy(&target); err == nil && proxy != nil {
 		return proxy
 	}
