@@ -111,7 +111,7 @@ func (d *Device) Statuses() []string { return d.Snapshot().Statuses }
 func (d *Device) Report(kind string) Report {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if r := d.state.reports[kind]; r != nil {
+	if r := d.state.report(kind); r != nil {
 		return *r
 	}
 	return Report{}
@@ -129,8 +129,8 @@ func (d *Device) Reports() map[string]Report {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	all := make(map[string]Report, len(d.state.reports))
-	for kind, r := range d.state.reports {
-		all[kind] = *r
+	for _, r := range d.state.reports {
+		all[r.kind] = r.Report
 	}
 	return all
 }
@@ -185,7 +185,10 @@ func (d *Device) WaitStatus(ctx context.Context, status string) error {
 
 // WaitReport waits until an extension message of this kind, "health:report" for instance, was ever accepted.
 func (d *Device) WaitReport(ctx context.Context, kind string) error {
-	return d.await(ctx, func() bool { return d.state.reports[kind] != nil && d.state.reports[kind].Count > 0 })
+	return d.await(ctx, func() bool {
+		r := d.state.report(kind)
+		return r != nil && r.Count > 0
+	})
 }
 
 // watch is closed at the next change; the lock is held.

@@ -213,7 +213,7 @@ func TestLoggingLimits(t *testing.T) {
 	b := attach("0.0.1")
 	send := func(payload string) Report {
 		require.Equal(t, silent, b.say(`["1","3","extensions","logging:send",`+payload+`]`))
-		r := *b.s.dev.reports["logging:send"]
+		r := *b.s.dev.report("logging:send")
 		return Report{Count: r.Count, Dropped: r.Dropped}
 	}
 	require.Equal(t, Report{Dropped: 1}, send(`{"level":"info","message":"no time"}`))
@@ -249,12 +249,12 @@ func TestExtensionLifeCycle(t *testing.T) {
 	require.Empty(t, b.s.dev.reports, "nothing counts before it is attached")
 	require.Equal(t, []string{`["1",null,"extensions","health:check",{}]`}, b.say(`["1","3","extensions","health:attached",{}]`))
 	b.say(report)
-	require.Equal(t, 1, b.s.dev.reports["health:report"].Count)
-	require.JSONEq(t, `{"value":{"metrics":{}}}`, string(b.s.dev.reports["health:report"].Last))
+	require.Equal(t, 1, b.s.dev.report("health:report").Count)
+	require.JSONEq(t, `{"value":{"metrics":{}}}`, string(b.s.dev.report("health:report").Last))
 	require.Equal(t, []string{"health"}, b.s.attached())
 	b.say(`["1","4","extensions","health:error",{"reason":"x"}]`)
 	b.say(report)
-	require.Equal(t, 1, b.s.dev.reports["health:report"].Count, "an error detaches")
+	require.Equal(t, 1, b.s.dev.report("health:report").Count, "an error detaches")
 	require.Equal(t, []string{`["1","5","extensions","phx_reply",{"response":"detach","status":"error"}]`},
 		b.say(`["1","5","extensions","geo:attached",{}]`))
 }

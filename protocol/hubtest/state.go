@@ -32,7 +32,7 @@ type state struct {
 	mode     mode
 	statuses []string
 	progress []Progress
-	reports  []kindReport // few: a list is smaller than a map
+	reports  []kindReport       // few: a list is smaller than a map
 	scripts  map[string]*script // by ref: asked for, and waited for
 	screens  map[string]*screen // of the console and the local shell
 	code     connecting
