@@ -15,7 +15,7 @@ func benchTerms() map[string]Term {
 	}
 	return map[string]Term{
 		"int": Int(1_000_000), "big": Big{pow2(200)}, "float": Float(1.5), "atom": OK, "binary64": Binary(make([]byte, 64)),
-		"bitstring": Bitstring{Bytes: []byte{1, 2, 0x80}, Last: 1},
+		"bitstring":  Bitstring{Bytes: []byte{1, 2, 0x80}, Last: 1},
 		"charlist12": Charlist("token_please"), "improper": Improper{Elems: []Term{OK, Int(1)}, Tail: Int(2)}, "list100": List(slices.Repeat([]Term{Int(1000)}, 100)),
 		"token": Tuple{Binary("my-device"), Int(1787120842000), Int(86400)}, "map10": config,
 		"nested": List{config, Tuple{OK, config}, Map{{Binary("inner"), config}}}, "binary1MB": Binary(make([]byte, 1<<20)),

@@ -208,7 +208,10 @@ func (c *Client) begin(now time.Time, e ClientEffect, out []ClientEffect) []Clie
 }
 
 func (c *Client) opened(now time.Time, in ClientInput, out []ClientEffect) []ClientEffect {
-	if in.Gen != c.dial.gen || in.Gen == 0 {
+	switch {
+	case in.Gen == c.up && c.up != 0: // said twice
+		return out
+	case in.Gen != c.dial.gen || in.Gen == 0:
 		return append(out, ClientEffect{Kind: DoHangup, Gen: in.Gen, Code: closeNormal})
 	}
 	if c.up != 0 {
