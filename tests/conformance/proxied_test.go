@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -68,26 +69,27 @@ func (a *agent) note(e actors.Event) {
 	a.events = append(a.events, e)
 }
 
-// eventually waits for an event of a kind, and returns the last one.
-func (a *agent) eventually(kind actors.EventKind) (found actors.Event) {
+// eventually waits for an event of a kind that is as wanted, and returns the first one.
+func (a *agent) eventually(kind actors.EventKind, wanted func(actors.Event) bool) (found actors.Event) {
 	a.t.Helper()
 	require.Eventually(a.t, func() bool {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		for _, e := range a.events {
-			if e.Kind == kind {
-				found = e
-			}
+		at := slices.IndexFunc(a.events, func(e actors.Event) bool { return e.Kind == kind && wanted(e) })
+		if at >= 0 {
+			found = a.events[at]
 		}
-		return found.Kind == kind
+		return at >= 0
 	}, patience, time.Millisecond, "%v never comes: %+v", kind, a.Status())
 	return found
 }
 
+func whatever(actors.Event) bool { return true }
+
 // closed is the close that the device saw.
 func (a *agent) closed() *transport.CloseError {
 	a.t.Helper()
-	lost := a.eventually(actors.EventDisconnected)
+	lost := a.eventually(actors.EventDisconnected, whatever)
 	var seen *transport.CloseError
 	require.ErrorAs(a.t, lost.Err, &seen)
 	return seen
@@ -164,12 +166,10 @@ func TestReloadAndRestartOfNginx(t *testing.T) {
 
 	n.stop()
 	require.Equal(t, transport.CodeAbnormal, a.closed().Code)
-	failed := a.eventually(actors.EventConnectFailed)
-	require.Eventually(t, func() bool {
-		failed = a.eventually(actors.EventConnectFailed)
+	a.eventually(actors.EventConnectFailed, func(e actors.Event) bool {
 		var phase *transport.PhaseError
-		return errors.As(failed.Err, &phase) && phase.Class() == transport.ClassRefused
-	}, patience, time.Millisecond, "while it is down nobody listens: %v", failed.Err)
+		return errors.As(e.Err, &phase) && phase.Class() == transport.ClassRefused
+	})
 	n.start()
 	waitFor(t, seen, "it comes back", joined(3))
 }
@@ -185,11 +185,12 @@ func TestHubThatIsDownBehindNginx(t *testing.T) {
 	waitFor(t, hub.Device(gateway), "it joins", joined(1))
 	hub.Close()
 	require.Equal(t, transport.CodeAbnormal, a.closed().Code)
-	var refused *transport.RefusedError
-	require.Eventually(t, func() bool { return errors.As(a.eventually(actors.EventConnectFailed).Err, &refused) }, patience, time.Millisecond)
-	require.Equal(t, 502, refused.Status)
+	failed := a.eventually(actors.EventConnectFailed, func(e actors.Event) bool {
+		var refused *transport.RefusedError
+		return errors.As(e.Err, &refused) && refused.Status == 502
+	})
+	require.Contains(t, failed.Detail, "a proxy in front of it")
 	require.Contains(t, a.Status().Problem, "502")
-	require.Contains(t, a.eventually(actors.EventConnectFailed).Detail, "a proxy in front of it")
 
 	again := hubtest.Run(t, hubtest.Config{Listen: address(hub)})
 	waitFor(t, again.Device(gateway), "it comes back", joined(1))
@@ -213,7 +214,7 @@ func TestForwardedForOfNginx(t *testing.T) {
 		reason string
 	}{{plain, "no certificate pair or shared secrets connection settings were provided"}, {traced, ""}} {
 		a := newAgent(t, c.at, certified)
-		failed := a.eventually(actors.EventConnectFailed)
+		failed := a.eventually(actors.EventConnectFailed, whatever)
 		var refused *transport.RefusedError
 		require.ErrorAs(t, failed.Err, &refused)
 		require.Equal(t, 401, refused.Status)
