@@ -32,6 +32,8 @@ func TestWrongArguments(t *testing.T) {
 		{"victim", "chaos --kill hub", `no actor "hub"`},
 		{"too few devices", "chaos --times 200 --devices 3", "take at least"},
 		{"no devices", "fleet --devices 0", "must be positive"},
+		{"late restart", "fleet --hub-restart 20s", "less than --duration"},
+		{"restart with TLS", "fleet --hub-restart 5s --tls", "another certificate"},
 		{"too many devices", "fleet --devices 2000000000", "take at most"},
 		{"nobody's server", "fedecks server --username bob", "FEDECKS_PASSWORD"},
 		{"half a pair", "fedecks server --username bob --password pw --tls-cert c.pem", "go together"},

@@ -13,8 +13,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/hublink-go/hublink/protocol/hubtest"
 )
 
 const (
@@ -101,19 +99,19 @@ func (c *child) next(ctx context.Context, within time.Duration) ([]byte, error) 
 	}
 }
 
-// stats asks for the hub's counters.
-func (c *child) stats(ctx context.Context) (s hubtest.Stats, err error) {
-	if _, err = io.WriteString(c.in, askStats+"\n"); err != nil {
-		return s, fmt.Errorf("ask the hub: %w%s", err, c.errs.words())
+// ask asks the hub one of the questions that it knows.
+func (c *child) ask(ctx context.Context, question string) (a answer, err error) {
+	if _, err = io.WriteString(c.in, question+"\n"); err != nil {
+		return a, fmt.Errorf("ask the hub: %w%s", err, c.errs.words())
 	}
 	line, err := c.next(ctx, answerWithin)
 	if err == nil {
-		err = json.Unmarshal(line, &s)
+		err = json.Unmarshal(line, &a)
 	}
 	if err != nil {
-		return s, fmt.Errorf("ask the hub: %w%s", err, c.errs.words())
+		return a, fmt.Errorf("ask the hub: %w%s", err, c.errs.words())
 	}
-	return s, nil
+	return a, nil
 }
 
 // end ends the process: by closing its input, and when that does not help, by killing it.

@@ -31,8 +31,12 @@ type Config struct {
 	Ramp      int           // devices started a second
 	Duration  time.Duration // that the fleet stays after the last join
 	Heartbeat time.Duration // zero: 30 s
-	Hub       *exec.Cmd     // a program that calls ServeHub with the same HubConfig
-	Print     *report.Printer
+	// HubRestart is when the hub restarts after the last join, without TLS: it closes every socket with 1012, is away for 2 s and comes back at the
+	// same address. It must be less than Duration, to which the time until all are back is added. Zero: never.
+	HubRestart time.Duration
+	// Hub makes a program that calls ServeHub with the same HubConfig, but for Listen.
+	Hub   func(listen string) *exec.Cmd
+	Print *report.Printer
 }
 
 const (
@@ -61,6 +65,7 @@ type fleet struct {
 	crashes  atomic.Int64
 	joined   chan struct{} // has a token after each join
 	ending   atomic.Bool
+	outage   outage
 }
 
 // Run starts the hub and the fleet, measures, and stops both.
@@ -70,7 +75,7 @@ func Run(ctx context.Context, cfg Config) (result Result, err error) {
 	}
 	f := &fleet{cfg: cfg, joined: make(chan struct{}, 1), extensions: []extensions.Factory{health.New(health.Options{})}}
 	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
-	if f.hub, err = startHub(ctx, cfg.Hub); err != nil {
+	if f.hub, err = startHub(ctx, cfg.Hub("")); err != nil {
 		return result, err
 	}
 	defer func() { err = errors.Join(err, f.hub.end()) }()
@@ -95,34 +100,65 @@ func (f *fleet) measure(ctx context.Context) (result Result, err error) {
 	if err != nil {
 		return result, err
 	}
+	if f.cfg.Handshakes == 0 && f.cfg.Devices > 1 { // bare sockets do not wait in front of a hub with a limit
+		if result.SocketBytes, err = f.sockets(ctx); err != nil {
+			return result, err
+		}
+	}
 	began := time.Now()
 	if err := f.start(ctx, began); err != nil {
 		return result, err
 	}
-	f.await(ctx)
+	f.await(ctx, f.joinTime())
+	result.pace(int(f.joins.Load()), int(f.cut.Load()), time.Unix(0, f.lastJoin.Load()).Sub(began))
 	f.cfg.Print.Line("%d devices have joined after %.1f s; staying for %v", f.joins.Load(), time.Since(began).Seconds(), f.cfg.Duration)
-	before, err := f.hub.stats(ctx)
-	if err != nil {
-		return result, err
-	}
-	if !sleep(ctx, f.cfg.Duration+grace) {
-		return result, context.Cause(ctx)
-	}
-	after, err := f.hub.stats(ctx)
-	if err != nil {
+	if err := f.steady(ctx, &result); err != nil {
 		return result, err
 	}
 	with, err := use()
 	if err != nil {
 		return result, err
 	}
+	held, err := f.hub.ask(ctx, askHeld)
+	if err != nil {
+		return result, err
+	}
 	f.count(&result)
-	result.pace(time.Unix(0, f.lastJoin.Load()).Sub(began))
 	result.cost(without, with)
-	result.heartbeats(after.Received.Heartbeats-before.Received.Heartbeats, f.cfg.Duration, f.cfg.Heartbeat)
+	result.HubBytes = max(0, held.Held-f.hub.Held) / int64(f.cfg.Devices)
 	result.Seconds = round(time.Since(began).Seconds())
 	result.judge()
 	return result, nil
+}
+
+// steady is the time after the last join, with the hub's restart in it, if there is to be one.
+func (f *fleet) steady(ctx context.Context, result *Result) (err error) {
+	if f.cfg.HubRestart > 0 {
+		if err := f.stay(ctx, result, f.cfg.HubRestart); err != nil {
+			return err
+		}
+		if result.Restart, err = f.restart(ctx); err != nil {
+			return err
+		}
+	}
+	return f.stay(ctx, result, f.cfg.Duration-f.cfg.HubRestart)
+}
+
+// stay lets time pass and counts heartbeats.
+func (f *fleet) stay(ctx context.Context, result *Result, d time.Duration) error {
+	before, err := f.hub.ask(ctx, askStats)
+	if err != nil {
+		return err
+	}
+	if !sleep(ctx, d+grace) {
+		return context.Cause(ctx)
+	}
+	after, err := f.hub.ask(ctx, askStats)
+	if err != nil {
+		return err
+	}
+	result.heartbeats(after.Received.Heartbeats-before.Received.Heartbeats, d, f.cfg.Heartbeat)
+	return nil
 }
 
 // use is what the process uses once the garbage is gone.
@@ -183,10 +219,12 @@ func (f *fleet) start(ctx context.Context, began time.Time) error {
 // running is what all devices run.
 var running = firmware.Metadata{"uuid": "fleet-1.0.0", "product": "fleet", "version": "1.0.0", "platform": "sim", "architecture": "any"}
 
+func identity(i int) string { return fmt.Sprintf("fleet-%06d", i+1) }
+
 func (f *fleet) newAgent(i int) (*actors.Device, error) {
 	store := flash.New(running, capacity)
 	return actors.New(actors.Config{
-		Identity: fmt.Sprintf("fleet-%06d", i+1), System: f.sys,
+		Identity: identity(i), System: f.sys,
 		Hub: actors.Hub{
 			URL: f.hub.URL, Secret: &auth.SharedSecret{Key: f.hub.Key, Secret: f.hub.Secret},
 			TLS: f.security, Dialer: source(i, f.security), Heartbeat: f.cfg.Heartbeat,
@@ -213,11 +251,13 @@ func (f *fleet) event(e actors.Event) {
 		default:
 		}
 	case actors.EventConnectFailed:
-		if e.Err != nil {
+		if dialFailed(e.Err) && !f.outage.failed(e.Err) {
 			f.cut.Add(1)
 		}
 	case actors.EventDisconnected:
-		f.lost.Add(1)
+		if !f.outage.took(e.Err) {
+			f.lost.Add(1)
+		}
 	}
 }
 
@@ -229,12 +269,16 @@ func (f *fleet) supervised(e supervisor.Event) {
 	}
 }
 
-// await waits for the last join, but not for ever.
-func (f *fleet) await(ctx context.Context) {
-	within := joinWithin
-	if f.cfg.Handshakes > 0 {
-		within += 3 * time.Duration(f.cfg.Devices) * time.Second / time.Duration(f.cfg.Handshakes)
+// joinTime is how long the devices may take to join.
+func (f *fleet) joinTime() time.Duration {
+	if f.cfg.Handshakes == 0 {
+		return joinWithin
 	}
+	return joinWithin + 3*time.Duration(f.cfg.Devices)*time.Second/time.Duration(f.cfg.Handshakes)
+}
+
+// await waits until all have joined, but not for ever.
+func (f *fleet) await(ctx context.Context, within time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	for f.joins.Load() < int64(f.cfg.Devices) {

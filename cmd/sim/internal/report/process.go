@@ -17,6 +17,17 @@ func Resident() (int64, error) {
 	return processStatus("VmRSS:")
 }
 
+// Held returns what this process holds in its heap and in stacks, in bytes, once the garbage is gone. It is exact where Resident has the holes
+// between what is held. A collection halves a stack that is larger than need be, so it takes several.
+func Held() int64 {
+	for range 5 {
+		runtime.GC()
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc + m.StackInuse) //nolint:gosec // memory of one process
+}
+
 func processStatus(key string) (int64, error) {
 	f, err := os.Open("/proc/self/status")
 	if err != nil {

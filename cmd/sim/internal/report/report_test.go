@@ -42,6 +42,7 @@ func TestResident(t *testing.T) {
 	after, err := Resident()
 	require.NoError(t, err)
 	require.Greater(t, after-before, int64(32<<20), "64 MiB more are held")
+	require.Greater(t, Held(), int64(64<<20))
 	require.Len(t, held, 64<<20)
 	_, err = processStatus("NoSuchKey:")
 	require.ErrorContains(t, err, "NoSuchKey")
