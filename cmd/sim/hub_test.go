@@ -142,7 +142,11 @@ func TestHubAsAServer(t *testing.T) {
 	at, stop := runHub(t, "--key", "nhp_mine", "--secret", "s", "--profile", "snapshot")
 	require.Equal(t, "nhp_mine", at.Key)
 	conn := dialHub(t, at, nil)
-	require.Contains(t, askHub(t, at.Control+"/v1/devices"), `"id":"dev-1","online":false,"connected":true`)
+	require.NoError(t, conn.WriteMessage(transport.Text, []byte(`["1","1","device","phx_join",{}]`)))
+	_, answer, err := conn.ReadMessage(nil)
+	require.NoError(t, err)
+	require.Contains(t, string(answer), `"status":"ok"`)
+	require.Contains(t, askHub(t, at.Control+"/v1/devices"), `"id":"dev-1","online":true,"connected":true`)
 	require.Contains(t, askHub(t, at.Control+"/v1/settings"), `"profile":"snapshot","handshakes_per_s":100`)
 	ended := make(chan error, 1)
 	go func() {
