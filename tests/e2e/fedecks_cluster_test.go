@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/actors/fedecks"
@@ -171,5 +172,38 @@ func TestFedecksCluster(t *testing.T) {
 	require.Equal(t, etf.Atom("welcome"), device.sees(fedecks.EventMessage).Term, "a new a knows who is where")
 	for _, node := range []*terminal{again, b, c} {
 		node.interrupt()
+	}
+}
+
+// The same over a NATS server that somebody else runs, whose password is in the environment.
+func TestFedecksOverExternalNATS(t *testing.T) {
+	nats, err := natsserver.NewServer(&natsserver.Options{
+		Host: "127.0.0.1", Port: natsserver.RANDOM_PORT, Username: "fleet", Password: "hunter2", NoSigs: true, NoLog: true,
+	})
+	require.NoError(t, err)
+	nats.Start()
+	t.Cleanup(func() {
+		nats.Shutdown()
+		nats.WaitForShutdown()
+	})
+	require.True(t, nats.ReadyForConnections(patience))
+	t.Setenv("FEDECKS_NATS_URL", strings.Replace(nats.ClientURL(), "nats://", "nats://fleet:hunter2@", 1))
+	var nodes []*terminal
+	var url string
+	for _, name := range []string{"x", "y"} {
+		node := open(t, exec.Command(program(t, "sim"), "fedecks", "server", "--listen", "127.0.0.1:0", "--username", "bob", "--password", "right",
+			"--secret", "s3cret", "--node", name, "--verbose"))
+		url = node.sees(`listening on (ws://\S+)`)
+		nodes = append(nodes, node)
+	}
+	device := startDevice(t, "gw-1", before(t, url))
+	require.NoError(t, device.client.Login(map[string]string{"username": "bob", "password": "right"}))
+	device.sees(fedecks.EventConnected)
+	nodes[0].sees("gw-1 connected at y")
+	nodes[0].types("gw-1 hello.")
+	require.Equal(t, etf.Atom("hello"), device.sees(fedecks.EventMessage).Term)
+	for _, node := range nodes {
+		node.interrupt()
+		require.NotContains(t, node.log.String(), "hunter2", "no password in a log")
 	}
 }
