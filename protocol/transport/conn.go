@@ -54,6 +54,10 @@ func NewConn(nc net.Conn, role Role, l Limits, early []byte) Conn {
 
 // NewDeflateConn is NewConn for a link whose handshake has agreed on compression; d nil means none.
 func NewDeflateConn(nc net.Conn, role Role, l Limits, early []byte, d *Deflate) Conn {
+	return newConn(nc, role, l, early, d, firstSize)
+}
+
+func newConn(nc net.Conn, role Role, l Limits, early []byte, d *Deflate, first int) Conn {
 	c := &conn{
 		nc: nc, limits: l.orDefault(),
 		reading: newLock(), writing: newLock(),
@@ -62,7 +66,7 @@ func NewDeflateConn(nc net.Conn, role Role, l Limits, early []byte, d *Deflate) 
 	if d != nil {
 		c.agreed = newDeflated(*d, role)
 	}
-	c.src.init(nc, slices.Clone(early))
+	c.src.init(nc, slices.Clone(early), first)
 	c.out.sink = newSink(c.src.raw)
 	return c
 }

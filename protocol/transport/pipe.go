@@ -22,13 +22,12 @@ func Pipe(o PipeOptions) (client, server Conn) {
 
 func pipe(o PipeOptions, clientName, serverName string) (client, server Conn) {
 	a, b := duplex.New(clientName, serverName)
-	return NewDeflateConn(wrap(o.WrapClient, a), RoleClient, o.Client, nil, o.Deflate),
-		NewDeflateConn(wrap(o.WrapServer, b), RoleServer, o.Server, nil, o.Deflate)
+	return pipeEnd(a, o.WrapClient, RoleClient, o.Client, o.Deflate), pipeEnd(b, o.WrapServer, RoleServer, o.Server, o.Deflate)
 }
 
-func wrap(f func(net.Conn) net.Conn, nc net.Conn) net.Conn {
-	if f == nil {
-		return nc
+func pipeEnd(nc net.Conn, wrap func(net.Conn) net.Conn, role Role, l Limits, d *Deflate) Conn {
+	if wrap == nil {
+		return newConn(nc, role, l, nil, d, firstInPipe)
 	}
-	return f(nc)
+	return newConn(wrap(nc), role, l, nil, d, firstSize)
 }

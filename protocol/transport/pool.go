@@ -5,9 +5,11 @@ import "sync"
 // readSize is the size of a read buffer. Longer payloads are read straight into the message.
 const readSize = 4 << 10
 
-// firstSize is how much of a frame is read before a buffer is taken for it, where that is not known to be free of waiting: most messages are
-// shorter, so they cost one read, and a link keeps this much.
-const firstSize = 256
+// What is read of a frame before a buffer is taken for it, where that is not known to be free of waiting. A link keeps as much.
+const (
+	firstSize   = 256 // most messages are shorter, so they cost one read
+	firstInPipe = 2   // the shortest frame; in memory a second read costs nothing
+)
 
 // maxKept is the capacity above which a write buffer is left to the collector.
 const maxKept = 128 << 10

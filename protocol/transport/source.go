@@ -4,8 +4,6 @@ import (
 	"io"
 	"net"
 	"syscall"
-
-	"github.com/hublink-go/hublink/protocol/transport/internal/duplex"
 )
 
 // source reads from the wire without holding a buffer while there is nothing to read: with 100,000 idle links that is most of the
@@ -25,8 +23,9 @@ type source struct {
 	err error  // by tryRead
 }
 
-// init makes s read from nc, after early, the bytes that came with the handshake.
-func (s *source) init(nc net.Conn, early []byte) {
+// init makes s read from nc, after early, the bytes that came with the handshake. first is how much of a frame is read before a buffer is taken
+// for it, where that is not known to be free of waiting.
+func (s *source) init(nc net.Conn, early []byte, first int) {
 	s.nc, s.unread = nc, early
 	var sc syscall.Conn
 	switch c := nc.(type) { // not any syscall.Conn: a wrapper that embeds one wants to see the bytes
@@ -34,9 +33,6 @@ func (s *source) init(nc net.Conn, early []byte) {
 		sc = c
 	case *net.UnixConn:
 		sc = c
-	case *duplex.End:
-		s.first = make([]byte, 2) // as short as a frame can be: in memory a second read costs nothing
-		return
 	}
 	if sc != nil && haveFD {
 		if raw, err := sc.SyscallConn(); err == nil {
@@ -44,7 +40,7 @@ func (s *source) init(nc net.Conn, early []byte) {
 			return
 		}
 	}
-	s.first = make([]byte, firstSize)
+	s.first = make([]byte, first)
 }
 
 // fill waits for bytes and makes them unread. idle says that a frame starts here.
