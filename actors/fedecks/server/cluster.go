@@ -29,6 +29,12 @@ type (
 	}
 )
 
+// remote is what another node has of a device. Almost always there is one, so they are kept in a slice.
+type remote struct {
+	node  string
+	entry cluster.Entry
+}
+
 // announce tells the cluster what has become of a device here; mu is held.
 func (r *registry) announce(device string) {
 	if r.link == nil {
@@ -62,9 +68,9 @@ func (r *registry) detach() {
 	r.link = nil
 	clear(r.nodes)
 	var gone []cluster.Effect
-	for device, nodes := range r.remote {
-		for node := range nodes {
-			gone = append(gone, cluster.Effect{Device: device, Node: node})
+	for device, others := range r.remote {
+		for _, o := range others {
+			gone = append(gone, cluster.Effect{Device: device, Node: o.node})
 		}
 	}
 	r.mu.Unlock()
@@ -79,15 +85,12 @@ func (r *registry) setRemote(node, device string, e cluster.Entry) {
 	defer r.order.Unlock()
 	r.mu.Lock()
 	before := r.online(device)
-	switch nodes := r.remote[device]; {
-	case e.Sessions > 0 && nodes == nil:
-		r.remote[device] = map[string]cluster.Entry{node: e}
-	case e.Sessions > 0:
-		nodes[node] = e
-	default:
-		if delete(nodes, node); len(nodes) == 0 {
-			delete(r.remote, device)
-		}
+	others := slices.DeleteFunc(r.remote[device], func(o remote) bool { return o.node == node })
+	if e.Sessions > 0 {
+		others = append(others, remote{node: node, entry: e})
+	}
+	if r.remote[device] = others; len(others) == 0 {
+		delete(r.remote, device)
 	}
 	after := r.online(device)
 	r.mu.Unlock()
@@ -127,11 +130,10 @@ func (r *registry) upTo(device string, number uint64) []*Session {
 func (r *registry) elsewhere(device string) (nodes []string, sessions int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	at := r.remote[device]
-	for _, e := range at {
-		sessions += e.Sessions
+	others := slices.SortedFunc(slices.Values(r.remote[device]), func(a, b remote) int { return cmp.Compare(b.entry.Stamp, a.entry.Stamp) })
+	for _, o := range others {
+		nodes, sessions = append(nodes, o.node), sessions+o.entry.Sessions
 	}
-	nodes = slices.SortedFunc(maps.Keys(at), func(a, b string) int { return cmp.Compare(at[b].Stamp, at[a].Stamp) })
 	return nodes, sessions
 }
 

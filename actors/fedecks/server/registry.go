@@ -42,16 +42,16 @@ type registry struct {
 	watch    uint64
 
 	// Of the cluster; see cluster.go.
-	remote map[string]map[string]cluster.Entry // by device and node
-	nodes  map[string]struct{}                 // others that live
-	link   func(msg any)                       // takes what others shall know; nil: nobody to tell
+	remote map[string][]remote // by device; none is empty
+	nodes  map[string]struct{} // others that live
+	link   func(msg any)       // takes what others shall know; nil: nobody to tell
 }
 
 func newRegistry() *registry {
 	return &registry{
 		devices: map[string][]*Session{}, topics: map[string]map[*Session]struct{}{},
 		revoking: map[string]revocation{}, watchers: map[uint64]func(PresenceEvent){},
-		remote: map[string]map[string]cluster.Entry{}, nodes: map[string]struct{}{},
+		remote: map[string][]remote{}, nodes: map[string]struct{}{},
 	}
 }
 
@@ -171,8 +171,8 @@ func (r *registry) presence(device string) Presence {
 			newest, p.Node, p.Meta = e.Stamp, node, meta
 		}
 	}
-	for node, e := range r.remote[device] {
-		add(node, e, e.Meta)
+	for _, o := range r.remote[device] {
+		add(o.node, o.entry, o.entry.Meta)
 	}
 	if all := r.devices[device]; len(all) > 0 {
 		e, meta := r.entry(device)
