@@ -7,23 +7,28 @@ import (
 
 // Result is what was measured. Its JSON is the last line of `sim fleet --json`.
 type Result struct {
-	OK                  bool    `json:"ok"` // all have joined and stayed, without an error
-	Devices             int     `json:"devices"`
-	Joined              int     `json:"joined"`                  // at the end
-	Errors              int     `json:"errors"`                  // failed dials, lost sockets, crashes, frames that could not be read
-	TurnedAway          int     `json:"turned_away"`             // dials that a hub with a limit has cut, and that were tried again
-	JoinsPerS           float64 `json:"joins_per_s"`             // from the first dial to the last join
-	DialsPerDevice      float64 `json:"dials_per_device"`        // until all have joined for the first time
-	BytesPerDevice      int64   `json:"bytes_per_device"`        // resident memory
-	SocketBytes         int64   `json:"socket_bytes_per_device"` // of these, what a bare socket costs with its reader; 0: not measured
-	SocketPercent       float64 `json:"socket_percent"`
-	HubBytes            int64   `json:"hub_bytes_per_device"` // heap and stacks of the hub's process
+	OK             bool    `json:"ok"` // all have joined and stayed, without an error
+	Devices        int     `json:"devices"`
+	Joined         int     `json:"joined"`           // at the end
+	Errors         int     `json:"errors"`           // failed dials, lost sockets, crashes, frames that could not be read
+	TurnedAway     int     `json:"turned_away"`      // dials that a hub with a limit has cut, and that were tried again
+	JoinsPerS      float64 `json:"joins_per_s"`      // from the first dial to the last join
+	DialsPerDevice float64 `json:"dials_per_device"` // until all have joined for the first time
+	Memory
 	GoroutinesPerDevice float64 `json:"goroutines_per_device"`
 	HeartbeatsSeen      int     `json:"heartbeats_seen"`   // by the hub, after the last join
 	HeartbeatsMissed    int     `json:"heartbeats_missed"` // of those that were due
 	Seconds             float64 `json:"seconds"`           // from the first dial to the end of the measurement
 
 	Restart *Restart `json:"restart,omitempty"` // of the hub; nil: it did not restart
+}
+
+// Memory is what a device takes, in bytes.
+type Memory struct {
+	BytesPerDevice int64   `json:"bytes_per_device"`        // resident memory
+	SocketBytes    int64   `json:"socket_bytes_per_device"` // of these, what a bare socket costs with its reader; 0: not measured
+	SocketPercent  float64 `json:"socket_percent"`
+	HubBytes       int64   `json:"hub_bytes_per_device"` // heap and stacks of the hub's process
 }
 
 // Restart is what came of a restart of the hub. Nothing of it is an error, but a device that does not come back in time.

@@ -11,7 +11,7 @@ import (
 )
 
 func TestResult(t *testing.T) {
-	r := Result{Devices: 2000, Joined: 2000, SocketBytes: 6000, HubBytes: 5000}
+	r := Result{Devices: 2000, Joined: 2000, Memory: Memory{SocketBytes: 6000, HubBytes: 5000}}
 	r.pace(2000, 200, 4*time.Second)
 	r.cost(usage{resident: 10 << 20, goroutines: 10}, usage{resident: 10<<20 + 2000*30_000, goroutines: 4010})
 	r.heartbeats(4001, 25*time.Second, 10*time.Second)
