@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -95,10 +94,10 @@ func printStatus(w io.Writer, s control.Status, format string) error {
 		enc.SetIndent("", "  ")
 		return enc.Encode(s)
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var out strings.Builder
 	row := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(t, "%s\t%s\n", name, value)
+			fmt.Fprintf(&out, "%-12s%s\n", name, value)
 		}
 	}
 	row("device", s.Identifier)
@@ -116,7 +115,8 @@ func printStatus(w io.Writer, s control.Status, format string) error {
 	}
 	row("extensions", strings.Join(s.Extensions, ", "))
 	row("agent", s.Version)
-	return t.Flush()
+	_, err := io.WriteString(w, out.String())
+	return err
 }
 
 func text(s *string) string {

@@ -3,7 +3,6 @@ package health
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/prometheus/procfs"
@@ -31,17 +30,18 @@ func (s source) counters() (procfs.NetDev, error) {
 // choose picks the interfaces to report from their sorted names: never the loopback, those with hardware first, and few, so that a
 // machine full of containers does not crowd out the other metrics.
 func (s source) choose(names []string) []string {
-	names = slices.DeleteFunc(names, func(name string) bool { return name == "lo" })
-	slices.SortStableFunc(names, func(a, b string) int { return s.virtual(a) - s.virtual(b) })
-	return names[:min(len(names), interfacesMax)]
-}
-
-// virtual is 0 for an interface that is backed by a device, else 1.
-func (s source) virtual(name string) int {
-	if s.has(name, "device") {
-		return 0
+	var backed, virtual []string
+	for _, name := range names {
+		switch {
+		case name == "lo":
+		case s.has(name, "device"):
+			backed = append(backed, name)
+		default:
+			virtual = append(virtual, name)
+		}
 	}
-	return 1
+	backed = append(backed, virtual...)
+	return backed[:min(len(backed), interfacesMax)]
 }
 
 func (s source) has(name, entry string) bool {
