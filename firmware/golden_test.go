@@ -1,37 +1,25 @@
 package firmware
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hublink-go/hublink/tests/golden"
 )
 
-// TestTranscripts plays every file of testdata/update: lines `at <time> <input>`, then `----`, then effects and the next deadline.
 // The boot record is the last one that a line `boot <name>` has set.
 func TestTranscripts(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join("testdata", "update", "*.txt"))
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			want, err := os.ReadFile(file)
-			require.NoError(t, err)
-			got := play(t, string(want))
-			if *update {
-				require.NoError(t, os.WriteFile(file, got, 0o644))
-				return
-			}
-			require.Equal(t, string(want), string(got))
-		})
-	}
+	golden.Play(t, "update", func() golden.Core {
+		s := &script{boot: onA()}
+		s.m = NewMachine(s.cfg)
+		return s
+	})
 }
 
 // script is a machine as a transcript sees it.
@@ -44,57 +32,25 @@ type script struct {
 	run     uint64
 }
 
-func play(t *testing.T, text string) []byte {
-	s := &script{t: t, boot: onA()}
-	s.m = NewMachine(s.cfg)
-	var out bytes.Buffer
-	for _, block := range strings.Split(strings.TrimSpace(text), "\n\n") {
-		if out.Len() > 0 {
-			out.WriteByte('\n')
-		}
-		var effects []string
-		for line := range strings.Lines(block) {
-			line = strings.TrimSpace(line)
-			if line == "----" {
-				break
-			}
-			out.WriteString(line + "\n")
-			for _, e := range s.line(line) {
-				effects = append(effects, s.show(e))
-			}
-		}
-		out.WriteString("----\n")
-		for _, e := range effects {
-			out.WriteString(strings.TrimSpace(e) + "\n")
-		}
-		fmt.Fprintf(&out, "%v", s.m.State())
-		if d := s.m.Deadline(); !d.IsZero() {
-			fmt.Fprintf(&out, ", timer %v", d.Sub(epoch).Round(time.Millisecond))
-		}
-		out.WriteByte('\n')
-	}
-	return out.Bytes()
-}
+func (s *script) String() string      { return s.m.State().String() }
+func (s *script) Deadline() time.Time { return s.m.Deadline() }
 
-func (s *script) line(line string) []Effect {
-	words := strings.Fields(line)
+func (s *script) Step(t *testing.T, now time.Time, words []string) (lines []string) {
+	s.t = t
 	switch words[0] {
-	case "#":
-		return nil
 	case "config":
 		s.config(words[1:])
 		return nil
 	case "boot":
 		s.setBoot(words[1:])
 		return nil
-	}
-	require.Equal(s.t, "at", words[0], line)
-	at, err := time.ParseDuration(words[1])
-	require.NoError(s.t, err)
-	if words[2] == "restart" {
+	case "restart":
 		s.m = NewMachine(s.cfg)
 	}
-	return s.m.Step(epoch.Add(at), s.input(words[2], words[3:]), nil)
+	for _, e := range s.m.Step(now, s.input(words[0], words[1:]), nil) {
+		lines = append(lines, s.show(e))
+	}
+	return lines
 }
 
 func (s *script) config(words []string) {

@@ -1,16 +1,14 @@
 package firmware
 
 import (
-	"flag"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/hublink-go/hublink/tests/golden"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden transcripts")
-
-var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+var epoch = golden.Epoch()
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 

@@ -8,13 +8,15 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hublink-go/hublink/tests/golden"
 )
 
 type goldenChannel struct{ core Channel }
 
-func (g *goldenChannel) deadline() time.Time { return g.core.Deadline() }
+func (g *goldenChannel) Deadline() time.Time { return g.core.Deadline() }
 
-func (g *goldenChannel) step(t *testing.T, now time.Time, words []string) []string {
+func (g *goldenChannel) Step(t *testing.T, now time.Time, words []string) []string {
 	in := ChannelInput{}
 	if len(words) > 0 {
 		kind, ok := map[string]ChannelInputKind{
@@ -81,13 +83,13 @@ func showChannel(t *testing.T, e ChannelEffect) string {
 }
 
 func TestChannelGolden(t *testing.T) {
-	runGolden(t, "channel", func() stepper {
+	golden.Play(t, "channel", func() golden.Core {
 		return &goldenChannel{NewChannel(ChannelConfig{Topic: "device"}, newRand())}
 	})
 }
 
 func TestChannelGoldenUnmatchedIsFinal(t *testing.T) {
-	runGolden(t, "channel_final", func() stepper {
+	golden.Play(t, "channel_final", func() golden.Core {
 		return &goldenChannel{NewChannel(ChannelConfig{Topic: "extensions", UnmatchedIsFinal: true}, newRand())}
 	})
 }

@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"math"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/tinylib/msgp/msgp"
+
+	"github.com/hublink-go/hublink/tests/golden"
 )
 
 // msgpackVectors is what the hub's serializer (Msgpax) makes of values and envelopes, and of what others send it.
@@ -42,18 +42,12 @@ type msgpackVectors struct {
 
 func readMsgpackVectors(t testing.TB) map[string]msgpackVectors {
 	files := map[string]msgpackVectors{}
-	for _, root := range []string{"testdata", os.Getenv("HUBLINK_DATA")} {
-		paths, err := filepath.Glob(filepath.Join(root, "vectors", "nerveshub", "*.json"))
-		require.NoError(t, err)
-		for _, path := range paths {
-			data, err := os.ReadFile(path)
-			require.NoError(t, err)
-			var v msgpackVectors
-			d := json.NewDecoder(bytes.NewReader(data))
-			d.UseNumber()
-			if d.Decode(&v) == nil && len(v.Values) > 0 {
-				files[path] = v
-			}
+	for _, path := range golden.Files(t, "vectors/nerveshub/*.json", "testdata") {
+		var v msgpackVectors
+		d := json.NewDecoder(bytes.NewReader(golden.Read(t, path)))
+		d.UseNumber()
+		if d.Decode(&v) == nil && len(v.Values) > 0 {
+			files[path] = v
 		}
 	}
 	require.NotEmpty(t, files)

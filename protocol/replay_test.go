@@ -1,17 +1,16 @@
 package protocol
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hublink-go/hublink/tests/golden"
 )
 
 // recorded is one line of a transcript of a real hub and a real client.
@@ -24,34 +23,14 @@ type recorded struct {
 	Base64 string `json:"base64"`
 }
 
-// transcripts lists the files of this package, those that package hubtest replays, and those of HUBLINK_DATA.
-func transcripts(t *testing.T) []string {
-	var files []string
-	for _, root := range []string{"testdata", filepath.Join("hubtest", "testdata"), os.Getenv("HUBLINK_DATA")} {
-		found, err := filepath.Glob(filepath.Join(root, "transcripts", "nerveshub", "*.jsonl"))
-		require.NoError(t, err)
-		files = append(files, found...)
-	}
-	require.NotEmpty(t, files)
-	return files
-}
-
 // readTranscript also says which connections speak MessagePack.
 func readTranscript(t *testing.T, file string) (lines []recorded, msgpack map[int]bool) {
-	data, err := os.ReadFile(file)
-	require.NoError(t, err)
-	msgpack = map[int]bool{}
-	s := bufio.NewScanner(bytes.NewReader(data))
-	s.Buffer(nil, 4<<20)
-	for s.Scan() {
-		var r recorded
-		require.NoError(t, json.Unmarshal(s.Bytes(), &r))
+	lines, msgpack = golden.Lines[recorded](t, file), map[int]bool{}
+	for _, r := range lines {
 		if r.Opcode == "http" && strings.Contains(r.Text, "vsn=3.0.0") {
 			msgpack[r.Conn] = true
 		}
-		lines = append(lines, r)
 	}
-	require.NoError(t, s.Err())
 	return lines, msgpack
 }
 
@@ -73,7 +52,7 @@ func (r recorded) decode(t *testing.T, msgpack bool) (Message, error) {
 // it what it means. A client may have been made to misbehave; then only decoding is checked.
 func TestReplayRecordedHubs(t *testing.T) {
 	seen := map[ChannelEffectKind]int{}
-	for _, file := range transcripts(t) {
+	for _, file := range golden.Files(t, "transcripts/nerveshub/*.jsonl", "testdata", "hubtest/testdata") {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			lines, msgpack := readTranscript(t, file)
 			conns := map[int]*replayed{}

@@ -10,13 +10,15 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hublink-go/hublink/tests/golden"
 )
 
 type goldenSocket struct{ core Socket }
 
-func (g *goldenSocket) deadline() time.Time { return g.core.Deadline() }
+func (g *goldenSocket) Deadline() time.Time { return g.core.Deadline() }
 
-func (g *goldenSocket) step(t *testing.T, now time.Time, words []string) []string {
+func (g *goldenSocket) Step(t *testing.T, now time.Time, words []string) []string {
 	in := SocketInput{}
 	if len(words) > 0 {
 		kind, ok := map[string]SocketInputKind{
@@ -73,7 +75,7 @@ func showSocket(t *testing.T, e SocketEffect) string {
 }
 
 func TestSocketGolden(t *testing.T) {
-	runGolden(t, "socket", func() stepper { return &goldenSocket{NewSocket(SocketConfig{}, newRand())} })
+	golden.Play(t, "socket", func() golden.Core { return &goldenSocket{NewSocket(SocketConfig{}, newRand())} })
 }
 
 // socketAt returns a socket that is up since now.

@@ -28,6 +28,7 @@ import (
 	"github.com/hublink-go/hublink/protocol/etf"
 	protocol "github.com/hublink-go/hublink/protocol/fedecks"
 	"github.com/hublink-go/hublink/protocol/transport"
+	"github.com/hublink-go/hublink/tests/golden"
 )
 
 // octets in a recording.
@@ -138,15 +139,8 @@ var mayDiffer = map[string]string{
 }
 
 func TestReplayRecordedServers(t *testing.T) {
-	var files []string
-	for _, root := range []string{"testdata", os.Getenv("HUBLINK_DATA")} {
-		more, err := filepath.Glob(filepath.Join(root, "transcripts", "fedecks", "*.jsonl"))
-		require.NoError(t, err)
-		files = append(files, more...)
-	}
-	require.NotEmpty(t, files)
 	var table verdicts
-	for _, file := range files {
+	for _, file := range golden.Files(t, "transcripts/fedecks/*.jsonl", "testdata") {
 		name := strings.TrimSuffix(filepath.Base(file), ".jsonl")
 		if strings.HasPrefix(name, "raw_server") {
 			table.add(name, "no client in it, see package server")
@@ -156,7 +150,7 @@ func TestReplayRecordedServers(t *testing.T) {
 			table.add(name, "equal up to "+why)
 			continue
 		}
-		lines := readRecording(t, file)
+		lines := golden.Lines[recorded](t, file)
 		if !slices.ContainsFunc(lines, func(l recorded) bool { return l.Dir == "s2c" && l.Kind == "http" }) {
 			table.add(name, "not a wire transcript")
 			continue
@@ -179,20 +173,6 @@ type verdicts string
 
 func (v *verdicts) add(name, verdict string) {
 	*v += verdicts(fmt.Sprintf("  %-32s %s\n", name, verdict))
-}
-
-func readRecording(t *testing.T, file string) (lines []recorded) {
-	data, err := os.ReadFile(file)
-	require.NoError(t, err)
-	s := bufio.NewScanner(bytes.NewReader(data))
-	s.Buffer(nil, 16<<20)
-	for s.Scan() {
-		var l recorded
-		require.NoError(t, json.Unmarshal(s.Bytes(), &l), file)
-		lines = append(lines, l)
-	}
-	require.NoError(t, s.Err())
-	return lines
 }
 
 // stage is where our client meets the recorded server.

@@ -12,21 +12,8 @@ import (
 
 	"github.com/hublink-go/hublink/firmware"
 	"github.com/hublink-go/hublink/firmware/slotdev"
+	"github.com/hublink-go/hublink/tests/needs"
 )
-
-// needs skips a test whose program is not there, or fails it where all programs must be.
-func needs(t *testing.T, program string) string {
-	t.Helper()
-	path, err := exec.LookPath(program)
-	if err == nil {
-		return path
-	}
-	if os.Getenv("HUBLINK_REQUIRE_TOOLS") == "1" {
-		t.Fatalf("%s is missing and HUBLINK_REQUIRE_TOOLS=1: run make deps", program)
-	}
-	t.Skipf("SKIPPED: %s is not installed, boot records were NOT checked against U-Boot's tools", program)
-	return ""
-}
 
 // tools are U-Boot's own programs for the boot record of cfg.
 type tools struct {
@@ -37,7 +24,7 @@ type tools struct {
 
 func newTools(t *testing.T, cfg slotdev.Config) tools {
 	t.Helper()
-	x := tools{t: t, conf: filepath.Join(t.TempDir(), "fw_env.config"), print: needs(t, "fw_printenv"), set: needs(t, "fw_setenv")}
+	x := tools{t: t, conf: filepath.Join(t.TempDir(), "fw_env.config"), print: needs.Program(t, "fw_printenv", "boot records against U-Boot's tools"), set: needs.Program(t, "fw_setenv", "boot records against U-Boot's tools")}
 	var conf strings.Builder
 	for _, l := range cfg.Env {
 		fmt.Fprintf(&conf, "%s 0x%x 0x%x\n", l.Path, l.Offset, l.Size)

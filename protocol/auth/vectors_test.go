@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -16,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/protocol/etf"
+	"github.com/hublink-go/hublink/tests/golden"
 )
 
 // vectorFile is what the hub's own code (Plug.Crypto) did with these headers.
@@ -50,19 +50,13 @@ type headerVector struct {
 	Result  string
 }
 
-// vectors gives every file of shared-secret vectors in testdata and in the folder named by HUBLINK_DATA.
+// vectors gives every file of shared-secret vectors.
 func vectors(t *testing.T) map[string]vectorFile {
 	files := map[string]vectorFile{}
-	for _, root := range []string{"testdata", os.Getenv("HUBLINK_DATA")} {
-		paths, err := filepath.Glob(filepath.Join(root, "vectors", "nerveshub", "*.json"))
-		require.NoError(t, err)
-		for _, path := range paths {
-			data, err := os.ReadFile(path)
-			require.NoError(t, err)
-			var f vectorFile
-			if json.Unmarshal(data, &f) == nil && len(f.Accept)+len(f.Refuse)+len(f.Ages) > 0 { // else another family's file
-				files[path] = f
-			}
+	for _, path := range golden.Files(t, "vectors/nerveshub/*.json", "testdata") {
+		var f vectorFile
+		if json.Unmarshal(golden.Read(t, path), &f) == nil && len(f.Accept)+len(f.Refuse)+len(f.Ages) > 0 { // else another family's file
+			files[path] = f
 		}
 	}
 	require.NotEmpty(t, files, "no vectors found")

@@ -14,21 +14,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-)
 
-// needs skips a test whose program is not there, or fails it where all programs must be.
-func needs(t *testing.T, program string) string {
-	t.Helper()
-	path, err := exec.LookPath(program)
-	if err == nil {
-		return path
-	}
-	if os.Getenv("HUBLINK_REQUIRE_TOOLS") == "1" {
-		t.Fatalf("%s is missing and HUBLINK_REQUIRE_TOOLS=1: run make deps", program)
-	}
-	t.Skipf("SKIPPED: %s is not installed, terms were NOT checked against real Erlang", program)
-	return ""
-}
+	"github.com/hublink-go/hublink/tests/needs"
+)
 
 // terms makes random terms.
 type terms struct{ *rand.Rand }
@@ -143,7 +131,7 @@ ok = file:write_file("out", Echo(In, [])),
 halt(0).`
 
 func TestRandomTermsThroughErlang(t *testing.T) {
-	erl := needs(t, "erl")
+	erl := needs.Program(t, "erl", "terms against Erlang")
 	dir := t.TempDir()
 	r := terms{rand.New(rand.NewPCG(seed, 2))}
 	var sent []Term

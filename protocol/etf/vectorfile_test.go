@@ -12,13 +12,14 @@ import (
 	"math"
 	"math/big"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hublink-go/hublink/tests/golden"
 )
 
 // vectorFile is what real OTP encoded and decoded.
@@ -160,7 +161,7 @@ func (raw *rawTerm) sequence() (Term, error) {
 	return Improper{Elems: elems, Tail: raw.Tail.Term}, nil
 }
 
-// vectors gives every file of term vectors in testdata and in the folder named by HUBLINK_DATA. Nobody may change them.
+// vectors gives every file of term vectors. Nobody may change them.
 func vectors(t testing.TB) map[string]vectorFile {
 	files, err := read()
 	require.NoError(t, err)
@@ -170,26 +171,24 @@ func vectors(t testing.TB) map[string]vectorFile {
 
 // read reads them once: that takes seconds under the race detector.
 var read = sync.OnceValues(func() (map[string]vectorFile, error) {
+	paths, err := golden.Find("vectors/fedecks/*.json", "testdata")
+	if err != nil {
+		return nil, err
+	}
 	files := map[string]vectorFile{}
-	for _, root := range []string{"testdata", os.Getenv("HUBLINK_DATA")} {
-		paths, err := filepath.Glob(filepath.Join(root, "vectors", "fedecks", "*.json"))
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
 		if err != nil {
 			return nil, err
 		}
-		for _, path := range paths {
-			data, err := os.ReadFile(path)
-			if err != nil {
-				return nil, err
-			}
-			if !bytes.Contains(data, []byte("binary_to_term_safe")) && !bytes.Contains(data, []byte(`"compressed_minor2"`)) {
-				continue // tokens and URLs are of the same family
-			}
-			var f vectorFile
-			if err := json.Unmarshal(data, &f); err != nil {
-				return nil, fmt.Errorf("%s: %w", path, err)
-			}
-			files[path] = f
+		if !bytes.Contains(data, []byte("binary_to_term_safe")) && !bytes.Contains(data, []byte(`"compressed_minor2"`)) {
+			continue // tokens and URLs are of the same family
 		}
+		var f vectorFile
+		if err := json.Unmarshal(data, &f); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		files[path] = f
 	}
 	return files, nil
 })

@@ -1,13 +1,9 @@
 package fedecks
 
 import (
-	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,69 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/protocol/etf"
+	"github.com/hublink-go/hublink/tests/golden"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden transcripts")
-
-var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-
-// stepper is a core as a transcript sees it: one line in, lines out.
-type stepper interface {
-	step(t *testing.T, now time.Time, words []string) []string
-	deadline() time.Time
-}
-
-// Transcripts: lines `at <time> [input]`, then `----`, then effects and the next deadline.
-func runGolden(t *testing.T, dir string, start func() stepper) {
-	files, err := filepath.Glob(filepath.Join("testdata", dir, "*.txt"))
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			want, err := os.ReadFile(file)
-			require.NoError(t, err)
-			got := play(t, string(want), start())
-			if *update {
-				require.NoError(t, os.WriteFile(file, got, 0o600))
-				return
-			}
-			require.Equal(t, string(want), string(got))
-		})
-	}
-}
-
-func play(t *testing.T, text string, core stepper) []byte {
-	var out bytes.Buffer
-	for _, block := range strings.Split(strings.TrimSpace(text), "\n\n") {
-		if out.Len() > 0 {
-			out.WriteByte('\n')
-		}
-		var effects []string
-		for line := range strings.Lines(block) {
-			line = strings.TrimSpace(line)
-			if line == "----" {
-				break
-			}
-			out.WriteString(line + "\n")
-			if strings.HasPrefix(line, "#") {
-				continue
-			}
-			words := strings.Fields(line)
-			require.Equal(t, "at", words[0], line)
-			at, err := time.ParseDuration(words[1])
-			require.NoError(t, err)
-			effects = append(effects, core.step(t, epoch.Add(at), words[2:])...)
-		}
-		out.WriteString("----\n")
-		for _, e := range effects {
-			out.WriteString(strings.TrimSpace(e) + "\n")
-		}
-		if d := core.deadline(); !d.IsZero() {
-			fmt.Fprintf(&out, "timer %v\n", d.Sub(epoch).Round(time.Millisecond))
-		}
-	}
-	return out.Bytes()
-}
+var epoch = golden.Epoch()
 
 func word(words []string, i int) string {
 	if i < len(words) {
@@ -96,7 +33,7 @@ func number(t *testing.T, words []string, i int) uint64 {
 // wired is a client as in the transcripts.
 type wired struct{ core Client }
 
-func (w *wired) deadline() time.Time { return w.core.Deadline() }
+func (w *wired) Deadline() time.Time { return w.core.Deadline() }
 
 func (w *wired) input(t *testing.T, words []string) ClientInput {
 	switch word(words, 0) {
@@ -139,7 +76,7 @@ func (w *wired) input(t *testing.T, words []string) ClientInput {
 	return ClientInput{}
 }
 
-func (w *wired) step(t *testing.T, now time.Time, words []string) (lines []string) {
+func (w *wired) Step(t *testing.T, now time.Time, words []string) (lines []string) {
 	for _, e := range w.core.Step(now, w.input(t, words), nil) {
 		lines = append(lines, showClient(e))
 	}
@@ -191,7 +128,7 @@ func showEvent(e Event) string {
 }
 
 func TestClientTranscripts(t *testing.T) {
-	runGolden(t, "client", func() stepper {
+	golden.Play(t, "client", func() golden.Core {
 		cfg := ClientConfig{DeviceID: "dev-1", Queue: 2}
 		return &wired{NewClient(cfg, rand.New(rand.NewPCG(1, 2)))}
 	})
@@ -200,9 +137,9 @@ func TestClientTranscripts(t *testing.T) {
 // served is a server's session as in the transcripts.
 type served struct{ core Session }
 
-func (s *served) deadline() time.Time { return s.core.Deadline() }
+func (s *served) Deadline() time.Time { return s.core.Deadline() }
 
-func (s *served) step(t *testing.T, now time.Time, words []string) (lines []string) {
+func (s *served) Step(t *testing.T, now time.Time, words []string) (lines []string) {
 	var in SessionInput
 	switch word(words, 0) {
 	case "start":
@@ -264,6 +201,6 @@ func showSession(e SessionEffect) string {
 }
 
 func TestSessionTranscripts(t *testing.T) {
-	runGolden(t, "session", func() stepper { return &served{NewSession(SessionConfig{})} })
-	runGolden(t, "session_ping", func() stepper { return &served{NewSession(SessionConfig{Ping: time.Minute})} })
+	golden.Play(t, "session", func() golden.Core { return &served{NewSession(SessionConfig{})} })
+	golden.Play(t, "session_ping", func() golden.Core { return &served{NewSession(SessionConfig{Ping: time.Minute})} })
 }

@@ -6,13 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/protocol/etf"
+	"github.com/hublink-go/hublink/tests/golden"
 )
 
 // otherwise are all the inputs of the vectors about which a Codec judges otherwise than an original, and why. For everything else a Codec
@@ -56,19 +55,13 @@ func (p *packed) UnmarshalJSON(data []byte) error {
 
 func TestTermsAsTheOriginals(t *testing.T) {
 	var all []termVector
-	for _, root := range []string{"../etf/testdata", os.Getenv("HUBLINK_DATA")} {
-		files, err := filepath.Glob(filepath.Join(root, "vectors", "fedecks", "etf*.json"))
-		require.NoError(t, err)
-		for _, file := range files {
-			data, err := os.ReadFile(file)
-			require.NoError(t, err)
-			var f struct {
-				Legal []termVector `json:"decode_legal"`
-				Cases []termVector
-			}
-			require.NoError(t, json.Unmarshal(data, &f), file)
-			all = append(append(all, f.Legal...), f.Cases...)
+	for _, file := range golden.Files(t, "vectors/fedecks/etf*.json", "../etf/testdata") {
+		var f struct {
+			Legal []termVector `json:"decode_legal"`
+			Cases []termVector
 		}
+		require.NoError(t, json.Unmarshal(golden.Read(t, file), &f), file)
+		all = append(append(all, f.Legal...), f.Cases...)
 	}
 	require.NotEmpty(t, all)
 	codec := Codec{Atoms: etf.Atoms(knownNames(all)...)}

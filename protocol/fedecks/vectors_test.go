@@ -5,8 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/protocol/etf"
+	"github.com/hublink-go/hublink/tests/golden"
 )
 
 type hexBytes []byte
@@ -94,21 +93,16 @@ type tokenVector struct {
 	} `json:"verify_at"`
 }
 
-// vectors reads every vector file of the family, and those in the folder named by HUBLINK_DATA.
+// vectors reads every vector file of the family.
 func vectors(t *testing.T) (all []vectorFile) {
-	for _, root := range []string{"testdata", os.Getenv("HUBLINK_DATA")} {
-		paths, err := filepath.Glob(filepath.Join(root, "vectors", "fedecks", "*.json"))
-		require.NoError(t, err)
-		for _, path := range paths {
-			data, err := os.ReadFile(path)
-			require.NoError(t, err)
-			if bytes.Contains(data, []byte("binary_to_term_safe")) || bytes.Contains(data, []byte("compressed_minor2")) {
-				continue // terms, which package etf tests
-			}
-			var f vectorFile
-			require.NoError(t, json.Unmarshal(data, &f), path)
-			all = append(all, f)
+	for _, path := range golden.Files(t, "vectors/fedecks/*.json", "testdata") {
+		data := golden.Read(t, path)
+		if bytes.Contains(data, []byte("binary_to_term_safe")) || bytes.Contains(data, []byte("compressed_minor2")) {
+			continue // terms, which package etf tests
 		}
+		var f vectorFile
+		require.NoError(t, json.Unmarshal(data, &f), path)
+		all = append(all, f)
 	}
 	require.NotEmpty(t, all)
 	return all

@@ -1,14 +1,9 @@
 package hubtest
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +15,7 @@ import (
 
 	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/transport"
+	"github.com/hublink-go/hublink/tests/golden"
 )
 
 // line is one line of a transcript of the real hub and a client.
@@ -76,28 +72,21 @@ func (l line) broken() ([]byte, bool) {
 func packed(head string) bool { return strings.Contains(head, "vsn=3.0.0") }
 
 func readTranscript(t *testing.T, path string) []line {
-	data, err := os.ReadFile(path)
-	require.NoError(t, err)
-	var lines []line
+	lines := golden.Lines[line](t, path)
 	msgpack := map[int]bool{}
-	s := bufio.NewScanner(bytes.NewReader(data))
-	s.Buffer(nil, 16<<20)
-	for s.Scan() {
-		var l line
-		require.NoError(t, json.Unmarshal(s.Bytes(), &l))
+	for i, l := range lines {
 		if l.Opcode == "http" && packed(l.Text) {
 			msgpack[l.Conn] = true
 		}
-		if l.Opcode == "binary" && msgpack[l.Conn] {
-			raw, err := base64.StdEncoding.DecodeString(l.Base64)
-			require.NoError(t, err)
-			if m, err := (protocol.MessagePack{}).Decode(raw, true); err == nil {
-				l.Text = asJSON(t, m)
-			}
+		if l.Opcode != "binary" || !msgpack[l.Conn] {
+			continue
 		}
-		lines = append(lines, l)
+		raw, err := base64.StdEncoding.DecodeString(l.Base64)
+		require.NoError(t, err)
+		if m, err := (protocol.MessagePack{}).Decode(raw, true); err == nil {
+			lines[i].Text = asJSON(t, m)
+		}
 	}
-	require.NoError(t, s.Err())
 	return lines
 }
 
@@ -107,16 +96,9 @@ func asJSON(t *testing.T, m protocol.Message) string {
 	return string(text)
 }
 
-// transcripts lists the files of this package, those that package protocol replays too, and those of HUBLINK_DATA.
+// transcripts lists the files of this package and those that package protocol replays too.
 func transcripts(t *testing.T) []string {
-	var files []string
-	for _, root := range []string{"testdata", filepath.Join("..", "testdata"), os.Getenv("HUBLINK_DATA")} {
-		found, err := filepath.Glob(filepath.Join(root, "transcripts", "nerveshub", "*.jsonl"))
-		require.NoError(t, err)
-		files = append(files, found...)
-	}
-	require.NotEmpty(t, files)
-	return files
+	return golden.Files(t, "transcripts/nerveshub/*.jsonl", "testdata", "../testdata")
 }
 
 // write sends a message of the client's.

@@ -15,7 +15,7 @@ var unlinked = map[string][]string{
 		"gonum.org/...", "github.com/nats-io/...", "github.com/chromedp/...", "github.com/vbauerster/mpb/...",
 		"github.com/stretchr/...", "testing",
 		module + "/protocol/hubtest/...", module + "/firmware/firmwaretest/...", module + "/extensions/exttest/...",
-		module + "/supervisor/supervisortest/...", module + "/protocol/transport/transporttest/...",
+		module + "/supervisor/supervisortest/...", module + "/protocol/transport/transporttest/...", module + "/tests/...",
 	},
 }
 

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hublink-go/hublink/tests/needs"
 )
 
 // nginx is a TLS proxy in front of a hub, in a folder of its own.
@@ -82,7 +84,7 @@ http {
 // newNginx starts nginx in front of a hub's host:port.
 func newNginx(t *testing.T, hub string, directives ...string) *nginx {
 	t.Helper()
-	needs(t, "nginx")
+	needs.Program(t, "nginx", "the agent behind nginx")
 	n := &nginx{t: t, dir: t.TempDir(), Address: freeAddress(t), log: &output{}}
 	lent := httptest.NewTLSServer(nil) // has a certificate for 127.0.0.1
 	lent.Close()

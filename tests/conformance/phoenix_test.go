@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/protocol/hubtest"
+	"github.com/hublink-go/hublink/tests/needs"
 )
 
 // phoenix is the official client in a process of its own.
@@ -74,7 +75,9 @@ func (p *phoenix) says(want string) {
 
 // The official client connects, joins, pushes, leaves, joins again, and comes back from a crash of its channel and a lost socket.
 func TestTheOfficialPhoenixClient(t *testing.T) {
-	needs(t, "node", "testdata/node_modules/phoenix", "testdata/node_modules/ws")
+	for _, program := range []string{"node", "testdata/node_modules/phoenix", "testdata/node_modules/ws"} {
+		needs.Program(t, program, "the hub against the official Phoenix client")
+	}
 	hub := hubtest.Run(t, hubtest.Config{Record: 1000})
 	seen := hub.Device("js-1")
 	soon, cancel := context.WithTimeout(t.Context(), patience)

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/protocol/transport"
+	"github.com/hublink-go/hublink/tests/needs"
 )
 
 const patience = time.Minute
@@ -46,7 +47,9 @@ func each(t *testing.T, peers map[string]peer, test func(t *testing.T, p peer, w
 	for name, p := range peers {
 		for way, compress := range ways() {
 			t.Run(name+"/"+way, func(t *testing.T) {
-				needs(t, p.needs...)
+				for _, program := range p.needs {
+					needs.Program(t, program, "WebSocket against "+name)
+				}
 				test(t, p, way, compress)
 			})
 		}

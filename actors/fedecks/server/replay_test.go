@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/base64"
@@ -9,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -23,6 +21,7 @@ import (
 	"github.com/hublink-go/hublink/actors/fedecks/server"
 	"github.com/hublink-go/hublink/protocol/etf"
 	"github.com/hublink-go/hublink/protocol/fedecks"
+	"github.com/hublink-go/hublink/tests/golden"
 )
 
 // The secret and salt of the recordings.
@@ -70,31 +69,6 @@ func (x *termText) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-func recordings(t *testing.T) []string {
-	var all []string
-	for _, root := range []string{"../testdata", os.Getenv("HUBLINK_DATA")} {
-		files, err := filepath.Glob(filepath.Join(root, "transcripts", "fedecks", "*.jsonl"))
-		require.NoError(t, err)
-		all = append(all, files...)
-	}
-	require.NotEmpty(t, all)
-	return all
-}
-
-func readLines[T any](t *testing.T, file string) (lines []T) {
-	data, err := os.ReadFile(file)
-	require.NoError(t, err)
-	s := bufio.NewScanner(bytes.NewReader(data))
-	s.Buffer(nil, 16<<20)
-	for s.Scan() {
-		var l T
-		require.NoError(t, json.Unmarshal(s.Bytes(), &l), file)
-		lines = append(lines, l)
-	}
-	require.NoError(t, s.Err())
-	return lines
-}
-
 // differsToClients are the recordings in which our server does not do what the original did, and why. All others are equal: the same
 // status for every request, the same callbacks with the same terms in the same order, a token for every request of one.
 var differsToClients = map[string]string{
@@ -110,7 +84,7 @@ var rejudged = map[string]int{"device_id_130_bytes": 403, "device_id_300_bytes":
 func TestReplayRecordedClients(t *testing.T) {
 	var table strings.Builder
 	verdict := func(name, v string) { fmt.Fprintf(&table, "  %-32s %s\n", name, v) }
-	for _, file := range recordings(t) {
+	for _, file := range golden.Files(t, "transcripts/fedecks/*.jsonl", "../testdata") {
 		name := strings.TrimSuffix(filepath.Base(file), ".jsonl")
 		if strings.HasPrefix(name, "raw_server") {
 			verdict(name, "see the table of TestReplayRawRequests")
@@ -120,7 +94,7 @@ func TestReplayRecordedClients(t *testing.T) {
 			verdict(name, "its second secret was not recorded; TestRefusedTokenEndsInUnregistered shows the rotation")
 			continue
 		}
-		lines := readLines[recorded](t, file)
+		lines := golden.Lines[recorded](t, file)
 		if !slices.ContainsFunc(lines, func(l recorded) bool { return l.Dir == "c2s" && l.Kind == "http" }) {
 			verdict(name, "not a wire transcript")
 			continue
@@ -389,12 +363,12 @@ var differsToRaw = map[string]struct {
 var framesDiffer = []string{"unmasked frame", "close 4000", "close empty", "binary 8 MiB", "echo 8 MiB"}
 
 func TestReplayRawRequests(t *testing.T) {
-	for _, file := range recordings(t) {
+	for _, file := range golden.Files(t, "transcripts/fedecks/*.jsonl", "../testdata") {
 		if !strings.HasPrefix(filepath.Base(file), "raw_server") {
 			continue
 		}
 		var table strings.Builder
-		for _, c := range readLines[rawCase](t, file) {
+		for _, c := range golden.Lines[rawCase](t, file) {
 			t.Run(c.Case, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { replayRaw(t, c) }) })
 			v := "equal"
 			if d, ok := differsToRaw[c.Case]; ok {

@@ -18,21 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/protocol/etf"
+	"github.com/hublink-go/hublink/tests/needs"
 )
-
-// needs skips a test whose program is not there, or fails it where all programs must be.
-func needs(t *testing.T, program string) string {
-	t.Helper()
-	path, err := exec.LookPath(program)
-	if err == nil {
-		return path
-	}
-	if os.Getenv("HUBLINK_REQUIRE_TOOLS") == "1" {
-		t.Fatalf("%s is missing and HUBLINK_REQUIRE_TOOLS=1: run make deps", program)
-	}
-	t.Skipf("SKIPPED: %s is not installed, the text of terms was NOT checked against real Erlang", program)
-	return ""
-}
 
 // Erlang goes over a file of blocks, each with its length before it, and answers with such a file.
 const overBlocks = `
@@ -58,7 +45,7 @@ halt(0).`
 // erlang lets Erlang do something with each of many blocks.
 func erlang(t *testing.T, do string, blocks [][]byte) (out [][]byte) {
 	t.Helper()
-	erl, dir := needs(t, "erl"), t.TempDir()
+	erl, dir := needs.Program(t, "erl", "the text of terms against Erlang"), t.TempDir()
 	var in []byte
 	for _, b := range blocks {
 		in = append(binary.BigEndian.AppendUint32(in, uint32(len(b))), b...)
