@@ -81,9 +81,8 @@ func (r *registry) detach() {
 
 // setRemote enters what another node has of a device.
 func (r *registry) setRemote(node, device string, e cluster.Entry) {
-	r.order.Lock()
-	defer r.order.Unlock()
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	before := r.online(device)
 	others := slices.DeleteFunc(r.remote[device], func(o remote) bool { return o.node == node })
 	if e.Sessions > 0 {
@@ -92,10 +91,8 @@ func (r *registry) setRemote(node, device string, e cluster.Entry) {
 	if r.remote[device] = others; len(others) == 0 {
 		delete(r.remote, device)
 	}
-	after := r.online(device)
-	r.mu.Unlock()
-	if before != after {
-		r.tell(PresenceEvent{Device: device, Joined: after, At: time.Now(), Node: node})
+	if after := r.online(device); before != after {
+		r.watch.tell(PresenceEvent{Device: device, Joined: after, At: time.Now(), Node: node})
 	}
 }
 

@@ -69,14 +69,15 @@ const (
 
 // Limits bound what devices can cost. Zero means the value given with the field.
 type Limits struct {
-	Message   int           // bytes of one message; 16 MiB
-	Idle      time.Duration // longest time without a sign of the device; 60 s
-	Ping      time.Duration // between pings to the device; none: clients of the original do not answer them
-	Handshake time.Duration // for Authenticate; 10 s
-	Pending   int           // pushes and notes that may wait for one connection; 1,024
-	Inbox     int           // messages of the device that may wait for a callback, then its stream stands; 4
-	Rate      float64       // connection attempts per second and address; 10. Negative: no limit
-	Burst     int           // of them at once; 20
+	Message      int           // bytes of one message; 16 MiB
+	Idle         time.Duration // longest time without a sign of the device; 60 s
+	Ping         time.Duration // between pings to the device; none: clients of the original do not answer them
+	Handshake    time.Duration // for Authenticate; 10 s
+	Pending      int           // pushes and notes that may wait for one connection; 1,024
+	PendingBytes int           // and the bytes of the pushes, if they are several; 16 MiB
+	Inbox        int           // messages of the device that may wait for a callback, then its stream stands; 4
+	Rate         float64       // connection attempts per second and address; 10. Negative: no limit
+	Burst        int           // of them at once; 20
 }
 
 // Config of a server. Zero fields mean the value given with them.
@@ -100,6 +101,12 @@ type Config struct {
 	Cluster Cluster            // other servers to be one with
 }
 
+// defaultLife of a token is that of the original.
+const defaultLife = 28 * 24 * time.Hour
+
+// revocations is how long they matter. Not less than what is usual: tokens made under an earlier configuration, or by the original, may live longer.
+func (c Config) revocations() time.Duration { return max(c.Life, defaultLife) }
+
 func (c Config) withDefaults() (Config, error) {
 	if c.Handler.Authenticate == nil {
 		return c, errors.New("fedecks server: Handler.Authenticate is needed")
@@ -111,7 +118,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Cluster.Node != "" && !ValidNode(c.Cluster.Node) {
 		return c, fmt.Errorf("fedecks server: node %q: %w", c.Cluster.Node, ErrNodeName)
 	}
-	c.Life = cmp.Or(c.Life, 28*24*time.Hour)
+	c.Life = cmp.Or(c.Life, defaultLife)
 	if c.Address == nil {
 		c.Address = remoteHost
 	}
@@ -120,6 +127,7 @@ func (c Config) withDefaults() (Config, error) {
 	l.Idle = cmp.Or(l.Idle, time.Minute)
 	l.Handshake = cmp.Or(l.Handshake, 10*time.Second)
 	l.Pending = cmp.Or(l.Pending, 1024)
+	l.PendingBytes = cmp.Or(l.PendingBytes, 16<<20)
 	l.Inbox = cmp.Or(l.Inbox, 4)
 	l.Rate = cmp.Or(l.Rate, 10)
 	l.Burst = cmp.Or(l.Burst, 20)

@@ -43,6 +43,7 @@
 // # Limits
 //
 // Messages, waiting pushes, idle time, handshake and the number of
-// remembered addresses are bounded by [Limits]. Revocations made with [Server.Revoke] are forgotten with the process, or with the
+// remembered addresses are bounded by [Limits]. How long a client may take for its request is up to the http.Server: set its
+// ReadHeaderTimeout. Revocations made with [Server.Revoke] are forgotten when the tokens have expired, and with the process, or the
 // last node of the cluster; Config.ValidFrom is asked for lasting ones.
 package server

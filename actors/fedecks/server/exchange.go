@@ -31,7 +31,7 @@ func newExchange(s *Server) *exchange {
 	return &exchange{
 		srv: s, epoch: epoch, log: s.log.With().Str("node", s.reg.node).Logger(),
 		core: cluster.New(cluster.Config{
-			Node: s.reg.node, Epoch: epoch, AllowAll: s.cfg.Duplicates == AllowBoth, Life: s.cfg.Life,
+			Node: s.reg.node, Epoch: epoch, AllowAll: s.cfg.Duplicates == AllowBoth, Life: s.cfg.revocations(),
 		}),
 	}
 }

@@ -77,10 +77,10 @@ func (l *line) Receive(ctx *supervisor.Ctx, msg any) error {
 		defer func() { <-l.space }()
 		return l.step(ctx, fedecks.SessionInput{Kind: fedecks.SessionReceived, Data: m.data, Text: m.text})
 	case push:
-		l.sess.pending.Add(-1)
+		l.sess.handled(int64(len(m.data)))
 		return l.write(m.data)
 	case info:
-		l.sess.pending.Add(-1)
+		l.sess.handled(0)
 		return l.inform(ctx, m.msg)
 	case finish:
 		return l.step(ctx, fedecks.SessionInput{Kind: fedecks.SessionStop, Code: m.code, Reason: m.reason})

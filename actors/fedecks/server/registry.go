@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/hublink-go/hublink/actors/fedecks/server/internal/cluster"
 )
 
@@ -20,26 +22,18 @@ type Presence struct {
 	Node     string            // of its newest connection, see Cluster.Node; empty: this server, which is alone
 }
 
-// PresenceEvent is a device that came or went. A new connection that takes the place of an older one is neither.
-type PresenceEvent struct {
-	Device string
-	Joined bool // else it left
-	At     time.Time
-	Node   string // to which it came, or where its last connection was; see Cluster.Node
-}
-
 // registry knows the sessions of this process, by device and by topic, and what other nodes have told of theirs.
 type registry struct {
 	node  string
-	order sync.Mutex // held while watchers are told, so that they hear things in order; before mu
+	watch watch
 
 	mu       sync.Mutex
 	devices  map[string][]*Session // oldest first
 	joined   uint64                // number of the newest session
 	topics   map[string]map[*Session]struct{}
 	revoking map[string]revocation
-	watchers map[uint64]func(PresenceEvent)
-	watch    uint64
+	keep     time.Duration // how long revocations matter: as long as tokens live
+	swept    time.Time     // when those that do not were last looked for
 
 	// Of the cluster; see cluster.go.
 	remote map[string][]remote // by device; none is empty
@@ -47,19 +41,19 @@ type registry struct {
 	link   func(msg any)       // takes what others shall know; nil: nobody to tell
 }
 
-func newRegistry() *registry {
+func newRegistry(node string, keep time.Duration, log zerolog.Logger) *registry {
 	return &registry{
+		node: node, keep: keep, watch: watch{log: log},
 		devices: map[string][]*Session{}, topics: map[string]map[*Session]struct{}{},
-		revoking: map[string]revocation{}, watchers: map[uint64]func(PresenceEvent){},
-		remote: map[string][]remote{}, nodes: map[string]struct{}{},
+		revoking: map[string]revocation{},
+		remote:   map[string][]remote{}, nodes: map[string]struct{}{},
 	}
 }
 
 // join adds a session and gives the older ones of its device.
 func (r *registry) join(s *Session) (older []*Session) {
-	r.order.Lock()
-	defer r.order.Unlock()
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	older = slices.Clone(r.devices[s.device])
 	r.joined++
 	s.number = r.joined
@@ -68,21 +62,17 @@ func (r *registry) join(s *Session) (older []*Session) {
 	}
 	r.devices[s.device] = append(r.devices[s.device], s)
 	r.announce(s.device)
-	first := len(older) == 0 && len(r.remote[s.device]) == 0
-	r.mu.Unlock()
-	if first {
-		r.tell(PresenceEvent{Device: s.device, Joined: true, At: time.Now(), Node: r.node})
+	if len(older) == 0 && len(r.remote[s.device]) == 0 {
+		r.watch.tell(PresenceEvent{Device: s.device, Joined: true, At: time.Now(), Node: r.node})
 	}
 	return older
 }
 
 func (r *registry) leave(s *Session) {
-	r.order.Lock()
-	defer r.order.Unlock()
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	i := slices.Index(r.devices[s.device], s)
 	if i < 0 {
-		r.mu.Unlock()
 		return
 	}
 	left := slices.Delete(r.devices[s.device], i, i+1)
@@ -94,24 +84,8 @@ func (r *registry) leave(s *Session) {
 	}
 	s.topics, s.gone = nil, true
 	r.announce(s.device)
-	last := len(left) == 0 && len(r.remote[s.device]) == 0
-	r.mu.Unlock()
-	if last {
-		r.tell(PresenceEvent{Device: s.device, At: time.Now(), Node: r.node})
-	}
-}
-
-// tell calls the watchers; order is held, mu is not.
-func (r *registry) tell(e PresenceEvent) {
-	r.mu.Lock()
-	keys := slices.Sorted(maps.Keys(r.watchers))
-	all := make([]func(PresenceEvent), len(keys))
-	for i, k := range keys {
-		all[i] = r.watchers[k]
-	}
-	r.mu.Unlock()
-	for _, f := range all {
-		f(e)
+	if len(left) == 0 && len(r.remote[s.device]) == 0 {
+		r.watch.tell(PresenceEvent{Device: s.device, At: time.Now(), Node: r.node})
 	}
 }
 
@@ -226,20 +200,4 @@ func (s *Server) Presence() []Presence {
 	}
 	slices.SortFunc(all, func(a, b Presence) int { return strings.Compare(a.Device, b.Device) })
 	return all
-}
-
-// WatchPresence makes f be called for every device that comes or goes, one call at a time and in order, until cancel is called. f
-// must not block: devices wait for it.
-func (s *Server) WatchPresence(f func(PresenceEvent)) (cancel func()) {
-	r := s.reg
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.watch++
-	key := r.watch
-	r.watchers[key] = f
-	return func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		delete(r.watchers, key)
-	}
 }

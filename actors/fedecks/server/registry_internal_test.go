@@ -5,11 +5,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 )
 
 func TestWhoLeavesLeavesNothing(t *testing.T) {
-	r := newRegistry()
+	r := newRegistry("", time.Hour, zerolog.Nop())
 	s := &Session{device: "dev-1"}
 	r.join(s)
 	r.subscribe(s, "a")

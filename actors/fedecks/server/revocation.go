@@ -1,6 +1,9 @@
 package server
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // revocation is what is remembered of a device whose tokens were made worthless.
 type revocation struct {
@@ -17,6 +20,7 @@ func (r *registry) revoke(device string, micros int64) (marked []*Session) {
 	if !until.After(r.revoking[device].until) {
 		return nil
 	}
+	r.forget(time.Now())
 	r.revoking[device] = revocation{until: until, heard: time.Now()}
 	for _, s := range r.devices[device] {
 		if !s.revoked {
@@ -25,6 +29,15 @@ func (r *registry) revoke(device string, micros int64) (marked []*Session) {
 		}
 	}
 	return marked
+}
+
+// forget drops revocations of tokens that have expired since, once an hour because it looks at all; mu is held.
+func (r *registry) forget(now time.Time) {
+	if now.Sub(r.swept) < time.Hour {
+		return
+	}
+	r.swept = now
+	maps.DeleteFunc(r.revoking, func(_ string, rev revocation) bool { return now.Sub(rev.until) > r.keep })
 }
 
 // revoked is until when tokens of a device are worthless; the zero time: none is.

@@ -1,14 +1,17 @@
 package server
 
 import (
+	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 )
 
 func TestNoTokenEscapesARevocation(t *testing.T) {
-	r := newRegistry()
+	r := newRegistry("", time.Hour, zerolog.Nop())
 	old := &Session{device: "dev-1", since: time.Now()}
 	r.join(old)
 	signed := r.signAt(old)
@@ -32,11 +35,24 @@ func TestNoTokenEscapesARevocation(t *testing.T) {
 
 // The cluster may order an older connection to be closed when a newer one has come that it has not heard of.
 func TestOlderConnectionsOnly(t *testing.T) {
-	r := newRegistry()
+	r := newRegistry("", time.Hour, zerolog.Nop())
 	a, b, c := &Session{device: "dev-1"}, &Session{device: "dev-1"}, &Session{device: "dev-1"}
 	for _, s := range []*Session{a, b, c} {
 		r.join(s)
 	}
 	require.Equal(t, []*Session{a, b}, r.upTo("dev-1", b.number))
 	require.Empty(t, r.upTo("dev-2", b.number))
+}
+
+func TestRevocationsAreForgottenWithTheTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRegistry("", 24*time.Hour, zerolog.Nop())
+		for i := range 100 {
+			r.revoke(fmt.Sprintf("dev-%d", i), time.Now().UnixMicro())
+			time.Sleep(time.Hour)
+		}
+		require.Len(t, r.revoking, 25)
+		require.False(t, r.revoked("dev-76").IsZero(), "its last token is good for another hour")
+		require.True(t, r.revoked("dev-0").IsZero())
+	})
 }

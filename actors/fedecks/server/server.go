@@ -49,11 +49,10 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fedecks server: %w", err)
 	}
-	reg := newRegistry()
-	reg.node = cfg.Cluster.Node
+	log := cfg.Logger.With().Str("actor", cfg.Name).Logger()
 	return &Server{
-		cfg: cfg, keys: keys, reg: reg, rate: newRates(cfg.Limits.Rate, cfg.Limits.Burst),
-		log: cfg.Logger.With().Str("actor", cfg.Name).Logger(), sys: cfg.System,
+		cfg: cfg, keys: keys, reg: newRegistry(cfg.Cluster.Node, cfg.revocations(), log), rate: newRates(cfg.Limits.Rate, cfg.Limits.Burst),
+		log: log, sys: cfg.System,
 	}, nil
 }
 
@@ -87,6 +86,9 @@ func (s *Server) Start(ctx context.Context) error {
 	return nil
 }
 
+// farewellWithin is how long Stop waits for those who watch presence.
+const farewellWithin = 2 * time.Second
+
 // Stop closes all connections with code 1012, so that the devices come back, and ends the server. It is idempotent and bounded: what
 // does not stop in its time is abandoned and named in the error.
 func (s *Server) Stop(ctx context.Context) error {
@@ -96,6 +98,9 @@ func (s *Server) Stop(ctx context.Context) error {
 	}
 	report, err := root.Stop(ctx)
 	err = errors.Join(err, report.Err())
+	told, cancel := context.WithTimeout(ctx, farewellWithin)
+	defer cancel()
+	s.reg.watch.wait(told)
 	if s.own {
 		report, sysErr := s.sys.Shutdown(ctx)
 		err = errors.Join(err, report.Err(), sysErr)

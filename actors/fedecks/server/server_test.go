@@ -286,6 +286,46 @@ func TestTopicsAndPresence(t *testing.T) {
 	})
 }
 
+// Devices come and go whatever those do who watch them.
+func TestWatchersHurtNobody(t *testing.T) {
+	inVirtualTime(t, nil, func(r *rig) {
+		release := make(chan struct{})
+		cancel := r.srv.WatchPresence(func(server.PresenceEvent) { <-release })
+		r.srv.WatchPresence(func(server.PresenceEvent) { panic("of a watcher") })
+		a, b := r.connect("a"), r.connect("b")
+		require.NotEmpty(r.t, a.token())
+		require.NotEmpty(r.t, b.token())
+		require.Equal(r.t, 1, r.srv.Disconnect("a", 1000, ""))
+		require.Equal(r.t, 1000, a.closed())
+		require.Len(r.t, r.srv.Presence(), 1)
+		cancel()
+		close(release)
+		synctest.Wait()
+		require.Equal(r.t, []server.PresenceEvent{{Device: "a", Joined: true}, {Device: "b", Joined: true}, {Device: "a"}}, r.came)
+	})
+}
+
+// What waits for a device that does not read is bounded in bytes too.
+func TestBytesThatWaitAreBounded(t *testing.T) {
+	inVirtualTime(t, func(r *rig) {
+		r.cfg.Limits.PendingBytes = 1 << 20
+		r.cfg.Handler.HandleIn = func(ctx context.Context, _ *server.Session, _ etf.Term) (server.Answer, error) {
+			<-ctx.Done() // the connection is busy
+			return server.Answer{}, nil
+		}
+	}, func(r *rig) {
+		p := r.connect("dev-1")
+		require.NoError(r.t, r.srv.Push("dev-1", make([]byte, 2<<20)), "one alone may be larger")
+		require.Len(r.t, p.received(), 1)
+		p.send(etf.OK)
+		for range 3 {
+			require.NoError(r.t, r.srv.Push("dev-1", make([]byte, 300<<10)))
+		}
+		require.ErrorIs(r.t, r.srv.Push("dev-1", make([]byte, 300<<10)), server.ErrBusy)
+		require.NoError(r.t, r.srv.Push("dev-1", "small"), "what fits is taken")
+	})
+}
+
 func TestCallbackThatFailsEndsItsConnectionOnly(t *testing.T) {
 	inVirtualTime(t, func(r *rig) {
 		r.cfg.Handler.HandleIn = func(_ context.Context, _ *server.Session, term etf.Term) (server.Answer, error) {

@@ -18,7 +18,8 @@ type Session struct {
 	device  string
 	addr    string
 	since   time.Time
-	pending atomic.Int64 // what was sent here and is not handled yet
+	pending atomic.Int64 // how many pushes and notes were sent here and are not handled yet
+	waiting atomic.Int64 // and how many bytes
 
 	// The registry's lock guards these.
 	topics  map[string]struct{}
@@ -78,16 +79,29 @@ func (s *Session) SetMeta(meta map[string]string) {
 // Close ends the connection with a code and a reason.
 func (s *Session) Close(code int, reason string) { s.end(code, reason) }
 
+// send puts a push or an info into the mailbox, unless too much waits there. A single message may be as large as it likes.
 func (s *Session) send(msg any) error {
-	if s.pending.Add(1) > int64(s.srv.cfg.Limits.Pending) {
-		s.pending.Add(-1)
-		return ErrBusy
+	size := int64(0)
+	if p, ok := msg.(push); ok {
+		size = int64(len(p.data))
 	}
-	if err := s.ref.Send(msg); err != nil {
-		s.pending.Add(-1)
+	limits := &s.srv.cfg.Limits
+	n, bytes := s.pending.Add(1), s.waiting.Add(size)
+	switch {
+	case n > int64(limits.Pending), bytes > int64(limits.PendingBytes) && bytes > size:
+		s.handled(size)
+		return ErrBusy
+	case s.ref.Send(msg) != nil:
+		s.handled(size)
 		return ErrOffline
 	}
 	return nil
+}
+
+// handled takes what has been sent off what waits.
+func (s *Session) handled(size int64) {
+	s.pending.Add(-1)
+	s.waiting.Add(-size)
 }
 
 func (s *Session) end(code int, reason string) {
