@@ -20,6 +20,7 @@ import (
 
 // Errors of a client; those of Send are in package protocol/fedecks too.
 var (
+	ErrEventsLost   = errors.New("events were dropped because a callback took too long") // the reason of an EventDropped
 	ErrNotRunning   = errors.New("client is not running")
 	ErrNotConnected = fedecks.ErrNotConnected
 	ErrQueueFull    = fedecks.ErrQueueFull
@@ -38,6 +39,10 @@ type Client struct {
 	root        *supervisor.Supervisor
 	subscribers map[uint64]func(Event)
 	last        uint64 // key of a subscriber
+
+	telling sync.Mutex
+	told    uint64 // number of the last event
+	heard   uint64 // and of the last one that the subscribers were told
 }
 
 // New checks the configuration; it starts nothing.
@@ -142,7 +147,7 @@ func (c *Client) Subscribe(f func(Event)) (cancel func()) {
 	}
 }
 
-func (c *Client) told() []func(Event) {
+func (c *Client) listeners() []func(Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	out := make([]func(Event), 0, len(c.subscribers))

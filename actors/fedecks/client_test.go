@@ -3,6 +3,7 @@ package fedecks_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -328,6 +329,41 @@ func TestCallbacksHurtNobody(t *testing.T) {
 		require.True(r.t, slices.Contains(r.names(), "connected"), "others are told all the same")
 		cancel()
 		require.NoError(r.t, r.client.Send(r.t.Context(), 1))
+	})
+}
+
+// A callback that blocks for long costs the oldest events, and says so.
+func TestEventsLostToACallbackAreTold(t *testing.T) {
+	const sent = 1500
+	inVirtualTime(t, func(r *rig) {
+		r.start()
+		r.login()
+		r.names()
+		release := make(chan struct{})
+		r.client.Subscribe(func(fedecks.Event) { <-release })
+		for i := range sent {
+			require.NoError(r.t, r.srv.Push(device, i))
+			synctest.Wait()
+		}
+		close(release)
+		synctest.Wait()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		got, lost, told := 0, 0, 0
+		for _, e := range r.events {
+			switch {
+			case e.Kind == fedecks.EventMessage:
+				got++
+			case errors.Is(e.Reason, fedecks.ErrEventsLost):
+				told++
+				_, err := fmt.Sscan(e.Reason.Error(), &lost)
+				require.NoError(r.t, err)
+			}
+		}
+		require.Equal(r.t, 1, told)
+		require.Positive(r.t, lost)
+		require.Equal(r.t, sent, got+lost)
+		require.Equal(r.t, etf.Int(sent-1), r.events[len(r.events)-1].Term, "the newest is there")
 	})
 }
 

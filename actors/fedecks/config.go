@@ -59,7 +59,7 @@ type Config struct {
 	Queue     int           // messages that may wait for a connection; zero: Send fails while there is none
 	Codec     fedecks.Codec // which atoms the server may send
 	// OnEvent is told everything, one call at a time and in order; Subscribe adds more. While it blocks up to 1,024 events wait, then the
-	// oldest are dropped. It may call the client, but for Stop and Wait, which wait for it.
+	// oldest are dropped, which an EventDropped with ErrEventsLost says. It may call the client, but for Stop and Wait, which wait for it.
 	OnEvent func(Event)
 	Dialer  transport.Dialer // nil: a *transport.WebSocket with the system's roots
 	Logger  zerolog.Logger

@@ -1,12 +1,10 @@
 package natsbus_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,6 +15,7 @@ import (
 	"github.com/hublink-go/hublink/actors/fedecks/natsbus"
 	"github.com/hublink-go/hublink/actors/fedecks/server"
 	"github.com/hublink-go/hublink/actors/fedecks/server/bustest"
+	"github.com/hublink-go/hublink/tests/output"
 )
 
 const within = 20 * time.Second
@@ -87,31 +86,13 @@ func TestExternal(t *testing.T) {
 	}
 }
 
-// logs collects what is logged.
-type logs struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logs) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logs) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
 func TestExternalServerThatComesLateAndGoes(t *testing.T) {
 	probe, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	port := probe.Addr().(*net.TCPAddr).Port
 	require.NoError(t, probe.Close())
 
-	var out logs
+	var out output.Text
 	bus := open(t, natsbus.Config{URL: fmt.Sprintf("nats://u:hunter2@127.0.0.1:%d", port), Logger: zerolog.New(&out)})
 	got := make(chan string, 100)
 	leave, err := bus.Join("n", func(data []byte) { got <- string(data) })
@@ -139,7 +120,7 @@ func TestExternalServerThatComesLateAndGoes(t *testing.T) {
 }
 
 func TestWhoDoesNotKnowTheSecretStaysOutside(t *testing.T) {
-	var out logs
+	var out output.Text
 	first := open(t, natsbus.Config{Listen: "127.0.0.1:0", Secret: "right-one", Logger: zerolog.New(&out)})
 	got := make(chan string, 100)
 	leave, err := first.Join("n", func(data []byte) { got <- string(data) })

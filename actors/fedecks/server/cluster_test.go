@@ -410,6 +410,22 @@ func TestBusThatIsDown(t *testing.T) {
 	})
 }
 
+// A server that could not start leaves nothing behind and can be started again.
+func TestStartThatFailsCanBeRepeated(t *testing.T) {
+	bus := &server.Local{}
+	leave, err := bus.Join("a", func([]byte) {})
+	require.NoError(t, err)
+	srv, err := server.New(server.Config{
+		Salt: "s", Secrets: []string{"s"}, Cluster: server.Cluster{Bus: bus, Node: "a"},
+		Handler: server.Handler{Authenticate: func(context.Context, server.Login) (bool, error) { return true, nil }},
+	})
+	require.NoError(t, err)
+	require.ErrorContains(t, srv.Start(t.Context()), "the name is taken")
+	leave()
+	require.NoError(t, srv.Start(t.Context()))
+	require.NoError(t, srv.Stop(context.Background()))
+}
+
 func TestClusterConfigErrors(t *testing.T) {
 	_, err := server.New(server.Config{
 		Salt: "s", Secrets: []string{"s"}, Cluster: server.Cluster{Node: "a.b", Bus: &server.Local{}},

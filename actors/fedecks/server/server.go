@@ -72,15 +72,21 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 	// Dynamic and temporary: a connection that ends is not restarted, its device comes back by itself.
 	root, err := s.sys.Start(ctx, supervisor.Spec{Name: s.cfg.Name, Strategy: supervisor.Dynamic})
-	if err != nil {
-		return fmt.Errorf("start %s: %w", s.cfg.Name, err)
-	}
-	if s.cfg.Cluster.Bus != nil {
-		_, err := root.StartChild(ctx, supervisor.ChildSpec{ID: "exchange", New: func(supervisor.Heir) supervisor.Behavior { return newExchange(s) }})
+	if err == nil && s.cfg.Cluster.Bus != nil {
+		_, err = root.StartChild(ctx, supervisor.ChildSpec{ID: "exchange", New: func(supervisor.Heir) supervisor.Behavior { return newExchange(s) }})
 		if err != nil {
 			_, stopErr := root.Stop(ctx)
-			return errors.Join(fmt.Errorf("start %s: %w", s.cfg.Name, err), stopErr)
+			err = errors.Join(err, stopErr)
 		}
+	}
+	if err != nil {
+		err = fmt.Errorf("start %s: %w", s.cfg.Name, err)
+		if s.own {
+			_, sysErr := s.sys.Shutdown(ctx)
+			s.sys, s.own = nil, false
+			err = errors.Join(err, sysErr)
+		}
+		return err
 	}
 	s.root = root
 	return nil

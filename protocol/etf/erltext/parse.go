@@ -12,7 +12,7 @@ import (
 // Limits bound what reading one term may cost. Zero fields mean the default.
 type Limits struct {
 	Bytes    int // of the text, and octets of all binaries in the term together; default 1 MiB
-	Depth    int // of nesting, a term that is not nested has 1; default 512, never more than etf.MaxDepth. Maps in keys of maps take time by it
+	Depth    int // of nesting, a term that is not nested has 1; default 512, never more than etf.MaxDepth
 	Elements int // of all lists, tuples and maps together, characters of strings too; default 262,144
 	Digits   int // of one integer that is not hexadecimal; default 65,536
 }
@@ -68,6 +68,7 @@ type parser struct {
 	limits Limits
 	left   int  // elements that may still come
 	octets int  // of binaries that may still come
+	keys   int  // how many map keys we are inside of
 	cut    bool // the text was longer than it may be
 }
 
@@ -268,7 +269,7 @@ func (p *parser) hash(depth int) (etf.Term, error) {
 		switch {
 		case p.skip(","):
 		case p.skip("}"):
-			if !sortKeys(m) {
+			if p.keys == 0 && !sortKeys(m) { // those inside of keys are looked at with the outermost
 				return nil, p.wrong(at, "a map with the same key twice")
 			}
 			return m, nil
@@ -279,7 +280,9 @@ func (p *parser) hash(depth int) (etf.Term, error) {
 }
 
 func (p *parser) pair(depth int) (pair etf.Pair, err error) {
-	if pair.Key, err = p.element(depth); err != nil {
+	p.keys++
+	pair.Key, err = p.element(depth)
+	if p.keys--; err != nil {
 		return pair, err
 	}
 	if p.blanks(); !p.skip("=>") {

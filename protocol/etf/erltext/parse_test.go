@@ -231,3 +231,20 @@ func TestLimits(t *testing.T) {
 		require.NoError(t, err)
 	}
 }
+
+// A map in a key is looked at once, however deep it stands.
+func TestMapsInKeysOfMaps(t *testing.T) {
+	const depth = 50_000
+	nested := func(innermost string) string {
+		return strings.Repeat("#{", depth) + innermost + strings.Repeat(" => 1}", depth) + "."
+	}
+	deep := Parser{Limits: Limits{Depth: depth + 2}}
+	got, _, err := deep.Parse(nested("#{b => 1, a => 2}"))
+	require.NoError(t, err)
+	for range depth {
+		got = got.(etf.Map)[0].Key
+	}
+	require.Equal(t, etf.Map{{Key: etf.Atom("a"), Value: etf.Int(2)}, {Key: etf.Atom("b"), Value: etf.Int(1)}}, got)
+	_, _, err = deep.Parse(nested("#{a => 1, a => 2}"))
+	require.ErrorContains(t, err, "same key twice")
+}
