@@ -1,9 +1,7 @@
 package actors_test
 
 import (
-	"bytes"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -12,25 +10,13 @@ import (
 
 	"github.com/hublink-go/hublink/actors"
 	"github.com/hublink-go/hublink/protocol/hubtest"
+	"github.com/hublink-go/hublink/tests/output"
 )
 
 // logged is a log that may be read while it is written.
-type logged struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
+type logged struct{ output.Text }
 
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logged) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.buf.String(), text)
-}
+func (l *logged) count(text string) int { return strings.Count(l.String(), text) }
 
 const fallbackLine = "hub refuses MessagePack"
 

@@ -1,8 +1,6 @@
 package supervisor_test
 
 import (
-	"bytes"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,29 +10,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/supervisor"
+	"github.com/hublink-go/hublink/tests/output"
 )
-
-// journal is a writer for any goroutine.
-type journal struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buf.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buf.String()
-}
 
 func logged(t *testing.T, level zerolog.Level, f func(w *world)) string {
 	t.Helper()
-	var out journal
+	var out output.Text
 	inBubbleWith(t, supervisor.Options{Name: "fleet", Logger: zerolog.New(&out).Level(level)}, func(w *world) {
 		f(w)
 		synctest.Wait()

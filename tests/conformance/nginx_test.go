@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/tests/needs"
+	"github.com/hublink-go/hublink/tests/output"
 )
 
 // nginx is a TLS proxy in front of a hub, in a folder of its own.
@@ -29,25 +29,7 @@ type nginx struct {
 	Address string // host:port
 	Roots   *x509.CertPool
 	cmd     *exec.Cmd
-	log     *output
-}
-
-// output collects what a process writes.
-type output struct {
-	mu  sync.Mutex
-	buf strings.Builder
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
+	log     *output.Text
 }
 
 // site is how people put NervesHub behind nginx, with nothing outside of the folder; each %s is a folder, an address, or more directives.
@@ -85,7 +67,7 @@ http {
 func newNginx(t *testing.T, hub string, directives ...string) *nginx {
 	t.Helper()
 	needs.Program(t, "nginx", "the agent behind nginx")
-	n := &nginx{t: t, dir: t.TempDir(), Address: freeAddress(t), log: &output{}}
+	n := &nginx{t: t, dir: t.TempDir(), Address: freeAddress(t), log: &output.Text{}}
 	lent := httptest.NewTLSServer(nil) // has a certificate for 127.0.0.1
 	lent.Close()
 	n.Roots = x509.NewCertPool()

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hublink-go/hublink/tests/output"
 )
 
 // The README's way to try the agent on a desk: a hub, a machine in a folder, the agent, and an operator with curl.
@@ -53,7 +55,7 @@ func startHub(t *testing.T, flags ...string) hubAddress {
 	cmd := exec.Command(program(t, "sim"), append([]string{"hub", "--json", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"}, flags...)...)
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
-	log := &output{}
+	log := &output.Text{}
 	cmd.Stderr = log
 	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {

@@ -15,6 +15,7 @@ import (
 	"github.com/hublink-go/hublink/actors/fedecks"
 	"github.com/hublink-go/hublink/protocol/etf"
 	protocol "github.com/hublink-go/hublink/protocol/fedecks"
+	"github.com/hublink-go/hublink/tests/output"
 )
 
 // envFedecksDevice makes this test binary a device of Fedecks: a fedecksConfig as JSON.
@@ -108,7 +109,7 @@ type fedecksDevice struct {
 	end     func() error
 	words   chan fedecksWord // events; closed when the device has ended
 	answers chan fedecksWord // what became of orders, which the events overtake
-	log     *output
+	log     *output.Text
 }
 
 func startFedecksDevice(t *testing.T, cfg fedecksConfig) *fedecksDevice {
@@ -116,7 +117,7 @@ func startFedecksDevice(t *testing.T, cfg fedecksConfig) *fedecksDevice {
 	config, err := json.Marshal(cfg)
 	require.NoError(t, err)
 	d := &fedecksDevice{
-		t: t, cmd: exec.CommandContext(context.Background(), os.Args[0]), log: &output{},
+		t: t, cmd: exec.CommandContext(context.Background(), os.Args[0]), log: &output.Text{},
 		words: make(chan fedecksWord, 10_000), answers: make(chan fedecksWord, 1),
 	}
 	d.cmd.Env = append(os.Environ(), envFedecksDevice+"="+string(config))

@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/hublink-go/hublink/tests/output"
 )
 
 // terminal is a program with somebody who types and reads.
@@ -22,15 +24,15 @@ type terminal struct {
 	t    *testing.T
 	cmd  *exec.Cmd
 	in   io.WriteCloser
-	out  *output // standard output
-	log  *output // standard error
-	read int     // how much of out has been looked at
+	out  *output.Text // standard output
+	log  *output.Text // standard error
+	read int          // how much of out has been looked at
 }
 
 // open starts a program; it is killed at the end of the test if it still runs.
 func open(t *testing.T, cmd *exec.Cmd) *terminal {
 	t.Helper()
-	x := &terminal{t: t, cmd: cmd, out: &output{}, log: &output{}}
+	x := &terminal{t: t, cmd: cmd, out: &output.Text{}, log: &output.Text{}}
 	cmd.Stdout, cmd.Stderr = x.out, x.log
 	cmd.WaitDelay = patience
 	var err error

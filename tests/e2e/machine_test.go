@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -13,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -23,6 +21,7 @@ import (
 	"github.com/hublink-go/hublink/firmware"
 	"github.com/hublink-go/hublink/firmware/slotdev"
 	"github.com/hublink-go/hublink/protocol/hubtest"
+	"github.com/hublink-go/hublink/tests/output"
 )
 
 // patience is how long anything may take before the test gives up.
@@ -41,26 +40,8 @@ type machine struct {
 // process is one run of the agent.
 type process struct {
 	cmd  *exec.Cmd
-	log  *output
+	log  *output.Text
 	done chan struct{} // closed when it has ended
-}
-
-// output collects what a process writes.
-type output struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.buf.String()
 }
 
 // running is what a new machine runs.
@@ -138,7 +119,7 @@ func authority(t *testing.T, hub *hubtest.Hub) []byte {
 // start runs the agent.
 func (m *machine) start() *process {
 	m.t.Helper()
-	p := &process{log: &output{}, done: make(chan struct{})}
+	p := &process{log: &output.Text{}, done: make(chan struct{})}
 	p.cmd = exec.Command(program(m.t, "device"), "run", "-c", filepath.Join(m.dir, "device.toml"))
 	p.cmd.Stderr, p.cmd.Stdout, p.cmd.Dir = p.log, p.log, m.dir
 	require.NoError(m.t, p.cmd.Start())

@@ -1,7 +1,6 @@
 package fedecks
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -11,7 +10,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,33 +19,16 @@ import (
 	"github.com/hublink-go/hublink/actors/fedecks/server"
 	"github.com/hublink-go/hublink/cmd/sim/internal/report"
 	"github.com/hublink-go/hublink/protocol/transport"
+	"github.com/hublink-go/hublink/tests/output"
 )
 
 // within is how long something on a real socket may take.
 const within = 20 * time.Second
 
-// screen keeps what is printed.
-type screen struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (s *screen) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(p)
-}
-
-func (s *screen) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
-}
-
 // seat is one end of a link, and who sits there.
 type seat struct {
 	t        *testing.T
-	out, err *screen
+	out, err *output.Text
 	keyboard *io.PipeWriter
 	input    Input
 	ended    chan error
@@ -60,7 +41,7 @@ func sit(t *testing.T, run func(ctx context.Context, s *seat) error) *seat {
 	r, w := io.Pipe()
 	ctx, cancel := context.WithCancel(t.Context())
 	s := &seat{
-		t: t, out: &screen{}, err: &screen{}, keyboard: w, input: Input{Reader: r, Terminal: true}, ended: make(chan error, 1), stop: cancel,
+		t: t, out: &output.Text{}, err: &output.Text{}, keyboard: w, input: Input{Reader: r, Terminal: true}, ended: make(chan error, 1), stop: cancel,
 	}
 	go func() { s.ended <- run(ctx, s) }()
 	t.Cleanup(func() {
