@@ -95,6 +95,9 @@ type Auth struct {
 	Credentials etf.Map // the whole map as it was sent
 }
 
+// headerLimits bound what strangers can cost: compressed, the octets of a header could hold a thousand times as much.
+var headerLimits = etf.Limits{Inflated: 16 << 10, Elements: 4096, Depth: 64}
+
 // ParseAuth reads the header's values; there must be exactly one. The error is a *Refusal of the kind ErrAuthHeader, or ErrToken for
 // a token that is no binary; the Auth then has the device.
 func ParseAuth(values []string, codec Codec) (Auth, error) {
@@ -113,6 +116,7 @@ func ParseAuth(values []string, codec Codec) (Auth, error) {
 	if err != nil {
 		return bad("not base64")
 	}
+	codec.Limits = headerLimits
 	t, err := codec.Decode(data)
 	if err != nil {
 		return bad("encoded binary auth was invalid or unsafe")

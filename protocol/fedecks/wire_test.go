@@ -1,7 +1,10 @@
 package fedecks
 
 import (
+	"bytes"
+	"compress/zlib"
 	"encoding/base64"
+	"encoding/binary"
 	"strings"
 	"testing"
 
@@ -43,6 +46,18 @@ func header(t *testing.T, term etf.Term) []string {
 
 func pair(key string, value etf.Term) etf.Pair { return etf.Pair{Key: etf.Binary(key), Value: value} }
 
+// deflated is a compressed tuple of n empty lists.
+func deflated(t *testing.T, n int) []byte {
+	body := binary.BigEndian.AppendUint32([]byte{'i'}, uint32(n))
+	body = append(body, bytes.Repeat([]byte{'j'}, n)...)
+	b := bytes.NewBuffer(binary.BigEndian.AppendUint32([]byte{131, 'P'}, uint32(len(body))))
+	z := zlib.NewWriter(b)
+	_, err := z.Write(body)
+	require.NoError(t, err)
+	require.NoError(t, z.Close())
+	return b.Bytes()
+}
+
 func TestAuthHeader(t *testing.T) {
 	login, err := LoginHeader("dev-1", etf.Map{pair("password", etf.Binary("p")), pair(keyDevice, etf.Binary("forged")), pair(keyToken, etf.Binary("x"))})
 	require.NoError(t, err)
@@ -62,6 +77,10 @@ func TestAuthHeader(t *testing.T) {
 
 	_, err = LoginHeader("dev-1", etf.Map{pair("password", etf.Binary(strings.Repeat("x", 800)))})
 	require.ErrorContains(t, err, "shorten")
+	bomb := base64.StdEncoding.EncodeToString(deflated(t, 100_000))
+	require.Less(t, len(bomb), 1024)
+	_, err = ParseAuth([]string{base64.StdEncoding.EncodeToString(deflated(t, 1000))}, Codec{})
+	require.ErrorContains(t, err, "not a map", "a compressed term is read")
 	for name, tc := range map[string]struct {
 		values []string
 		want   error
@@ -74,6 +93,7 @@ func TestAuthHeader(t *testing.T) {
 		"no padding":        {[]string{strings.TrimRight(base64.StdEncoding.EncodeToString([]byte("xx")), "=")}, ErrAuthHeader, "not base64"},
 		"line end":          {[]string{login[:4] + "\n" + login[4:]}, ErrAuthHeader, "not base64"},
 		"no term":           {[]string{""}, ErrAuthHeader, "encoded binary auth was invalid or unsafe"},
+		"a bomb":            {[]string{bomb}, ErrAuthHeader, "encoded binary auth was invalid or unsafe"},
 		"no map":            {header(t, etf.OK), ErrAuthHeader, "not a map"},
 		"no id":             {header(t, etf.Map{}), ErrAuthHeader, "no device id"},
 		"id is a number":    {header(t, etf.Map{pair(keyDevice, etf.Int(1))}), ErrAuthHeader, "device id is not a string of 1 to 125 octets"},
