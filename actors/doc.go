@@ -26,7 +26,8 @@
 // # Messages
 //
 // Messages are plain values, immutable after Send, delivered at most once and in order per pair of actors. Each is
-// documented at its type, with its sender and what happens when it is lost.
+// documented at its type, with its sender and what happens when it is lost. What an actor sends to itself, timers and the next piece of
+// long work, is not in the table.
 //
 //	from                  to                    messages
 //	reader, dialer        connection            wake
