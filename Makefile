@@ -12,7 +12,7 @@ GOLANGCI_VERSION := v2.15.0
 # Programs and folders that tests use, as name:Debian-package. Root installs what is missing; others are told.
 PROGRAMS := \
 	gcc:gcc gcc:libc6-dev \
-	erl:erlang-base \
+	erl:erlang-base /var/lib/dpkg/info/erlang-crypto.list:erlang-crypto \
 	fw_printenv:libubootenv-tool \
 	node:nodejs npm:npm \
 	nginx:nginx \
