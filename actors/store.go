@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
+	"github.com/hublink-go/hublink/actors/internal/durable"
 )
 
 // maxJournal bounds what is read back: a file that is larger is not ours.
@@ -26,7 +25,7 @@ type FileJournal struct {
 func (j FileJournal) Load() ([]byte, error) { return readSmall(j.Path, maxJournal) }
 
 // Save replaces the journal.
-func (j FileJournal) Save(data []byte) error { return writeSafely(j.Path, data) }
+func (j FileJournal) Save(data []byte) error { return durable.Write(j.Path, data) }
 
 // FileClock keeps the latest known time in one file, in seconds since 1970.
 type FileClock struct {
@@ -48,7 +47,7 @@ func (c FileClock) LoadTime() (time.Time, error) {
 
 // SaveTime replaces the stored time.
 func (c FileClock) SaveTime(t time.Time) error {
-	return writeSafely(c.Path, []byte(strconv.FormatInt(t.Unix(), 10)+"\n"))
+	return durable.Write(c.Path, []byte(strconv.FormatInt(t.Unix(), 10)+"\n"))
 }
 
 func readSmall(path string, limit int64) ([]byte, error) {
@@ -62,21 +61,4 @@ func readSmall(path string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: it has %d bytes, more than the %d that it can have; delete the file", path, info.Size(), limit)
 	}
 	return os.ReadFile(path)
-}
-
-// writeSafely replaces path atomically; when it returns, a power loss finds the new content.
-func writeSafely(path string, data []byte) error {
-	dir := filepath.Dir(path)
-	if err := renameio.WriteFile(path, data, 0o600, renameio.WithTempDir(dir)); err != nil {
-		return fmt.Errorf("write %s: %w; check that the directory exists and is writable", path, err)
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("sync directory %s: %w", dir, err)
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil {
-		return fmt.Errorf("sync directory %s: %w", dir, err)
-	}
-	return nil
 }

@@ -72,7 +72,7 @@ var rows = []row{
 	{"tests/...", anything, false},
 }
 
-var fedecks = []string{"actors/fedecks/...", "protocol", "protocol/etf", "protocol/fedecks", "protocol/transport", "supervisor"}
+var fedecks = []string{"actors/fedecks/...", "actors/internal/...", "protocol", "protocol/etf", "protocol/fedecks", "protocol/transport", "supervisor"}
 
 // fits reports whether pattern is path, or "x/..." with path below x (or x itself).
 func fits(pattern, path string) bool {

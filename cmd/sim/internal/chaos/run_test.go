@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/cmd/sim/internal/report"
+	"github.com/hublink-go/hublink/protocol/hubtest"
 	"github.com/hublink-go/hublink/supervisor"
 )
 
@@ -40,7 +41,7 @@ func TestLimitsAreThoseOfADevice(t *testing.T) {
 	u := r.newUnit(0, nil)
 	require.NoError(t, u.boot(t.Context()))
 	defer u.off()
-	require.NoError(t, u.attached(t.Context()))
+	require.NoError(t, u.hub.Wait(t.Context(), func(s hubtest.Snapshot) bool { return len(s.Attached) > 0 }), "the extension is attached")
 	tree, err := u.agent.Tree(t.Context())
 	require.NoError(t, err)
 

@@ -110,11 +110,6 @@ func (u *unit) boot(ctx context.Context) error {
 	return nil
 }
 
-// attached waits until the hub has attached the extension.
-func (u *unit) attached(ctx context.Context) error {
-	return u.hub.Wait(ctx, func(s hubtest.Snapshot) bool { return len(s.Attached) > 0 })
-}
-
 // off stops the agent. What does not stop shows up as a goroutine that was left behind.
 func (u *unit) off() {
 	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
