@@ -3,7 +3,6 @@ package actors
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -131,23 +130,16 @@ func (w *downloader) retry(err error, wait time.Duration) {
 	w.log.Info().Err(err).Dur("wait", wait).Msg("download interrupted, trying again")
 }
 
-// httpClient is what downloads go through: each has connections of its own, which end with it. It speaks HTTP/1.1 only, because HTTP/2
-// would buffer megabytes for a slot that is slower than the server.
+// httpClient is what downloads go through: each has connections of its own, which end with it.
 func (d *Device) httpClient() *http.Client {
 	if d.cfg.Firmware.HTTP != nil {
 		return d.cfg.Firmware.HTTP
 	}
-	var p http.Protocols
-	p.SetHTTP1(true)
-	dialer := net.Dialer{Timeout: 30 * time.Second}
 	var proxy func(*http.Request) (*url.URL, error)
 	if choose := d.cfg.Hub.Proxy; choose != nil {
 		proxy = func(r *http.Request) (*url.URL, error) { return choose(r.URL) }
 	}
-	return &http.Client{Transport: &http.Transport{
-		Proxy: proxy, DialContext: dialer.DialContext, TLSClientConfig: d.tlsConfig(), TLSHandshakeTimeout: 15 * time.Second, Protocols: &p,
-		DisableCompression: true, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10,
-	}}
+	return &http.Client{Transport: fetch.NewTransport(d.tlsConfig(), proxy)}
 }
 
 // sink hands the bytes to the applier, one credit a piece.

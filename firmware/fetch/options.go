@@ -2,9 +2,11 @@ package fetch
 
 import (
 	"context"
+	"crypto/tls"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -92,18 +94,19 @@ func New(o Options) *Downloader {
 		d.rt = o.HTTP.Transport
 	}
 	if d.rt == nil {
-		d.rt = newTransport()
+		d.rt = NewTransport(nil, nil)
 	}
 	return d
 }
 
-// newTransport speaks HTTP/1.1 only, because HTTP/2 would buffer megabytes for a sink that is slower than the server.
-func newTransport() *http.Transport {
+// NewTransport is what a [Downloader] uses that is given none; trust and proxy may be nil. It speaks HTTP/1.1 only, because HTTP/2 would
+// buffer megabytes for a sink that is slower than the server.
+func NewTransport(trust *tls.Config, proxy func(*http.Request) (*url.URL, error)) *http.Transport {
 	var p http.Protocols
 	p.SetHTTP1(true)
 	dialer := net.Dialer{Timeout: 30 * time.Second}
 	return &http.Transport{
-		DialContext: dialer.DialContext, TLSHandshakeTimeout: 15 * time.Second, Protocols: &p,
+		Proxy: proxy, DialContext: dialer.DialContext, TLSClientConfig: trust, TLSHandshakeTimeout: 15 * time.Second, Protocols: &p,
 		DisableCompression: true, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10,
 	}
 }
