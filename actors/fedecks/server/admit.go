@@ -103,10 +103,14 @@ func (s *Server) checkToken(ctx context.Context, auth fedecks.Auth) error {
 	if s.cfg.ValidFrom == nil {
 		return nil
 	}
-	from, err := s.cfg.ValidFrom(ctx, auth.Device)
+	var from time.Time
+	err = s.call("ValidFrom", auth.Device, func() (err error) {
+		from, err = s.cfg.ValidFrom(ctx, auth.Device)
+		return err
+	})
 	switch {
 	case err != nil:
-		return &callbackError{err}
+		return err
 	case token.SignedAt.Before(from):
 		return refuse("revoked")
 	}
@@ -119,19 +123,27 @@ type callbackError struct{ err error }
 func (e *callbackError) Error() string { return "callback: " + e.err.Error() }
 func (e *callbackError) Unwrap() error { return e.err }
 
-// authenticate keeps a panic to this one request. Its value is not shown: it may hold the credentials.
 func (s *Server) authenticate(ctx context.Context, l Login) (ok bool, err error) {
+	err = s.call("Authenticate", l.Device, func() (err error) {
+		ok, err = s.cfg.Handler.Authenticate(ctx, l)
+		return err
+	})
+	return ok && err == nil, err
+}
+
+// call keeps a panic of a callback to this one request, and makes a *callbackError of it, as of an error. Its value is not shown: it may hold the
+// credentials.
+func (s *Server) call(name, device string, f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			s.log.Error().Bytes("stack", debug.Stack()).Str("device", l.Device).Msg("Authenticate panicked")
-			ok, err = false, &callbackError{fmt.Errorf("panic with a %T", v)}
+			s.log.Error().Bytes("stack", debug.Stack()).Str("device", device).Str("callback", name).Msg("a callback panicked")
+			err = &callbackError{fmt.Errorf("panic with a %T", v)}
 		}
 	}()
-	ok, err = s.cfg.Handler.Authenticate(ctx, l)
-	if err != nil {
-		return false, &callbackError{err}
+	if err := f(); err != nil {
+		return &callbackError{err}
 	}
-	return ok, nil
+	return nil
 }
 
 func (s *Server) refused(ctx context.Context, r *http.Request, device string, err error) {
@@ -139,10 +151,8 @@ func (s *Server) refused(ctx context.Context, r *http.Request, device string, er
 	if s.cfg.Handler.SocketError == nil {
 		return
 	}
-	defer func() {
-		if v := recover(); v != nil {
-			s.log.Error().Bytes("stack", debug.Stack()).Msg("SocketError panicked")
-		}
-	}()
-	s.cfg.Handler.SocketError(ctx, SocketError{Device: device, Addr: r.RemoteAddr, Err: err})
+	_ = s.call("SocketError", device, func() error { // a panic is logged
+		s.cfg.Handler.SocketError(ctx, SocketError{Device: device, Addr: r.RemoteAddr, Err: err})
+		return nil
+	})
 }

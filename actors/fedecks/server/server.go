@@ -144,12 +144,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // ServeMemory takes devices that dial l in memory, until l is closed; the error then wraps net.ErrClosed.
 func (s *Server) ServeMemory(l *transport.Listener) error {
+	var asking sync.WaitGroup
+	defer asking.Wait()
 	for {
 		offer, err := l.Accept()
 		if err != nil {
 			return err
 		}
-		s.answer(offer)
+		asking.Go(func() { s.answer(offer) })
 	}
 }
 

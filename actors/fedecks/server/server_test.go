@@ -349,6 +349,38 @@ func TestCallbackThatFailsEndsItsConnectionOnly(t *testing.T) {
 	})
 }
 
+// What the service says of a device's tokens may fail or take long: that is no verdict, and nobody else's business.
+func TestValidFromThatFails(t *testing.T) {
+	inVirtualTime(t, func(r *rig) {
+		r.cfg.Limits.Handshake = 5 * time.Second
+		r.cfg.ValidFrom = func(ctx context.Context, device string) (time.Time, error) {
+			if device == "slow" {
+				<-ctx.Done()
+				return time.Time{}, ctx.Err()
+			}
+			panic("of a callback")
+		}
+	}, func(r *rig) {
+		back := func(device string) string {
+			header, err := fedecks.TokenHeader(device, r.connect(device).token())
+			require.NoError(r.t, err)
+			return header
+		}
+		quick, slow := back("quick"), back("slow")
+		var waits sync.WaitGroup
+		waits.Go(func() {
+			_, err := r.dial(slow)
+			require.Equal(r.t, http.StatusInternalServerError, status(r.t, err))
+		})
+		synctest.Wait()
+		start := time.Now()
+		_, err := r.dial(quick)
+		require.Equal(r.t, http.StatusInternalServerError, status(r.t, err))
+		require.Zero(r.t, time.Since(start))
+		waits.Wait()
+	})
+}
+
 // Fault 15 of the original: credentials are judged before the request is known to be an upgrade.
 func TestRequestIsJudgedBeforeCredentials(t *testing.T) {
 	inVirtualTime(t, nil, func(r *rig) {

@@ -187,6 +187,9 @@ func (c console) handler(username, password string) server.Handler {
 }
 
 func (c console) presence(e server.PresenceEvent) {
+	if e.Missed > 0 {
+		c.out.Line("%d devices came or went that are not shown", e.Missed)
+	}
 	what := "disconnected"
 	if e.Joined {
 		what = "connected"

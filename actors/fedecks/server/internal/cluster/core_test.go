@@ -164,6 +164,20 @@ func TestNodeOfTheSameNameAfterARestart(t *testing.T) {
 	require.Empty(t, w.nodes["b"].remote["old"])
 }
 
+// A node that comes back with a clock that was put back is not heard until the one before it counts as dead.
+func TestNodeThatRestartsInItsPast(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.join("a", "old")
+	w.deliver()
+	w.kill("a")
+	w.start("a", -time.Minute, false)
+	w.join("a", "new")
+	w.pass(cluster.Dead + 2*cluster.Beat)
+	w.agreed()
+	require.Empty(t, w.nodes["b"].remote["old"])
+	require.Contains(t, w.nodes["b"].remote["new"], "a")
+}
+
 func TestTwoNodesOfOneNameAreSeen(t *testing.T) {
 	w := newWorld(t, "a")
 	w.step("a", cluster.Input{Kind: cluster.InReceived, Message: cluster.Message{Kind: cluster.KindBeat, From: "a", Epoch: 1}})
