@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -42,7 +41,7 @@ type Config struct {
 const (
 	joinWithin = 30 * time.Second // after the last start, and as long again as the hub's limit makes it
 	stopWithin = 20 * time.Second
-	stoppers   = 64 // devices that are started or stopped at the same time
+	hands      = 64 // devices that are started or stopped at the same time
 	capacity   = 1 << 20
 	grace      = 500 * time.Millisecond // by which a heartbeat may be late
 	gcPercent  = 25                     // joins leave garbage between what stays: collected early, it leaves fewer holes
@@ -189,16 +188,7 @@ func (f *fleet) count(r *Result) {
 // start starts the devices, one after the other at the pace of the ramp.
 func (f *fleet) start(ctx context.Context, began time.Time) error {
 	f.agents = make([]*actors.Device, f.cfg.Devices)
-	errs := make([]error, stoppers)
-	turns := make(chan int)
-	var wg sync.WaitGroup
-	for w := range errs {
-		wg.Go(func() { // ends with turns
-			for i := range turns {
-				errs[w] = errors.Join(errs[w], f.agents[i].Start(ctx))
-			}
-		})
-	}
+	starters := newCrew(func(i int) error { return f.agents[i].Start(ctx) })
 	var err error
 	for i := range f.agents {
 		if f.agents[i], err = f.newAgent(i); err != nil {
@@ -209,11 +199,9 @@ func (f *fleet) start(ctx context.Context, began time.Time) error {
 			err = context.Cause(ctx)
 			break
 		}
-		turns <- i
+		starters.next(i)
 	}
-	close(turns)
-	wg.Wait()
-	return errors.Join(err, errors.Join(errs...))
+	return errors.Join(err, starters.done())
 }
 
 // running is what all devices run.
@@ -295,22 +283,16 @@ func (f *fleet) stop() error {
 	f.ending.Store(true)
 	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
-	var wg sync.WaitGroup
-	turns := make(chan *actors.Device)
-	for range stoppers {
-		wg.Go(func() { // ends with turns
-			for d := range turns {
-				_ = d.Stop(ctx) // what does not stop is in the report of the shutdown
-			}
-		})
-	}
-	for _, d := range f.agents {
+	stoppers := newCrew(func(i int) error {
+		_ = f.agents[i].Stop(ctx) // what does not stop is in the report of the shutdown
+		return nil
+	})
+	for i, d := range f.agents {
 		if d != nil {
-			turns <- d
+			stoppers.next(i)
 		}
 	}
-	close(turns)
-	wg.Wait()
+	_ = stoppers.done()
 	left, err := f.sys.Shutdown(ctx)
 	return errors.Join(err, left.Err())
 }

@@ -1,9 +1,7 @@
 package fleet
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -53,22 +51,11 @@ type bareSockets struct {
 // open dials n more.
 func (s *bareSockets) open(ctx context.Context, n int) error {
 	first := len(s.conns)
-	errs := make([]error, stoppers)
-	turns := make(chan int)
-	var wg sync.WaitGroup
-	for w := range errs {
-		wg.Go(func() { // ends with turns
-			for i := range turns {
-				errs[w] = cmp.Or(errs[w], s.dial(ctx, i))
-			}
-		})
-	}
+	dialers := newCrew(func(i int) error { return s.dial(ctx, i) })
 	for i := range n {
-		turns <- first + i
+		dialers.next(first + i)
 	}
-	close(turns)
-	wg.Wait()
-	return errors.Join(errs...)
+	return dialers.done()
 }
 
 func (s *bareSockets) dial(ctx context.Context, i int) error {
