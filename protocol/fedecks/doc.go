@@ -20,12 +20,12 @@
 // # Limits
 //
 // Device ids have 1 to 125 octets: longer ones cannot be pinged with, and above 266 octets the token would not fit the header. The
-// header has at most 1020 characters. Terms are bounded by the limits of package etf, the queue of what waits for a connection
-// by ClientConfig.Queue.
+// header has at most 1020 characters, and compressed terms in it 16 KiB and 4,096 elements, because strangers send it. Other terms are bounded
+// by the limits of package etf, the queue of what waits for a connection by ClientConfig.Queue.
 //
 // # Deliberate differences from the original
 //
 // Funs and ports are refused on both ends; pids and references are kept as opaque terms. Device ids that are no strings are refused. A token
 // of another type than binary is a refusal, not a crash. A refused token ends in "unregistered" and an event; failed logins keep the
-// stored token; the first frame may come together with the answer 101; waits grow and are random.
+// stored token; the first frame may come together with the answer 101; waits grow and are random. A request with two headers is refused.
 package fedecks

@@ -86,7 +86,7 @@ type Config struct {
 	Handler Handler
 	Salt    string   // of the keys; needed
 	Secrets []string // the first makes tokens, all open them; needed
-	Codec   fedecks.Codec
+	Codec   fedecks.Codec // which atoms devices may send; a term with another one is none, and goes to HandleRawIn
 	Refresh time.Duration // a new token is pushed this often; 3 h
 	Life    time.Duration // of a token; 4 weeks
 	// ValidFrom says from when on a device's tokens count; older ones are refused. Nil or the zero time: all count.
