@@ -84,8 +84,8 @@ type Limits struct {
 type Config struct {
 	Name    string // first part of the actors' paths; "fedecks"
 	Handler Handler
-	Salt    string   // of the keys; needed
-	Secrets []string // the first makes tokens, all open them; needed
+	Salt    string        // of the keys; needed
+	Secrets []string      // the first makes tokens, all open them; needed
 	Codec   fedecks.Codec // which atoms devices may send; a term with another one is none, and goes to HandleRawIn
 	Refresh time.Duration // a new token is pushed this often; 3 h
 	Life    time.Duration // of a token; 4 weeks
