@@ -19,5 +19,5 @@
 //
 // The protocol itself stands in [Decoder] and [Encoder], which do no I/O: other drivers, an epoll loop for one, can be built on them.
 //
-// What it does not do: it never reconnects, sends no pings, knows no topics and logs nothing.
+// What it does not do: it never reconnects, sends no pings by itself, knows no topics and logs nothing.
 package transport
