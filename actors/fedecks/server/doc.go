@@ -28,6 +28,9 @@
 // when the message is in the mailbox, which is no promise that it arrives. A device knows that it is connected a moment before it can be
 // found here: what shall reach it first belongs into ConnectionEstablished.
 //
+// What is sent to a new connection waits until the device has said something, as clients do at once, or for a second: clients of the
+// original lose the connection when a message comes together with the answer to their request.
+//
 // # Several machines
 //
 // Servers with a [Cluster] in their configuration and a common [Bus] (package natsbus has one) are one: [Server.Push], [Server.Broadcast],

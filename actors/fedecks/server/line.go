@@ -16,6 +16,7 @@ import (
 type (
 	begin  struct{} // from itself: run the first callback
 	tick   struct{} // from its timer
+	settle struct{} // from itself: the device has had time enough to say something
 	inward struct { // from its reader
 		data []byte
 		text bool
@@ -37,7 +38,14 @@ type line struct {
 	space chan struct{} // one token for each message of the device that was not handled
 	timer supervisor.Timer
 	armed time.Time
+
+	settled bool  // the device has the answer to its request
+	early   []any // pushes and notes that wait for that; they count among what may wait
 }
+
+// settleWithin is how long nothing is sent to a device that has said nothing. Clients ask for a token as soon as they have the answer to their
+// request, and those of the original give up when a message comes together with it.
+const settleWithin = time.Second
 
 func newLine(sess *Session, conn transport.Conn) *line {
 	cfg := sess.srv.cfg
@@ -61,6 +69,7 @@ func (l *line) Init(ctx *supervisor.Ctx) error {
 	if err := ctx.Self().Send(begin{}); err != nil {
 		return err
 	}
+	ctx.After(settleWithin, settle{})
 	l.listen(ctx)
 	return nil
 }
@@ -75,20 +84,50 @@ func (l *line) Receive(ctx *supervisor.Ctx, msg any) error {
 		return l.step(ctx, fedecks.SessionInput{})
 	case inward:
 		defer func() { <-l.space }()
+		if err := l.settle(ctx); err != nil {
+			return err
+		}
 		return l.step(ctx, fedecks.SessionInput{Kind: fedecks.SessionReceived, Data: m.data, Text: m.text})
-	case push:
-		l.sess.handled(int64(len(m.data)))
-		return l.write(m.data)
-	case info:
-		l.sess.handled(0)
-		return l.inform(ctx, m.msg)
+	case push, info:
+		return l.deliver(ctx, m)
+	case settle:
+		return l.settle(ctx)
 	case finish:
+		if err := l.settle(ctx); err != nil {
+			return err
+		}
 		return l.step(ctx, fedecks.SessionInput{Kind: fedecks.SessionStop, Code: m.code, Reason: m.reason})
 	case lost:
 		return l.ended(ctx, m.err)
 	default:
 		return ctx.Unexpected(msg)
 	}
+}
+
+// settle lets out what waited for it.
+func (l *line) settle(ctx *supervisor.Ctx) error {
+	early := l.early
+	l.settled, l.early = true, nil
+	for _, msg := range early {
+		if err := l.deliver(ctx, msg); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deliver handles a push or a note, when it is time to.
+func (l *line) deliver(ctx *supervisor.Ctx, msg any) error {
+	if !l.settled {
+		l.early = append(l.early, msg)
+		return nil
+	}
+	if p, ok := msg.(push); ok {
+		l.sess.handled(int64(len(p.data)))
+		return l.write(p.data)
+	}
+	l.sess.handled(0)
+	return l.inform(ctx, msg.(info).msg)
 }
 
 // Terminate leaves the registry and closes the connection: politely when the server stops, with 1011 after a crash.

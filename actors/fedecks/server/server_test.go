@@ -99,10 +99,12 @@ func password(t *testing.T, device, word string) string {
 	return h
 }
 
+// connect makes a device that has said something, which is ignored.
 func (r *rig) connect(device string) *peer {
 	r.t.Helper()
 	conn, err := r.dial(password(r.t, device, "right"))
 	require.NoError(r.t, err)
+	require.NoError(r.t, conn.WriteMessage(transport.Text, []byte("hello")))
 	return r.peer(conn)
 }
 
@@ -168,6 +170,45 @@ func status(t *testing.T, err error) int {
 	require.ErrorAs(t, err, &refused)
 	require.Empty(t, refused.Body, "a refusal says nothing more")
 	return refused.Status
+}
+
+// Fault 1 of the original's client: it gives up when a message comes together with the answer to its request. So nothing is sent to a
+// device before it has said something, or for a second.
+func TestNothingComesTogetherWithTheAnswer(t *testing.T) {
+	inVirtualTime(t, func(r *rig) {
+		r.cfg.Limits.Pending = 4
+		r.cfg.Handler.ConnectionEstablished = func(_ context.Context, s *server.Session) error { return errors.Join(s.Push(1), s.Notify(2)) }
+		r.cfg.Handler.HandleInfo = func(_ context.Context, _ *server.Session, msg any) (server.Answer, error) {
+			return server.Reply(msg), nil
+		}
+	}, func(r *rig) {
+		dial := func() *peer {
+			conn, err := r.dial(password(r.t, "dev-1", "right"))
+			require.NoError(r.t, err)
+			return r.peer(conn)
+		}
+		asks := dial()
+		require.NoError(r.t, r.srv.Push("dev-1", 3))
+		require.Empty(r.t, asks.received())
+		asks.send(etf.Charlist("token_please"))
+		got := asks.received()
+		require.Len(r.t, got, 4)
+		require.Equal(r.t, []etf.Term{etf.Int(1), etf.Int(2), etf.Int(3)}, got[:3], "in order, then the token")
+		require.NoError(r.t, r.srv.Push("dev-1", 4))
+		require.Equal(r.t, []etf.Term{etf.Int(4)}, asks.received(), "from then on at once")
+
+		silent := dial()
+		require.NoError(r.t, errors.Join(r.srv.Push("dev-1", 3), r.srv.Push("dev-1", 4)))
+		require.ErrorIs(r.t, r.srv.Push("dev-1", 5), server.ErrBusy, "what waits is bounded")
+		require.Empty(r.t, silent.received())
+		time.Sleep(time.Second)
+		require.Equal(r.t, []etf.Term{etf.Int(1), etf.Int(2), etf.Int(3), etf.Int(4)}, silent.received())
+
+		gone := dial()
+		r.srv.Disconnect("dev-1", 1000, "")
+		require.Equal(r.t, []etf.Term{etf.Int(1), etf.Int(2)}, gone.received(), "what was sent before the end comes before it")
+		require.Equal(r.t, 1000, gone.closed())
+	})
 }
 
 func TestTokensAreRenewed(t *testing.T) {
