@@ -16,7 +16,6 @@ import (
 type (
 	begin  struct{} // from itself: run the first callback
 	tick   struct{} // from its timer
-	settle struct{} // from itself: the device has had time enough to say something
 	inward struct { // from its reader
 		data []byte
 		text bool
@@ -42,10 +41,6 @@ type line struct {
 	settled bool  // the device has the answer to its request
 	early   []any // pushes and notes that wait for that; they count among what may wait
 }
-
-// settleWithin is how long nothing is sent to a device that has said nothing. Clients ask for a token as soon as they have the answer to their
-// request, and those of the original give up when a message comes together with it.
-const settleWithin = time.Second
 
 func newLine(sess *Session, conn transport.Conn) *line {
 	cfg := sess.srv.cfg
@@ -102,32 +97,6 @@ func (l *line) Receive(ctx *supervisor.Ctx, msg any) error {
 	default:
 		return ctx.Unexpected(msg)
 	}
-}
-
-// settle lets out what waited for it.
-func (l *line) settle(ctx *supervisor.Ctx) error {
-	early := l.early
-	l.settled, l.early = true, nil
-	for _, msg := range early {
-		if err := l.deliver(ctx, msg); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// deliver handles a push or a note, when it is time to.
-func (l *line) deliver(ctx *supervisor.Ctx, msg any) error {
-	if !l.settled {
-		l.early = append(l.early, msg)
-		return nil
-	}
-	if p, ok := msg.(push); ok {
-		l.sess.handled(int64(len(p.data)))
-		return l.write(p.data)
-	}
-	l.sess.handled(0)
-	return l.inform(ctx, msg.(info).msg)
 }
 
 // Terminate leaves the registry and closes the connection: politely when the server stops, with 1011 after a crash.
