@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hublink-go/hublink/cmd/sim/internal/bench"
+	"github.com/hublink-go/hublink/cmd/sim/internal/hubapi"
 	"github.com/hublink-go/hublink/cmd/sim/internal/report"
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
@@ -102,7 +102,7 @@ func serveHub(ctx context.Context, o hubOptions, p *report.Printer) error {
 	if err != nil {
 		return fmt.Errorf("--listen %s: %w", o.listen, err)
 	}
-	api := bench.New(hub, dir, o.drain)
+	api := hubapi.New(hub, dir, o.drain)
 	defer func() { _ = api.Close() }() // the folder goes anyway
 	defer hub.Stop(serviceRestart)
 	var listen net.ListenConfig

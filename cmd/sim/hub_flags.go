@@ -13,7 +13,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/hublink-go/hublink/cmd/sim/internal/bench"
+	"github.com/hublink-go/hublink/cmd/sim/internal/hubapi"
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
 
@@ -31,7 +31,7 @@ type hubOptions struct {
 	cert, certKey   string
 	clientCA        string
 	key, secret     string
-	drain           bench.Options
+	drain           hubapi.Options
 	healthEvery     time.Duration
 	geoEvery        time.Duration
 	cfg             hubtest.Config

@@ -1,4 +1,4 @@
-package bench
+package hubapi
 
 import (
 	"encoding/json"
