@@ -205,6 +205,7 @@ func TestBadMessagesAreCounted(t *testing.T) {
 		for _, payload := range []any{"text", 7, []int{1}, nil, map[string]any{"update_available": true, "firmware_url": 7}} {
 			require.NoError(t, r.seen.Push("device", "update", payload))
 			require.NoError(t, r.seen.Push("device", "extensions:get", payload))
+			require.NoError(t, r.seen.Push("device", "scripts/run", payload))
 			require.NoError(t, r.seen.Push("extensions", "attach", payload))
 			require.NoError(t, r.seen.Push("extensions", "health:check", payload))
 			require.NoError(t, r.seen.Push("device", "no such event", payload))
@@ -214,6 +215,24 @@ func TestBadMessagesAreCounted(t *testing.T) {
 		require.EqualValues(t, 5, r.dev.Status().Counters.Unknown)
 		require.NotZero(t, r.dev.Status().Counters.BadFrames)
 		require.Zero(t, r.happened(actors.EventActorExited))
+	})
+}
+
+// Who runs a script on the hub, or has set connecting code, is told at once that nothing comes of it.
+func TestScriptsAreRefused(t *testing.T) {
+	inVirtualTime(t, nil, func(r *rig) {
+		start := time.Now()
+		got, err := r.seen.RunScript(r.t.Context(), "uptime")
+		require.NoError(t, err)
+		require.Less(t, time.Since(start), time.Second)
+		const why = "this device does not run support scripts"
+		require.Equal(t, hubtest.ScriptResult{Result: "error", Output: why, Reason: why}, got)
+
+		r.seen.SetConnectingCode("1 + 1")
+		require.NoError(t, r.seen.Disconnect(1001))
+		r.settle(time.Minute)
+		require.Equal(t, "failed", r.seen.ConnectingCode())
+		require.Zero(t, r.dev.Status().Counters.Unknown)
 	})
 }
 

@@ -154,11 +154,26 @@ func (c *deviceChannel) event(ctx *supervisor.Ctx, msg protocol.Message) error {
 		_ = c.dev.client.Send(tellIdentify{})
 	case hub.EventExtensionsGet:
 		c.extensionsGet(msg.Payload)
+	case hub.EventScript:
+		return c.script(ctx, msg.Payload)
 	default:
 		c.dev.board.count(func(n *Counters) { n.Unknown++ })
 		c.log.Debug().Str("event", msg.Event).Msg("unknown event ignored")
 	}
 	return nil
+}
+
+// script answers a support script, which no device runs: whoever has asked on the hub would wait for half a minute. What is shown to
+// them is the output.
+func (c *deviceChannel) script(ctx *supervisor.Ctx, payload jsontext.Value) error {
+	s, err := hub.ParseScript(payload)
+	if err != nil {
+		c.dev.board.count(func(n *Counters) { n.BadFrames++ })
+		return nil //nolint:nilerr // without a ref there is nobody to answer
+	}
+	const refusal = "this device does not run support scripts"
+	p := hub.ScriptResult{Ref: s.Ref, Failed: true, Output: refusal, Reason: refusal}.Push()
+	return c.push(ctx, push{event: p.Event, payload: p.Payload})
 }
 
 func (c *deviceChannel) update(ctx *supervisor.Ctx, payload jsontext.Value) error {
