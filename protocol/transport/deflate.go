@@ -233,6 +233,9 @@ var errExtensions = errors.New("unreadable " + extensionsName)
 func parseExtensions(h http.Header) (exts []extension, err error) {
 	for _, line := range h.Values(extensionsName) {
 		for element := range strings.SplitSeq(line, ",") {
+			if strings.TrimSpace(element) == "" {
+				continue // lists may have empty elements (RFC 9110 section 5.6.1.2)
+			}
 			var e extension
 			for i, part := range strings.Split(element, ";") {
 				name, value, valued := strings.Cut(part, "=")

@@ -54,6 +54,7 @@ func TestAgree(t *testing.T) {
 		"empty parameter":                    {Together, []string{"permessage-deflate;"}, ""},
 		"empty value":                        {Together, []string{"permessage-deflate; client_max_window_bits="}, ""},
 		"an extension with a value":          {Together, []string{"permessage-deflate=1"}, ""},
+		"between empty elements":             {Together, []string{",permessage-deflate, ,"}, "permessage-deflate"},
 		"only commas":                        {Together, []string{",,"}, ""},
 	}
 	for name, test := range tests {

@@ -6,7 +6,7 @@ type Pinger interface {
 	Ping(payload []byte) error
 
 	// OnPong makes f be called for every pong, in the goroutine that reads and with a payload that is valid until f returns.
-	// It must be called before the first ReadMessage.
+	// It must be called before the first ReadMessage. f may write and abort; Close would wait for the reader, which is f's caller.
 	OnPong(f func(payload []byte))
 }
 
