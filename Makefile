@@ -33,9 +33,11 @@ BENCHTIME := 0.5s
 
 .PHONY: test check deps programs tools npm fmt lint build bench fuzz scale measure clean
 
-# The last lines are go test's own. Without the test cache: CI wants to know, not to remember.
+# The last lines are go test's own. Without the test cache: CI wants to know, not to remember. Allocations are counted apart: under the race
+# detector pools forget.
 test: deps check
 	@for dir in $(MODULES); do go -C "$$dir" test -timeout $(TIMEOUT) ./...; done
+	go test -count=1 -run 'Allocat|CostOfAMessage' ./protocol/...
 	HUBLINK_REQUIRE_TOOLS=1 CGO_ENABLED=1 go test -race -count=1 -timeout $(TIMEOUT) ./...
 
 # What can be said without running anything; seconds but for the first time.
