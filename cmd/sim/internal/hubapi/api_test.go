@@ -111,6 +111,9 @@ func TestAnOperatorUpdatesADevice(t *testing.T) {
 	require.Equal(t, []string{"received", "started", "started", "completed"}, dev.Statuses, "the download was cut once and went on")
 	require.Equal(t, 1, dev.Reboots)
 	require.Contains(t, d.want(200, "GET", "/v1/stats", ""), `"downloads":2`)
+	soon, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	require.NoError(t, d.hub.Device("dev-1").Wait(soon, func(s hubtest.Snapshot) bool { return !s.Online }), "the hub has seen it go")
 	d.want(409, "POST", "/v1/devices/dev-1/update", `{"firmware":"fw-2"}`)
 }
 
