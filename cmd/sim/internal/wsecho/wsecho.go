@@ -81,7 +81,7 @@ func dial(ctx context.Context, target string, compress transport.Compression) (t
 }
 
 // Fuzz goes through all cases of a fuzzing server, whose URL has no path, as agent, and asks it for its report. line is told how far it
-// is.
+// is, and of cases whose handshake has failed, which the error counts.
 func Fuzz(ctx context.Context, server, agent string, compress transport.Compression, line func(format string, args ...any)) error {
 	server = strings.TrimSuffix(server, "/")
 	cases, err := countCases(ctx, server, compress)
@@ -89,12 +89,15 @@ func Fuzz(ctx context.Context, server, agent string, compress transport.Compress
 		return err
 	}
 	as := "agent=" + url.QueryEscape(agent)
+	failed := 0
 	for i := 1; i <= cases; i++ {
-		if err := Client(ctx, fmt.Sprintf("%s/runCase?case=%d&%s", server, i, as), compress); err != nil {
-			return fmt.Errorf("case %d of %d: %w", i, cases, err)
+		err := Client(ctx, fmt.Sprintf("%s/runCase?case=%d&%s", server, i, as), compress)
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		if err := ctx.Err(); err != nil {
-			return err
+		if err != nil {
+			failed++
+			line("case %d of %d: %v", i, cases, err)
 		}
 		if i%50 == 0 || i == cases {
 			line("%d of %d cases", i, cases)
@@ -102,6 +105,9 @@ func Fuzz(ctx context.Context, server, agent string, compress transport.Compress
 	}
 	if err := Client(ctx, server+"/updateReports?"+as, compress); err != nil {
 		return fmt.Errorf("ask for the report: %w", err)
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d cases could not be dialled: see above", failed, cases)
 	}
 	return nil
 }

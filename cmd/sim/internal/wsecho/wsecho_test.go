@@ -48,15 +48,20 @@ func TestServerEchoes(t *testing.T) {
 
 // fuzzer is a fuzzing server with some cases.
 type fuzzer struct {
-	mu    sync.Mutex
-	cases int
-	asked []string
+	mu     sync.Mutex
+	cases  int
+	refuse string // a case that is not let in
+	asked  []string
 }
 
 func (f *fuzzer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	f.asked = append(f.asked, r.URL.RequestURI())
 	f.mu.Unlock()
+	if f.refuse != "" && r.URL.Query().Get("case") == f.refuse {
+		http.Error(w, "no", http.StatusForbidden)
+		return
+	}
 	conn, err := transport.Upgrade(w, r, transport.UpgradeOptions{})
 	if err != nil {
 		return
@@ -89,6 +94,23 @@ func TestClientOfAFuzzingServer(t *testing.T) {
 		"/updateReports?agent=a+b",
 	}, f.asked)
 	require.Equal(t, []string{"2 of 2 cases"}, lines)
+}
+
+// One case that cannot be dialled costs neither the others nor the report.
+func TestCaseThatIsNotLetIn(t *testing.T) {
+	f := &fuzzer{cases: 2, refuse: "1"}
+	server := httptest.NewServer(f)
+	defer server.Close()
+	var lines []string
+	line := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	err := Fuzz(t.Context(), "ws"+strings.TrimPrefix(server.URL, "http"), "a", transport.Uncompressed, line)
+	require.EqualError(t, err, "1 of 2 cases could not be dialled: see above")
+	require.Len(t, lines, 2)
+	require.Contains(t, lines[0], "case 1 of 2: ")
+	require.Contains(t, lines[0], "403")
+	require.Equal(t, []string{
+		"/getCaseCount", "/runCase?case=1&agent=a", "/runCase?case=2&agent=a", "case <nil>", "/updateReports?agent=a",
+	}, f.asked)
 }
 
 func TestWhatIsNoFuzzingServer(t *testing.T) {
