@@ -30,7 +30,7 @@ func (d *Device) loadClock() {
 func (d *Device) now() time.Time { return d.clock.Load().Now(time.Now()) }
 
 // learnTime takes the hub's time from a refusal of the signature: a wrong clock is the usual reason for one.
-func (c *connection) learnTime(r *transport.RefusedError) {
+func (c *connection) learnTime(ctx *supervisor.Ctx, r *transport.RefusedError) {
 	if r.Status != http.StatusUnauthorized || c.dev.cfg.Hub.Secret == nil {
 		return
 	}
@@ -43,7 +43,7 @@ func (c *connection) learnTime(r *transport.RefusedError) {
 	if lesson.Moved != 0 {
 		c.log.Warn().Time("hub_time", date).Dur("moved", lesson.Moved).Msg("the device's clock is wrong, going on with the hub's time")
 	}
-	c.storeTime(lesson.Store)
+	c.storeTime(ctx, lesson.Store)
 }
 
 // timeAccepted keeps the time over restarts, about once a day: the hub has taken a signature of it, or the device the hub's certificate. A device
@@ -54,19 +54,19 @@ func (c *connection) timeAccepted(ctx *supervisor.Ctx) {
 	}
 	clock, lesson := c.dev.clock.Load().Accepted(c.dev.now())
 	c.dev.clock.Store(&clock)
-	if lesson.Store.IsZero() {
-		return
-	}
-	ctx.Go("store the time", func(context.Context) error { // a medium may be slow, and nobody waits for this
-		c.storeTime(lesson.Store)
-		return nil
-	})
+	c.storeTime(ctx, lesson.Store)
 }
 
-func (c *connection) storeTime(t time.Time) {
-	if store := c.dev.cfg.Hub.Clock; store != nil && !t.IsZero() {
-		if err := store.SaveTime(t); err != nil {
-			c.log.Warn().Err(err).Msg("the hub's time cannot be stored")
-		}
+// storeTime stores a time that is not zero. A medium may be slow, and nobody waits for this.
+func (c *connection) storeTime(ctx *supervisor.Ctx, t time.Time) {
+	store := c.dev.cfg.Hub.Clock
+	if store == nil || t.IsZero() {
+		return
 	}
+	ctx.Go("store the time", func(context.Context) error {
+		if err := store.SaveTime(t); err != nil {
+			c.log.Warn().Err(err).Msg("the time cannot be stored")
+		}
+		return nil
+	})
 }

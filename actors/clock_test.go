@@ -18,7 +18,8 @@ import (
 type memo struct {
 	mu    sync.Mutex
 	at    time.Time
-	saved int // times
+	saved int           // times
+	slow  time.Duration // that saving takes
 }
 
 func (m *memo) LoadTime() (time.Time, error) {
@@ -28,11 +29,18 @@ func (m *memo) LoadTime() (time.Time, error) {
 }
 
 func (m *memo) SaveTime(t time.Time) error {
+	time.Sleep(m.slow)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.at = t
 	m.saved++
 	return nil
+}
+
+func (m *memo) times() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.saved
 }
 
 // hubClock is what time it is at the hub. Only the difference to the device's clock matters to either, so a test moves the hub's: a
@@ -118,17 +126,29 @@ func TestStoredTimeTenYearsAhead(t *testing.T) {
 	})
 }
 
+// A device goes on with what it has learned before that is stored.
+func TestTimeOnASlowMedium(t *testing.T) {
+	m := &memo{slow: time.Hour}
+	atTheHub(t, today, m, func(r *rig, _ *hubClock) {
+		r.settle(time.Minute)
+		require.Equal(t, actors.Connected, r.dev.Status().Connection)
+		require.Zero(t, m.times())
+		r.settle(m.slow)
+		require.Equal(t, 1, m.times())
+	})
+}
+
 // A time that the hub has accepted is kept for the next start, but a device that connects all the time does not wear its flash out.
 func TestAcceptedTimeIsStoredOnceADay(t *testing.T) {
 	m := &memo{at: today.Add(-30 * 24 * time.Hour)}
 	atTheHub(t, m.at, m, func(r *rig, clock *hubClock) {
-		require.Zero(t, m.saved, "nothing new")
+		require.Zero(t, m.times(), "nothing new")
 		for hour := range 50 {
 			r.settle(time.Hour)
 			require.NoError(t, r.dev.Reconnect())
 			r.settle(time.Second)
 			require.Equal(t, actors.Connected, r.dev.Status().Connection)
-			require.Equal(t, (hour+1)/24, m.saved, "after %d hours", hour+1)
+			require.Equal(t, (hour+1)/24, m.times(), "after %d hours", hour+1)
 		}
 		stored(t, m, clock.now().Add(-2*time.Hour))
 	})

@@ -116,8 +116,7 @@ func (c *connection) turn(ctx *supervisor.Ctx) error {
 
 func (c *connection) dialed(ctx *supervisor.Ctx, d dialed) error {
 	if d.err != nil {
-		in := c.dialFailed(d.err)
-		return c.step(ctx, in)
+		return c.step(ctx, c.dialFailed(ctx, d.err))
 	}
 	c.link.codec = d.codec
 	c.link.open(d.conn, ctx.Self())

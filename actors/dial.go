@@ -92,7 +92,7 @@ func (d *Device) dialAs(ctx context.Context, codec protocol.Codec) dialed {
 }
 
 // dialFailed says why the device is not connected and what to do, learns the time from a refusal, and makes the core's input.
-func (c *connection) dialFailed(err error) protocol.SocketInput {
+func (c *connection) dialFailed(ctx *supervisor.Ctx, err error) protocol.SocketInput {
 	in := protocol.SocketInput{Kind: protocol.SocketDialFailed, Cause: err}
 	if errors.Is(err, context.Canceled) {
 		return in
@@ -100,7 +100,7 @@ func (c *connection) dialFailed(err error) protocol.SocketInput {
 	var refused *transport.RefusedError
 	if errors.As(err, &refused) {
 		in.After = refused.RetryAfter()
-		c.learnTime(refused)
+		c.learnTime(ctx, refused)
 	}
 	in.After = c.dev.route.failed(time.Now(), in.After)
 	return in
