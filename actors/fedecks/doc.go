@@ -36,7 +36,7 @@
 //	connector   store       askToken    which token is there? (a Call)        both restart
 //	connector   store       saveToken   keep this one                         the next one comes within hours
 //	connector   handle      hold        I shall be back by then               the handle lets go: a new connector
-//	all         events      tell        an event                              nobody hears of it
+//	all         events      tell        an event                              the next one says so (ErrEventsLost)
 //	goroutines  connector   opened, dialFailed, inward, ponged, lost          the connector has ended
 //	anybody     connector   login, send, reconnect                            the caller gets an error
 //	Stop        both ends   quit        hang up; tell what is to be told      the stop comes all the same
