@@ -173,6 +173,7 @@ func TestWrongCallsAreExplained(t *testing.T) {
 		{400, "POST", "/v1/firmware?uuid=fw-2&size=1&" + described, "", "there already"},
 		{400, "POST", "/v1/firmware?" + described, "x", "uuid is missing"},
 		{400, "POST", "/v1/firmware/fw-2/faults", `{"kind":"magic"}`, "kind is one of"},
+		{400, "POST", "/v1/firmware/fw-2/faults", `{"kind":"status"}`, "200 to 599"},
 		{404, "DELETE", "/v1/firmware/fw-9/faults", "", "no firmware"},
 		{400, "POST", "/v1/firmware/fw-2/deployment", `{"concurrency":-1}`, "negative"},
 		{400, "POST", "/v1/refuse", `{"status":200}`, "refuses nothing"},

@@ -169,6 +169,9 @@ func (a *API) inject(r *http.Request) (any, error) {
 	if !ok || in.N < 0 && in.Kind != "resize" && in.Kind != "wrong-total" || in.Times < 0 || in.After < 0 {
 		return nil, fmt.Errorf("fault %q with n %d: kind is one of %v, numbers are not negative", in.Kind, in.N, slices.Sorted(maps.Keys(known)))
 	}
+	if in.Kind == "status" && (in.N < 200 || in.N > 599) {
+		return nil, fmt.Errorf("fault status with n %d: n is the status, 200 to 599", in.N)
+	}
 	fault := newFault(in.N).After(in.After)
 	if in.Times > 0 {
 		fault = fault.Times(in.Times)
