@@ -152,11 +152,11 @@ func TestEndsThatADeviceCauses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h := Run(t, Config{})
-			s := wireDial(t, h)
+			var dial []func(*upgradeHead)
 			if row.dial != nil {
-				_ = s.nc.Close()
-				s = wireDial(t, h, row.dial)
+				dial = append(dial, row.dial)
 			}
+			s := wireDial(t, h, dial...)
 			row.do(s)
 			switch row.code {
 			case 0:
