@@ -60,7 +60,6 @@ func NewDeflateConn(nc net.Conn, role Role, l Limits, early []byte, d *Deflate) 
 func newConn(nc net.Conn, role Role, l Limits, early []byte, d *Deflate, first int) Conn {
 	c := &conn{
 		nc: nc, limits: l.orDefault(),
-		reading: newLock(), writing: newLock(),
 		dec: NewDecoder(role, l, d != nil), out: outgoing{enc: NewEncoder(role)},
 	}
 	if d != nil {
