@@ -41,7 +41,7 @@ func (c *connection) learnTime(ctx *supervisor.Ctx, r *transport.RefusedError) {
 	clock, lesson := c.dev.clock.Load().Refused(time.Now(), date)
 	c.dev.clock.Store(&clock)
 	if lesson.Moved != 0 {
-		c.log.Warn().Time("hub_time", date).Dur("moved", lesson.Moved).Msg("the device's clock is wrong, going on with the hub's time")
+		c.log.Warn().Time("hub_time", date).Dur("moved_ms", lesson.Moved).Msg("the device's clock is wrong, going on with the hub's time")
 	}
 	c.storeTime(ctx, lesson.Store)
 }

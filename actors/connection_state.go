@@ -44,6 +44,10 @@ func (c *connection) waiting(e protocol.SocketEffect) {
 	if repeated {
 		level = zerolog.DebugLevel
 	}
-	c.log.WithLevel(level).Str("reason", d.what).Str("advice", d.advice).Dur("wait", time.Until(e.Until)).Msg("not connected")
+	line := c.log.WithLevel(level).Str("reason", d.what)
+	if d.advice != "" {
+		line = line.Str("advice", d.advice)
+	}
+	line.Dur("wait_ms", time.Until(e.Until)).Msg("not connected")
 	c.dev.emit(Event{Kind: EventConnectFailed, Err: e.Cause, Detail: d.advice})
 }

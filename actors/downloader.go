@@ -127,7 +127,7 @@ func (w *downloader) attempt(a fetch.Attempt) {
 }
 
 func (w *downloader) retry(err error, wait time.Duration) {
-	w.log.Info().Err(err).Dur("wait", wait).Msg("download interrupted, trying again")
+	w.log.Info().Err(err).Dur("wait_ms", wait).Msg("download interrupted, trying again")
 }
 
 // httpClient is what downloads go through: each has connections of its own, which end with it.

@@ -30,7 +30,7 @@ func (c *connection) awaitNetwork(ctx context.Context) {
 		}
 		c.dev.board.fail("waiting for the network: " + err.Error())
 		if first {
-			c.log.Info().Err(err).Dur("at_most", probeLimit).Msg("no network yet, waiting for it")
+			c.log.Info().Err(err).Dur("at_most_ms", probeLimit).Msg("no network yet, waiting for it")
 		}
 		select {
 		case <-time.After(probeEvery):

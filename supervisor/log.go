@@ -44,7 +44,7 @@ func (s *System) log(e Event) {
 		line = line.Int("count", e.Count)
 	}
 	if e.Kind == EventRestarting {
-		line = line.Int("restarts", e.Restarts).Dur("delay", e.Delay)
+		line = line.Int("restarts", e.Restarts).Dur("delay_ms", e.Delay)
 	}
 	line.Msg("supervision")
 }

@@ -34,6 +34,7 @@ type API struct {
 	dir  string
 	opts Options
 	mux  http.ServeMux
+	from http.CrossOriginProtection
 
 	mu       sync.Mutex
 	firmware map[string]*stored // by UUID
@@ -92,8 +93,13 @@ func New(hub *hubtest.Hub, dir string, o Options) *API {
 	return a
 }
 
-// ServeHTTP implements http.Handler.
+// ServeHTTP implements http.Handler. What another site's page has a browser do is refused: the interface has no password.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if a.from.Check(r) != nil {
+		err := errors.New("the call comes from the page of another site: use curl, or a page of this address")
+		answer(func(*http.Request) (any, error) { return nil, statusError{http.StatusForbidden, err} })(w, r)
+		return
+	}
 	h, pattern := a.mux.Handler(r)
 	if pattern != "" {
 		a.mux.ServeHTTP(w, r)

@@ -273,3 +273,14 @@ func (spaces) Read(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
+
+func TestAnotherSitesPageIsRefused(t *testing.T) {
+	d := newDesk(t, hubtest.Memory)
+	for origin, want := range map[string]int{"https://elsewhere.example": http.StatusForbidden, "http://example.com": http.StatusOK} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPut, "/v1/devices/a", strings.NewReader("{}"))
+		r.Header.Set("Origin", origin)
+		w := httptest.NewRecorder()
+		d.api.ServeHTTP(w, r)
+		require.Equal(t, want, w.Code, w.Body.String())
+	}
+}
