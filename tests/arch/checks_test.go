@@ -114,7 +114,7 @@ func TestMachinePathsAreFound(t *testing.T) {
 		"GOPROXY" + "=https://mirror":          1,
 		"the network/works/home":               0,
 		"/var/lib/hublink":                     0,
-		"${HOME}/work/x":                       0,
+		"${HOME}/" + "work/x":                  0,
 	} {
 		if got := machinePaths("x", text); len(got) != want {
 			t.Errorf("%q: %q, want %d", text, got, want)
