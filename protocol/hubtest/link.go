@@ -11,8 +11,8 @@ import (
 const maxQueue = 4096 // messages that wait for a device that does not read
 
 // link is one socket of a device: a goroutine that waits, and a queue. Whoever puts something into the queue while nobody writes
-// becomes the writer and writes until it is empty, so that messages leave in the order in which the session made them, and no
-// operator waits for a device that does not read. All fields but conn are guarded by the device's lock.
+// becomes the writer and writes until it is empty, so that messages leave in the order in which the session made them, and
+// only the writer waits for a device that does not read, no longer than a write may take. All fields but conn are guarded by the device's lock.
 type link struct {
 	hub     *Hub
 	dev     *Device
