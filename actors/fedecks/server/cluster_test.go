@@ -99,8 +99,7 @@ func inCluster(t *testing.T, change func(c *server.Config), test func(f *fleet))
 }
 
 func (f *fleet) start(name string, change func(c *server.Config)) *rig {
-	t := f.in
-	r := &rig{t: t, listener: transport.NewListener()}
+	r := &rig{t: f.in, listener: transport.NewListener()}
 	r.cfg = server.Config{
 		Salt: "salt", Secrets: []string{"secret"}, Cluster: server.Cluster{Node: name, Bus: mast{f.air, name}}, Limits: server.Limits{Rate: -1, Idle: 24 * time.Hour},
 		Handler: server.Handler{
@@ -115,23 +114,7 @@ func (f *fleet) start(name string, change func(c *server.Config)) *rig {
 	if change != nil {
 		change(&r.cfg)
 	}
-	var err error
-	r.srv, err = server.New(r.cfg)
-	require.NoError(t, err)
-	r.srv.WatchPresence(func(e server.PresenceEvent) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.came = append(r.came, server.PresenceEvent{Device: e.Device, Joined: e.Joined})
-	})
-	require.NoError(t, r.srv.Start(t.Context()))
-	r.serving.Go(func() { _ = r.srv.ServeMemory(r.listener) })
-	t.Cleanup(func() {
-		require.NoError(t, r.listener.Close())
-		require.NoError(t, r.srv.Stop(context.Background()))
-		r.serving.Wait()
-		require.Empty(t, r.srv.Presence(), "nobody is left")
-		time.Sleep(2 * time.Second) // until peers have been given up
-	})
+	r.run()
 	f.nodes[name] = r
 	return r
 }

@@ -55,25 +55,30 @@ func inVirtualTime(t *testing.T, change func(r *rig), test func(r *rig)) {
 		if change != nil {
 			change(r)
 		}
-		var err error
-		r.srv, err = server.New(r.cfg)
-		require.NoError(t, err)
-		r.srv.WatchPresence(func(e server.PresenceEvent) {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.came = append(r.came, server.PresenceEvent{Device: e.Device, Joined: e.Joined})
-		})
-		require.NoError(t, r.srv.Start(t.Context()))
-		r.serving.Go(func() { _ = r.srv.ServeMemory(r.listener) })
-		t.Cleanup(func() {
-			require.NoError(t, r.listener.Close())
-			require.NoError(t, r.srv.Stop(context.Background()))
-			r.serving.Wait()
-			require.Empty(t, r.srv.Presence(), "nobody is left")
-			require.NoError(t, r.srv.Stop(context.Background()), "stopping twice is fine")
-			time.Sleep(2 * time.Second) // until peers have been given up
-		})
+		r.run()
 		test(r)
+	})
+}
+
+// run runs a server as r.cfg says until the test ends.
+func (r *rig) run() {
+	var err error
+	r.srv, err = server.New(r.cfg)
+	require.NoError(r.t, err)
+	r.srv.WatchPresence(func(e server.PresenceEvent) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.came = append(r.came, server.PresenceEvent{Device: e.Device, Joined: e.Joined})
+	})
+	require.NoError(r.t, r.srv.Start(r.t.Context()))
+	r.serving.Go(func() { _ = r.srv.ServeMemory(r.listener) })
+	r.t.Cleanup(func() {
+		require.NoError(r.t, r.listener.Close())
+		require.NoError(r.t, r.srv.Stop(context.Background()))
+		r.serving.Wait()
+		require.Empty(r.t, r.srv.Presence(), "nobody is left")
+		require.NoError(r.t, r.srv.Stop(context.Background()), "stopping twice is fine")
+		time.Sleep(2 * time.Second) // until peers have been given up
 	})
 }
 
