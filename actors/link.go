@@ -136,9 +136,7 @@ func (l *link) open(conn transport.Conn, owner supervisor.Ref) {
 // read moves frames from conn into the inbox and wakes the owner, in one goroutine after the other: each waits, takes what has come and starts
 // the next, because the stack that reading has needed would stay with it. Started by open, ended by the end of conn.
 func (l *link) read(conn transport.Conn, id uint64, owner supervisor.Ref) {
-	if w, ok := conn.(transport.Waiter); ok {
-		w.Wait()
-	}
+	transport.Wait(conn)
 	if l.take(conn, id, owner) {
 		go l.read(conn, id, owner)
 	}
@@ -147,7 +145,7 @@ func (l *link) read(conn transport.Conn, id uint64, owner supervisor.Ref) {
 // take moves the frames that have come. False: there will be no more, or nobody wants them.
 func (l *link) take(conn transport.Conn, id uint64, owner supervisor.Ref) bool {
 	for {
-		kind, data, ok, err := arrived(conn)
+		kind, data, ok, err := transport.Arrived(conn)
 		if !ok && err == nil {
 			return true
 		}
@@ -159,15 +157,6 @@ func (l *link) take(conn transport.Conn, id uint64, owner supervisor.Ref) bool {
 			return false
 		}
 	}
-}
-
-// arrived gives a message that has come; of a conn that cannot tell, the next one.
-func arrived(conn transport.Conn) (kind transport.Kind, data []byte, ok bool, err error) {
-	if w, can := conn.(transport.Waiter); can {
-		return w.ReadArrived(nil)
-	}
-	kind, data, err = conn.ReadMessage(nil)
-	return kind, data, true, err
 }
 
 // put appends a frame or notes the end. first says that the owner has to be told; ok that the reader goes on.

@@ -56,9 +56,7 @@ func (h *Hub) adopt(d *Device, conn transport.Conn, w wire) {
 // read is the life of a link, in one goroutine after the other: each waits, handles what has come, and starts the next, because the stack
 // that handling has needed would stay with it. It ends with the socket; Close aborts that and waits.
 func (l *link) read() {
-	if w, ok := l.conn.(transport.Waiter); ok {
-		w.Wait()
-	}
+	transport.Wait(l.conn)
 	if l.handle() {
 		go l.read()
 		return
@@ -70,7 +68,7 @@ func (l *link) read() {
 // handle handles the messages that have come. False: there will be no more.
 func (l *link) handle() bool {
 	for {
-		kind, data, ok, err := l.arrived()
+		kind, data, ok, err := transport.Arrived(l.conn)
 		if err != nil {
 			l.ended(err)
 			return false
@@ -82,15 +80,6 @@ func (l *link) handle() bool {
 			return false
 		}
 	}
-}
-
-// arrived gives a message that has come; of a conn that cannot tell, the next one.
-func (l *link) arrived() (kind transport.Kind, data []byte, ok bool, err error) {
-	if w, can := l.conn.(transport.Waiter); can {
-		return w.ReadArrived(nil)
-	}
-	kind, data, err = l.conn.ReadMessage(nil)
-	return kind, data, true, err
 }
 
 // received handles one message. False: the socket's process has crashed.

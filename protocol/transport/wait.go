@@ -10,6 +10,22 @@ type Waiter interface {
 	ReadArrived(buf []byte) (k Kind, msg []byte, ok bool, err error)
 }
 
+// Wait waits as a Waiter does. For another Conn it returns at once, and Arrived waits.
+func Wait(c Conn) {
+	if w, ok := c.(Waiter); ok {
+		w.Wait()
+	}
+}
+
+// Arrived gives a message that has come, in memory of its own; of a Conn that is no Waiter, the next one.
+func Arrived(c Conn) (k Kind, msg []byte, ok bool, err error) {
+	if w, can := c.(Waiter); can {
+		return w.ReadArrived(nil)
+	}
+	k, msg, err = c.ReadMessage(nil)
+	return k, msg, true, err
+}
+
 func (c *conn) Wait() {
 	c.reading.take()
 	if c.ended == nil && c.between() {

@@ -116,9 +116,7 @@ func (l *line) Terminate(_ *supervisor.Ctx, reason error) {
 // actor, and leaves waiting for more to another: the stack that reading needs would stay with it, half of what an idle connection costs.
 func (l *line) listen(ctx *supervisor.Ctx) {
 	ctx.Go("read", func(c context.Context) error {
-		if w, ok := l.conn.(transport.Waiter); ok {
-			w.Wait()
-		}
+		transport.Wait(l.conn)
 		if l.read(c, ctx.Self()) {
 			l.listen(ctx)
 		}
@@ -129,7 +127,7 @@ func (l *line) listen(ctx *supervisor.Ctx) {
 // read says whether there will be more to read.
 func (l *line) read(ctx context.Context, self supervisor.Ref) (more bool) {
 	for {
-		kind, data, ok, err := l.arrived()
+		kind, data, ok, err := transport.Arrived(l.conn)
 		switch {
 		case err != nil:
 			_ = self.Send(lost{err: err}) // an actor that has ended knows
@@ -144,15 +142,6 @@ func (l *line) read(ctx context.Context, self supervisor.Ref) (more bool) {
 		}
 		_ = self.Send(inward{data: data, text: kind == transport.Text})
 	}
-}
-
-// arrived gives a message that has arrived; of a connection that cannot tell, the next one.
-func (l *line) arrived() (kind transport.Kind, data []byte, ok bool, err error) {
-	if w, can := l.conn.(transport.Waiter); can {
-		return w.ReadArrived(nil)
-	}
-	kind, data, err = l.conn.ReadMessage(nil)
-	return kind, data, true, err
 }
 
 func (l *line) ended(ctx *supervisor.Ctx, err error) error {

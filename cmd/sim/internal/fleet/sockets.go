@@ -87,10 +87,9 @@ func (s *bareSockets) dial(ctx context.Context, i int) error {
 
 // read waits as the agent's reader does, until the socket ends.
 func (s *bareSockets) read(conn transport.Conn) {
-	w, _ := conn.(transport.Waiter) // so are all that are dialled
-	w.Wait()
+	transport.Wait(conn)
 	for {
-		_, _, ok, err := w.ReadArrived(nil)
+		_, _, ok, err := transport.Arrived(conn)
 		if err != nil {
 			return
 		}
