@@ -14,13 +14,14 @@ import (
 const (
 	// chunkSize is the largest piece of firmware in one message.
 	chunkSize = 64 << 10
-	// window is how many pieces may be on their way from the downloader to the applier: the memory of an update, and a part of what
-	// a crash makes the device download again.
+	// window is how many pieces may be on their way from the downloader to the applier: the memory of
+	// an update, and a part of what a crash makes the device download again.
 	window = 4
 )
 
-// applier writes one firmware into the slot that is not running, and hashes what it writes. It is the edge to the slot: it reads and
-// writes in its own turn, one part or one piece at a time, so that it can be stopped between two.
+// applier writes one firmware into the slot that is not running, and hashes what it writes. It is
+// the edge to the slot: it reads and writes in its own turn, one part or one piece at a time, so
+// that it can be stopped between two.
 type applier struct {
 	dev      *Device
 	number   uint64 // of the transfer
@@ -40,7 +41,8 @@ type (
 	openSlot struct{}
 	// rehashOn: from applier to itself; hash the next part of what the slot holds.
 	rehashOn struct{}
-	// chunk: from downloader; the next bytes. They belong to the applier. Lost with a crash of either, like the transfer.
+	// chunk: from downloader; the next bytes. They belong to the applier. Lost with a crash of either,
+	// like the transfer.
 	chunk struct {
 		run  uint64
 		data *[]byte
@@ -50,8 +52,8 @@ type (
 	// finish: from updater; no more bytes will come.
 	finish struct{ run uint64 }
 
-	// prepared: to updater; the slot is open, the first off bytes in it are kept. Lost with a crash of updater, which then orders
-	// anew; so are the others.
+	// prepared: to updater; the slot is open, the first off bytes in it are kept. Lost with a crash of
+	// updater, which then orders anew; so are the others.
 	prepared struct {
 		run uint64
 		off int64
@@ -73,7 +75,8 @@ type (
 
 func (d *Device) newApplier(number uint64, plan firmware.Plan) supervisor.Behavior {
 	return &applier{
-		dev: d, number: number, plan: plan, verifier: firmware.NewVerifier(plan.Offer, plan.Limit), log: d.log(applierID),
+		dev: d, number: number, plan: plan, verifier: firmware.NewVerifier(plan.Offer, plan.Limit),
+		log: d.log(applierID),
 	}
 }
 
@@ -204,5 +207,6 @@ func (a *applier) fail(_ *supervisor.Ctx, err error) error {
 	return a.tell(applyFailed{run: a.number, err: err})
 }
 
-// tell sends to updater. One that is not alive will order anew, and this transfer with all it has is of no use to it.
+// tell sends to updater. One that is not alive will order anew, and this transfer with all it has
+// is of no use to it.
 func (a *applier) tell(msg any) error { return a.dev.updater.Send(msg) }

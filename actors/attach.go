@@ -9,7 +9,8 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// attach starts the actors of the named extensions; those that run are told that they are attached again.
+// attach starts the actors of the named extensions; those that run are told that they are attached
+// again.
 func (c *extensionsChannel) attach(ctx *supervisor.Ctx, names []string) error {
 	for _, name := range names {
 		f, known := c.dev.factory(name)
@@ -49,7 +50,9 @@ func (c *extensionsChannel) started(ctx *supervisor.Ctx, m extensionStarted) err
 // ready tells an extension's actor that it is attached, if it is.
 func (c *extensionsChannel) ready(name string) {
 	if c.attached[name] && c.core.State() == protocol.Joined {
-		_ = c.dev.extension(name).Send(extensionAttached{version: c.versions[name]}) // being restarted: it says ready
+		_ = c.dev.extension(name).
+			Send(extensionAttached{version: c.versions[name]})
+			// being restarted: it says ready
 		c.dev.board.attached(c.attached)
 	}
 }
@@ -77,7 +80,8 @@ func (c *extensionsChannel) stop(ctx *supervisor.Ctx, name string) {
 	}})
 }
 
-// quarantined: an extension's supervisor has given up, after the fourth crash within 30 s. The hub is told, and may attach it again.
+// quarantined: an extension's supervisor has given up, after the fourth crash within 30 s. The hub
+// is told, and may attach it again.
 func (c *extensionsChannel) quarantined(ctx *supervisor.Ctx, m supervisor.Down) error {
 	if errors.Is(m.Reason, supervisor.ErrShutdown) {
 		return nil // it was stopped, by a detach or with the device
@@ -89,7 +93,9 @@ func (c *extensionsChannel) quarantined(ctx *supervisor.Ctx, m supervisor.Down) 
 		delete(c.attached, name)
 		c.dev.board.attached(c.attached)
 		c.dev.emit(Event{Kind: EventExtensionQuarantined, Name: name, Err: m.Reason})
-		c.log.Warn().Str("extension", name).Msg("extension crashed too often, detached until the hub attaches it again")
+		c.log.Warn().
+			Str("extension", name).
+			Msg("extension crashed too often, detached until the hub attaches it again")
 		return c.say(ctx, name, "error", hub.ExtensionError("crashed"))
 	}
 	return nil

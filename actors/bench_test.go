@@ -11,8 +11,8 @@ import (
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
 
-// BenchmarkUpdate is a whole update over loopback into slot files: offer, download, hash, write, sync, flip, report. MB/s counts the
-// bytes of the firmware.
+// BenchmarkUpdate is a whole update over loopback into slot files: offer, download, hash, write,
+// sync, flip, report. MB/s counts the bytes of the firmware.
 func BenchmarkUpdate(b *testing.B) {
 	const size = 64 << 20
 	hub := hubtest.Run(b, hubtest.Config{})
@@ -33,7 +33,11 @@ func BenchmarkUpdate(b *testing.B) {
 		dev, err := actors.New(actors.Config{
 			Identity: identity,
 			Hub:      actors.Hub{URL: hub.URL(), Secret: &secret},
-			Firmware: actors.Firmware{Slots: slots, Applier: slots, Journal: actors.FileJournal{Path: filepath.Join(dir, "journal")}},
+			Firmware: actors.Firmware{
+				Slots:   slots,
+				Applier: slots,
+				Journal: actors.FileJournal{Path: filepath.Join(dir, "journal")},
+			},
 		})
 		if err != nil {
 			b.Fatal(err)
@@ -41,7 +45,8 @@ func BenchmarkUpdate(b *testing.B) {
 		joins := hub.Device(identity).Joins()
 		ended := make(chan error, 1)
 		go func() { ended <- dev.Run(context.Background()) }()
-		err = hub.Device(identity).Wait(b.Context(), func(s hubtest.Snapshot) bool { return s.Online && s.Joins > joins })
+		err = hub.Device(identity).
+			Wait(b.Context(), func(s hubtest.Snapshot) bool { return s.Online && s.Joins > joins })
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -59,7 +64,10 @@ func BenchmarkUpdate(b *testing.B) {
 func newSlots(dir string, size int64) (*slotdev.Device, error) {
 	cfg := slotdev.Config{
 		A: filepath.Join(dir, "a"), B: filepath.Join(dir, "b"), Size: size,
-		Env: []slotdev.Location{{Path: filepath.Join(dir, "env"), Size: 8192}, {Path: filepath.Join(dir, "env"), Offset: 8192, Size: 8192}},
+		Env: []slotdev.Location{
+			{Path: filepath.Join(dir, "env"), Size: 8192},
+			{Path: filepath.Join(dir, "env"), Offset: 8192, Size: 8192},
+		},
 	}
 	if err := slotdev.Create(cfg, running, nil); err != nil {
 		return nil, err

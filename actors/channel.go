@@ -11,8 +11,9 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// channel is what every topic actor has in common: it drives the channel core, talks to connection, and keeps what it gave to
-// connection until it hears that it went out. What a topic means is the business of its hooks.
+// channel is what every topic actor has in common: it drives the channel core, talks to connection,
+// and keeps what it gave to connection until it hears that it went out. What a topic means is the
+// business of its hooks.
 type channel struct {
 	dev    *Device
 	topic  topic
@@ -28,16 +29,26 @@ type channel struct {
 
 // hooks is what a topic does when its channel core has something to say.
 type hooks interface {
-	params(ctx *supervisor.Ctx) error                                  // build join parameters, then call joinWith
-	joined(ctx *supervisor.Ctx, response jsontext.Value) error         // the hub accepted the join
-	event(ctx *supervisor.Ctx, msg protocol.Message) error             // the hub pushed an event
-	effect(ctx *supervisor.Ctx, e protocol.ChannelEffect) error        // anything else: replies, losses
-	linked(ctx *supervisor.Ctx, up bool) (protocol.ChannelInput, bool) // the socket came or went: what the core is told, if anything
+	params(
+		ctx *supervisor.Ctx,
+	) error // build join parameters, then call joinWith
+	joined(ctx *supervisor.Ctx, response jsontext.Value) error // the hub accepted the join
+	event(ctx *supervisor.Ctx, msg protocol.Message) error     // the hub pushed an event
+	effect(
+		ctx *supervisor.Ctx,
+		e protocol.ChannelEffect,
+	) error // anything else: replies, losses
+	linked(
+		ctx *supervisor.Ctx,
+		up bool,
+	) (protocol.ChannelInput, bool) // the socket came or went: what the core is told, if anything
 }
 
 // ask is what a topic actor does first: it learns where the socket stands.
 func (c *channel) ask() {
-	_ = c.dev.connection.Send(askLink{topic: c.topic}) // none alive: the next one tells all topics when it starts
+	_ = c.dev.connection.Send(
+		askLink{topic: c.topic},
+	) // none alive: the next one tells all topics when it starts
 }
 
 // receive handles what all topics handle alike; false means that the message is the topic's own.
@@ -58,10 +69,13 @@ func (c *channel) receive(ctx *supervisor.Ctx, msg any) (bool, error) {
 	}
 }
 
-// linkState: a new generation means join anew; the same one means that connection was restarted and may have lost what had
-// been sent to it, so everything after the last transmission that it took over is sent again.
+// linkState: a new generation means join anew; the same one means that connection was restarted and
+// may have lost what had been sent to it, so everything after the last transmission that it took
+// over is sent again.
 func (c *channel) linkState(ctx *supervisor.Ctx, m linkState) error {
-	if m.tag > c.given { // connection counts those of an incarnation before: it has not had our question, or lost it with a crash
+	// connection counts those of an incarnation before: it has not had our question, or lost it with a
+	// crash
+	if m.tag > c.given {
 		c.ask()
 		return nil
 	}
@@ -115,7 +129,10 @@ func (c *channel) push(ctx *supervisor.Ctx, m push) error {
 
 // joinWith gives the core its join parameters.
 func (c *channel) joinWith(ctx *supervisor.Ctx, payload jsontext.Value) error {
-	return c.step(ctx, protocol.ChannelInput{Kind: protocol.ChannelParams, Msg: protocol.Message{Payload: payload}})
+	return c.step(
+		ctx,
+		protocol.ChannelInput{Kind: protocol.ChannelParams, Msg: protocol.Message{Payload: payload}},
+	)
 }
 
 func (c *channel) step(ctx *supervisor.Ctx, in protocol.ChannelInput) error {
@@ -149,8 +166,13 @@ func (c *channel) apply(ctx *supervisor.Ctx, e protocol.ChannelEffect) error {
 		_ = c.dev.connection.Send(reconnect{}) // lost: the next failing joins ask again
 	case protocol.DoStale:
 		c.dev.board.count(func(n *Counters) { n.Stale++ })
-	case protocol.DoRefused, protocol.DoErrored, protocol.DoPushed, protocol.DoReply, protocol.DoPushTimeout,
-		protocol.DoNotJoined, protocol.DoLeft:
+	case protocol.DoRefused,
+		protocol.DoErrored,
+		protocol.DoPushed,
+		protocol.DoReply,
+		protocol.DoPushTimeout,
+		protocol.DoNotJoined,
+		protocol.DoLeft:
 		return c.hooks.effect(ctx, e)
 	default:
 		return fmt.Errorf("channel %s: unknown effect %d", c.topic.name(), e.Kind)

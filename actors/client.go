@@ -20,8 +20,8 @@ const clientDeadline = 30 * time.Second
 // hangUpWithin bounds the farewell before a reboot.
 const hangUpWithin = 2 * time.Second
 
-// client runs the embedder's callbacks, one at a time and in order, each in a linked goroutine with a deadline. A panic in one ends that
-// callback: whoever waits for an answer takes the default.
+// client runs the embedder's callbacks, one at a time and in order, each in a linked goroutine with
+// a deadline. A panic in one ends that callback: whoever waits for an answer takes the default.
 type client struct {
 	dev     *Device
 	waiting []any
@@ -35,15 +35,18 @@ const maxWaiting = 64
 
 // Messages to client.
 type (
-	// decide: from updater, the policy lets offer pass. Lost: the updater takes the default at its deadline.
+	// decide: from updater, the policy lets offer pass. Lost: the updater takes the default at its
+	// deadline.
 	decide struct{ offer firmware.Offer }
-	// tellProgress, tellError, tellConnected, tellDisconnected, tellIdentify: facts for the callbacks. Lost: not told.
+	// tellProgress, tellError, tellConnected, tellDisconnected, tellIdentify: facts for the callbacks.
+	// Lost: not told.
 	tellProgress     struct{ p Progress }
 	tellError        struct{ err error }
 	tellConnected    struct{}
 	tellDisconnected struct{}
 	tellIdentify     struct{}
-	// doReboot: from updater, everything is safe on disk. Lost with a crash: the updater takes the default.
+	// doReboot: from updater, everything is safe on disk. Lost with a crash: the updater takes the
+	// default.
 	doReboot struct{ reason string }
 	// callbackEnded: from the callback's goroutine or its deadline.
 	callbackEnded struct{ number uint64 }
@@ -116,7 +119,8 @@ func (c *client) next(ctx *supervisor.Ctx) {
 	}
 }
 
-// run starts f and lets the queue go on when f returns or its deadline has passed, whichever comes first.
+// run starts f and lets the queue go on when f returns or its deadline has passed, whichever comes
+// first.
 func (c *client) run(ctx *supervisor.Ctx, f func(context.Context)) {
 	c.number++
 	c.busy = true
@@ -139,11 +143,15 @@ func (c *client) run(ctx *supervisor.Ctx, f func(context.Context)) {
 	})
 }
 
-// guard keeps a panic of the embedder's to this one callback: the device must not give up because one of them fails every time.
+// guard keeps a panic of the embedder's to this one callback: the device must not give up because
+// one of them fails every time.
 func (c *client) guard(ctx context.Context, f func(context.Context)) {
 	var panicked *supervisor.PanicError
 	if errors.As(try(func() error { f(ctx); return nil }), &panicked) {
-		c.log.Error().Err(panicked).Bytes("stack", panicked.Stack).Msg("a callback panicked, its default applies")
+		c.log.Error().
+			Err(panicked).
+			Bytes("stack", panicked.Stack).
+			Msg("a callback panicked, its default applies")
 	}
 }
 
@@ -196,7 +204,11 @@ func (c *client) decide(o firmware.Offer) func(context.Context) {
 func (c *client) hangUp(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, hangUpWithin)
 	defer cancel()
-	_, _ = supervisor.Call[hungUp](ctx, c.dev.connection, hangup{}) // being restarted: the hub sees a bare end
+	_, _ = supervisor.Call[hungUp](
+		ctx,
+		c.dev.connection,
+		hangup{},
+	) // being restarted: the hub sees a bare end
 }
 
 func (c *client) reboot(reason string) func(context.Context) {
@@ -208,7 +220,9 @@ func (c *client) reboot(reason string) func(context.Context) {
 			if err == nil {
 				return
 			}
-			c.log.Error().Err(err).Msg("reboot failed; ending instead, so that the init system starts the device anew")
+			c.log.Error().
+				Err(err).
+				Msg("reboot failed; ending instead, so that the init system starts the device anew")
 			reason = fmt.Sprintf("%s (the reboot callback failed: %v)", reason, err)
 		}
 		c.dev.endForReboot(reason)

@@ -16,7 +16,8 @@ import (
 )
 
 var newer = hubtest.Metadata{
-	UUID: "22222222-2222-5222-8222-222222222222", Product: "press", Platform: "ram", Architecture: "generic", Version: "1.1.0",
+	UUID: "22222222-2222-5222-8222-222222222222", Product: "press", Platform: "ram",
+	Architecture: "generic", Version: "1.1.0",
 }
 
 // offer pushes a firmware of a size by hand.
@@ -79,7 +80,8 @@ func TestPanicValuesAreNotLogged(t *testing.T) {
 	})
 }
 
-// What somebody waits for is never left out, however slow a callback is and however much happens meanwhile.
+// What somebody waits for is never left out, however slow a callback is and however much happens
+// meanwhile.
 func TestSlowClientStillReboots(t *testing.T) {
 	var slow atomic.Bool
 	slow.Store(true)
@@ -99,7 +101,12 @@ func TestSlowClientStillReboots(t *testing.T) {
 			r.settle(time.Millisecond)
 		}
 		waitReboot(r)
-		require.Less(t, time.Since(start), 30*time.Second, "as soon as the slow callback is over, and not with the next try")
+		require.Less(
+			t,
+			time.Since(start),
+			30*time.Second,
+			"as soon as the slow callback is over, and not with the next try",
+		)
 	})
 }
 
@@ -110,7 +117,11 @@ func TestClientDecides(t *testing.T) {
 	} {
 		t.Run(status, func(t *testing.T) {
 			inVirtualTime(t, func(r *rig) {
-				r.cfg.Client.UpdateAvailable = func(context.Context, firmware.Offer) firmware.Decision { return decision }
+				r.cfg.Client.UpdateAvailable = func(context.Context,
+					firmware.Offer,
+				) firmware.Decision {
+					return decision
+				}
 			}, func(r *rig) {
 				offer(r, 1<<20)
 				r.settle(10 * time.Second)

@@ -43,8 +43,9 @@ func (m *memo) times() int {
 	return m.saved
 }
 
-// hubClock is what time it is at the hub. Only the difference to the device's clock matters to either, so a test moves the hub's: a
-// device whose clock jumps ahead and a hub whose clock jumps back see the same.
+// hubClock is what time it is at the hub. Only the difference to the device's clock matters to
+// either, so a test moves the hub's: a device whose clock jumps ahead and a hub whose clock jumps
+// back see the same.
 type hubClock struct{ ahead atomic.Int64 }
 
 func (c *hubClock) now() time.Time           { return time.Now().Add(time.Duration(c.ahead.Load())) }
@@ -53,7 +54,8 @@ func (c *hubClock) jump(ahead time.Duration) { c.ahead.Add(int64(ahead)) }
 
 const year = 365 * 24 * time.Hour
 
-// atTheHub runs a test with a device that remembers what is in the memo, against a hub at which it is now.
+// atTheHub runs a test with a device that remembers what is in the memo, against a hub at which it
+// is now.
 func atTheHub(t *testing.T, now time.Time, m *memo, test func(*rig, *hubClock)) {
 	t.Helper()
 	var clock hubClock
@@ -73,8 +75,9 @@ func stored(t *testing.T, m *memo, want time.Time) {
 	require.WithinDuration(t, want, at, 2*time.Minute)
 }
 
-// The clock of a bubble starts in 2000, before this program was built; what it shows then means as little as 1970. The first signature is
-// of the build's time, the hub's refusal says what time it is, and the next start knows.
+// The clock of a bubble starts in 2000, before this program was built; what it shows then means as
+// little as 1970. The first signature is of the build's time, the hub's refusal says what time it
+// is, and the next start knows.
 func TestClockAt1970(t *testing.T) {
 	m := &memo{}
 	for _, dials := range []uint64{2, 1} {
@@ -97,7 +100,10 @@ func TestClockTenYearsAhead(t *testing.T) {
 		hub := hubtest.Run(t, hubtest.Config{Mode: hubtest.Memory, Now: clock.now})
 		secret, slots := hub.Secret(identity), newRAMSlots(running)
 		dev, err := actors.New(actors.Config{
-			Identity: identity, Hub: actors.Hub{URL: hub.URL(), Secret: &secret, Dialer: hub.Dialer(), Clock: m},
+			Identity: identity, Hub: actors.Hub{
+				URL: hub.URL(), Secret: &secret, Dialer: hub.Dialer(),
+				Clock: m,
+			},
 			Firmware: actors.Firmware{Slots: slots, Applier: slots, Journal: &ramJournal{}},
 		})
 		require.NoError(t, err)
@@ -115,7 +121,8 @@ func TestClockTenYearsAhead(t *testing.T) {
 	})
 }
 
-// What was stored is ten years ahead: it is believed until the hub says otherwise, and then replaced.
+// What was stored is ten years ahead: it is believed until the hub says otherwise, and then
+// replaced.
 func TestStoredTimeTenYearsAhead(t *testing.T) {
 	m := &memo{at: today.Add(10 * year)}
 	atTheHub(t, today, m, func(r *rig, clock *hubClock) {
@@ -138,7 +145,8 @@ func TestTimeOnASlowMedium(t *testing.T) {
 	})
 }
 
-// A time that the hub has accepted is kept for the next start, but a device that connects all the time does not wear its flash out.
+// A time that the hub has accepted is kept for the next start, but a device that connects all the
+// time does not wear its flash out.
 func TestAcceptedTimeIsStoredOnceADay(t *testing.T) {
 	m := &memo{at: today.Add(-30 * 24 * time.Hour)}
 	atTheHub(t, m.at, m, func(r *rig, clock *hubClock) {
@@ -154,10 +162,14 @@ func TestAcceptedTimeIsStoredOnceADay(t *testing.T) {
 	})
 }
 
-// A clock that jumps costs a connected device nothing: the socket lives on time that passes. The next connect is refused once, and right
-// again, in whichever direction it was, and when it jumps back too.
+// A clock that jumps costs a connected device nothing: the socket lives on time that passes. The
+// next connect is refused once, and right again, in whichever direction it was, and when it jumps
+// back too.
 func TestClockJumpsWhileConnected(t *testing.T) {
-	for name, jump := range map[string]time.Duration{"ahead": 10 * year, "back": -10 * year, "by minutes": -5 * time.Minute} {
+	for name, jump := range map[string]time.Duration{
+		"ahead": 10 * year, "back": -10 * year,
+		"by minutes": -5 * time.Minute,
+	} {
 		t.Run(name, func(t *testing.T) {
 			m := &memo{at: today}
 			atTheHub(t, today, m, func(r *rig, clock *hubClock) {
@@ -169,18 +181,27 @@ func TestClockJumpsWhileConnected(t *testing.T) {
 					require.NoError(t, r.seen.Drop())
 					r.settle(time.Minute)
 					require.Equal(t, actors.Connected, r.dev.Status().Connection)
-					require.EqualValues(t, 3+2*i, r.dev.Status().Counters.Dials, "one refusal, then the right time")
+					require.EqualValues(
+						t,
+						3+2*i,
+						r.dev.Status().Counters.Dials,
+						"one refusal, then the right time",
+					)
 				}
 			})
 		})
 	}
 }
 
-// Certificates are checked against the best known time, of the socket and of downloads. Here it is 2040 at the hub, and its certificate
-// is of that year; the device's own clock is right about nothing.
+// Certificates are checked against the best known time, of the socket and of downloads. Here it is
+// 2040 at the hub, and its certificate is of that year; the device's own clock is right about
+// nothing.
 func TestCertificatesAreCheckedAtTheBestKnownTime(t *testing.T) {
 	start := time.Now()
-	hub := hubtest.Run(t, hubtest.Config{Mode: hubtest.TLS, Now: func() time.Time { return today.Add(time.Since(start)) }})
+	hub := hubtest.Run(
+		t,
+		hubtest.Config{Mode: hubtest.TLS, Now: func() time.Time { return today.Add(time.Since(start)) }},
+	)
 	trust := hub.RoundTripper().TLSClientConfig
 	secret := hub.Secret(identity)
 	device := func(m *memo) (*actors.Device, chan actors.Event) {

@@ -15,8 +15,9 @@ import (
 // framesPerTurn is how many frames one turn of the actor handles before it lets others run.
 const framesPerTurn = 16
 
-// connection moves messages between the socket and the channels of one device. It reads envelopes, never payloads, and keeps
-// the link in its heir slot: when it crashes, its next incarnation goes on with the same socket and the same generation.
+// connection moves messages between the socket and the channels of one device. It reads envelopes,
+// never payloads, and keeps the link in its heir slot: when it crashes, its next incarnation goes
+// on with the same socket and the same generation.
 type connection struct {
 	dev  *Device
 	link *link
@@ -72,14 +73,17 @@ func (c *connection) Receive(ctx *supervisor.Ctx, msg any) error {
 	}
 }
 
-// Terminate closes the socket politely when the device stops; after a crash the link goes to the heir untouched.
+// Terminate closes the socket politely when the device stops; after a crash the link goes to the
+// heir untouched.
 func (c *connection) Terminate(_ *supervisor.Ctx, reason error) {
-	if c.link.conn != nil && (errors.Is(reason, supervisor.ErrShutdown) || errors.Is(reason, supervisor.ErrNormal)) {
+	if c.link.conn != nil &&
+		(errors.Is(reason, supervisor.ErrShutdown) || errors.Is(reason, supervisor.ErrNormal)) {
 		_ = c.link.conn.Close(closeNormal, "device stops")
 	}
 }
 
-// adopt carries out what the previous incarnation had decided, then tells the channels where the stream stands.
+// adopt carries out what the previous incarnation had decided, then tells the channels where the
+// stream stands.
 func (c *connection) adopt(ctx *supervisor.Ctx) error {
 	if err := c.run(ctx); err != nil {
 		return err
@@ -124,7 +128,8 @@ func (c *connection) dialed(ctx *supervisor.Ctx, d dialed) error {
 	return c.step(ctx, protocol.SocketInput{Kind: protocol.SocketOpened})
 }
 
-// received decodes one frame. A frame that cannot be read is counted, never a reason to give the socket up.
+// received decodes one frame. A frame that cannot be read is counted, never a reason to give the
+// socket up.
 func (c *connection) received(ctx *supervisor.Ctx, f frame) error {
 	msg, err := c.link.codec.Decode(f.data, f.kind == transport.Binary)
 	if err != nil {
@@ -148,13 +153,16 @@ func (c *connection) lost(ctx *supervisor.Ctx, cause error) error {
 
 func (c *connection) transmit(ctx *supervisor.Ctx, m transmit) error {
 	if last := c.link.tags[m.topic]; m.tag <= last || m.after > last {
-		return nil // sent again by a channel that could not know that it had got through; or about to be, since one before it was lost
+		// sent again by a channel that could not know that it had got through; or about to be, since one
+		// before it was lost
+		return nil
 	}
 	c.link.tags[m.topic] = m.tag
 	return c.step(ctx, protocol.SocketInput{Kind: protocol.SocketTransmit, Msg: m.msg, Tag: m.tag})
 }
 
-// answer tells a channel that has just started where the stream stands. Its transmissions count from one again.
+// answer tells a channel that has just started where the stream stands. Its transmissions count
+// from one again.
 func (c *connection) answer(m askLink) error {
 	c.link.tags[m.topic] = 0
 	c.tell(m.topic)
@@ -168,8 +176,8 @@ func (c *connection) hangup(ctx *supervisor.Ctx) error {
 	return err
 }
 
-// step feeds the core a copy of itself and keeps the result only when the step came to its end, so that a crash in the
-// middle leaves the link as it was.
+// step feeds the core a copy of itself and keeps the result only when the step came to its end, so
+// that a crash in the middle leaves the link as it was.
 func (c *connection) step(ctx *supervisor.Ctx, in protocol.SocketInput) error {
 	core := c.link.core
 	todo := core.Step(time.Now(), in, c.link.todo)
@@ -177,7 +185,8 @@ func (c *connection) step(ctx *supervisor.Ctx, in protocol.SocketInput) error {
 	return c.run(ctx)
 }
 
-// run carries out what was decided, in order. An effect leaves the list before it is carried out: never twice.
+// run carries out what was decided, in order. An effect leaves the list before it is carried out:
+// never twice.
 func (c *connection) run(ctx *supervisor.Ctx) error {
 	l := c.link
 	for done := 0; ; done++ {
@@ -224,7 +233,8 @@ func (c *connection) apply(ctx *supervisor.Ctx, e protocol.SocketEffect) error {
 	return nil
 }
 
-// write sends one message with one Write. A failed write shows up at the reader, which reports the loss.
+// write sends one message with one Write. A failed write shows up at the reader, which reports the
+// loss.
 func (c *connection) write(m protocol.Message) {
 	if c.link.conn == nil {
 		return
@@ -233,7 +243,11 @@ func (c *connection) write(m protocol.Message) {
 	defer writeBuffers.put(buf)
 	data, err := c.link.codec.Append((*buf)[:0], m)
 	if err != nil {
-		c.log.Error().Err(err).Str("topic", m.Topic).Str("event", m.Event).Msg("message cannot be encoded, dropped")
+		c.log.Error().
+			Err(err).
+			Str("topic", m.Topic).
+			Str("event", m.Event).
+			Msg("message cannot be encoded, dropped")
 		return
 	}
 	*buf = data
@@ -250,7 +264,8 @@ func (c *connection) write(m protocol.Message) {
 	}
 }
 
-// closeConn closes in a goroutine of its own, because a peer that does not answer may take its time; the reader reports the end.
+// closeConn closes in a goroutine of its own, because a peer that does not answer may take its
+// time; the reader reports the end.
 func (c *connection) closeConn(code int, reason string) {
 	conn := c.link.conn
 	if conn == nil {

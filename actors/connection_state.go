@@ -17,7 +17,9 @@ func (c *connection) announce() {
 
 func (c *connection) tell(t topic) {
 	core := &c.link.core
-	_ = c.dev.topics[t].Send(linkState{gen: core.Gen(), up: core.Up(), tag: c.link.tags[t]}) // being restarted: it asks
+	_ = c.dev.topics[t].Send(
+		linkState{gen: core.Gen(), up: core.Up(), tag: c.link.tags[t]},
+	) // being restarted: it asks
 }
 
 func (c *connection) up(protocol.SocketEffect) {
@@ -32,8 +34,8 @@ func (c *connection) down(e protocol.SocketEffect) {
 	c.announce()
 }
 
-// waiting notes why there is no socket and when the next dial comes. The first failure of its kind is logged for people, its
-// repetitions only for those who look closely.
+// waiting notes why there is no socket and when the next dial comes. The first failure of its kind
+// is logged for people, its repetitions only for those who look closely.
 func (c *connection) waiting(e protocol.SocketEffect) {
 	d, kind := diagnosis{}, ""
 	if e.Cause != nil {

@@ -31,7 +31,8 @@ func count(r *rig, match hubtest.Match) (n int) {
 	return n
 }
 
-// script has the hub and the device exchange frames, in bursts and one by one, and says what has to have arrived.
+// script has the hub and the device exchange frames, in bursts and one by one, and says what has to
+// have arrived.
 func script(r *rig, identified *atomic.Int32) {
 	const rounds, burst = 3, 4
 	reports := count(r, hubtest.Event("extensions", "health:report"))
@@ -43,11 +44,22 @@ func script(r *rig, identified *atomic.Int32) {
 		}
 		r.settle(40 * time.Second) // a heartbeat lies in between
 	}
-	require.EqualValues(r.t, rounds*burst, identified.Load(), "every frame of the hub is handled, and none twice")
-	require.Equal(r.t, reports+rounds*burst, count(r, hubtest.Event("extensions", "health:report")), "every answer goes out, and none twice")
+	require.EqualValues(
+		r.t,
+		rounds*burst,
+		identified.Load(),
+		"every frame of the hub is handled, and none twice",
+	)
+	require.Equal(
+		r.t,
+		reports+rounds*burst,
+		count(r, hubtest.Event("extensions", "health:report")),
+		"every answer goes out, and none twice",
+	)
 }
 
-// A connection that crashes before, in the middle of, or after any frame costs neither the socket nor a frame.
+// A connection that crashes before, in the middle of, or after any frame costs neither the socket
+// nor a frame.
 func TestConnectionCrashesAroundEveryFrame(t *testing.T) {
 	hits := 0
 	for point := 0; ; point++ {
@@ -123,12 +135,16 @@ func TestChannelCrashRejoinsOnTheSameSocket(t *testing.T) {
 	}
 }
 
-// A channel that starts anew asks connection, which starts to count from one again. When that question is lost with a crash of connection,
-// the join must not be taken for one of those that the channel before had sent.
+// A channel that starts anew asks connection, which starts to count from one again. When that
+// question is lost with a crash of connection, the join must not be taken for one of those that the
+// channel before had sent.
 func TestChannelAndConnectionCrashTogether(t *testing.T) {
 	for _, topic := range []string{"device", "extensions"} {
 		t.Run(topic, func(t *testing.T) {
-			crashes := []string{"link/channel/" + topic + " before any message", "link/connection before actors.askLink"}
+			crashes := []string{
+				"link/channel/" + topic + " before any message",
+				"link/connection before actors.askLink",
+			}
 			var armed atomic.Bool
 			inVirtualTime(t, func(r *rig) {
 				r.trace = func(path, point string, msg any) {
@@ -138,7 +154,9 @@ func TestChannelAndConnectionCrashTogether(t *testing.T) {
 					rel := strings.TrimPrefix(path, "device-"+identity+"/")
 					r.mu.Lock()
 					defer r.mu.Unlock()
-					if len(crashes) > 0 && (crashes[0] == rel+" before any message" || crashes[0] == fmt.Sprintf("%s before %T", rel, msg)) {
+					if len(crashes) > 0 &&
+						(crashes[0] == rel+" before any message" || crashes[0] == fmt.Sprintf("%s before %T", rel,
+							msg)) {
 						crashes = crashes[1:]
 						panic(errBomb)
 					}
@@ -183,7 +201,8 @@ func (d slowDialer) Dial(ctx context.Context, req transport.Request) (transport.
 	}
 }
 
-// A crash in the middle of a dial is no failure of the hub's: no backoff, and nothing for the operator to look at.
+// A crash in the middle of a dial is no failure of the hub's: no backoff, and nothing for the
+// operator to look at.
 func TestConnectionCrashesWhileDialling(t *testing.T) {
 	inVirtualTime(t, func(r *rig) {
 		r.cfg.Hub.Dialer = slowDialer{r.cfg.Hub.Dialer, 3 * time.Second}
@@ -202,7 +221,12 @@ func TestConnectionCrashesWhileDialling(t *testing.T) {
 func TestBadMessagesAreCounted(t *testing.T) {
 	inVirtualTime(t, nil, func(r *rig) {
 		talk := r.seen.Converse(t)
-		for _, payload := range []any{"text", 7, []int{1}, nil, map[string]any{"update_available": true, "firmware_url": 7}} {
+		for _, payload := range []any{
+			"text", 7,
+			[]int{1},
+			nil,
+			map[string]any{"update_available": true, "firmware_url": 7},
+		} {
 			require.NoError(t, r.seen.Push("device", "update", payload))
 			require.NoError(t, r.seen.Push("device", "extensions:get", payload))
 			require.NoError(t, r.seen.Push("device", "scripts/run", payload))
@@ -218,7 +242,8 @@ func TestBadMessagesAreCounted(t *testing.T) {
 	})
 }
 
-// Who runs a script on the hub, or has set connecting code, is told at once that nothing comes of it.
+// Who runs a script on the hub, or has set connecting code, is told at once that nothing comes of
+// it.
 func TestScriptsAreRefused(t *testing.T) {
 	inVirtualTime(t, nil, func(r *rig) {
 		start := time.Now()
@@ -260,7 +285,10 @@ func TestReconnectDialsAtOnce(t *testing.T) {
 	inVirtualTime(t, nil, func(r *rig) {
 		start := time.Now()
 		require.NoError(t, r.dev.Reconnect())
-		require.NoError(t, r.seen.Wait(r.t.Context(), func(s hubtest.Snapshot) bool { return s.Joins == 2 }))
+		require.NoError(
+			t,
+			r.seen.Wait(r.t.Context(), func(s hubtest.Snapshot) bool { return s.Joins == 2 }),
+		)
 		require.Less(t, time.Since(start), time.Second, "no backoff")
 	})
 }
@@ -303,9 +331,14 @@ type unreachable struct{ dials atomic.Int32 }
 
 func (u *unreachable) Dial(context.Context, transport.Request) (transport.Conn, error) {
 	port := 40_000 + int(u.dials.Add(1))
-	return nil, &transport.PhaseError{Phase: transport.PhaseTLS, Target: "hub.example.com:443", Err: &net.OpError{
-		Op: "read", Net: "tcp", Source: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 2), Port: port}, Err: syscall.ECONNRESET,
-	}}
+	return nil, &transport.PhaseError{
+		Phase:  transport.PhaseTLS,
+		Target: "hub.example.com:443",
+		Err: &net.OpError{
+			Op: "read", Net: "tcp", Source: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 2), Port: port},
+			Err: syscall.ECONNRESET,
+		},
+	}
 }
 
 // A night without a network is one warning, not one a minute.
@@ -319,7 +352,12 @@ func TestRepeatedFailureIsLoggedOnce(t *testing.T) {
 		r.settle(8 * time.Hour)
 		require.Greater(t, hub.dials.Load(), int32(400))
 		require.Equal(t, 1, strings.Count(log.String(), "not connected"), log.String())
-		require.Contains(t, r.dev.Status().Problem, "connection reset by peer", "the status has it as it is now")
+		require.Contains(
+			t,
+			r.dev.Status().Problem,
+			"connection reset by peer",
+			"the status has it as it is now",
+		)
 	})
 }
 
@@ -329,7 +367,11 @@ type verbose struct{}
 func (verbose) Dial(context.Context, transport.Request) (transport.Conn, error) {
 	header := http.Header{}
 	header.Set("Nh-Connection-Error-Reason", strings.Repeat("no and again no, ", 3000))
-	return nil, &transport.RefusedError{Status: http.StatusUnauthorized, Target: "hub.example.com:443", Header: header}
+	return nil, &transport.RefusedError{
+		Status: http.StatusUnauthorized,
+		Target: "hub.example.com:443",
+		Header: header,
+	}
 }
 
 // What a peer says is shown, and bounded.

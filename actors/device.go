@@ -17,14 +17,15 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// ErrReboot is what Wait returns when the tree has stopped because the machine shall reboot and no Client.Reboot took care of it.
+// ErrReboot is what Wait returns when the tree has stopped because the machine shall reboot and no
+// Client.Reboot took care of it.
 var ErrReboot = errors.New("the device has to reboot")
 
 // ErrNotRunning is returned by calls that need a device that was started and has not ended.
 var ErrNotRunning = errors.New("the device is not running")
 
-// Device is one device agent. New wires it, Start starts it, Wait waits for its end, Stop stops it; Run does all of that. All methods
-// may be called from any goroutine.
+// Device is one device agent. New wires it, Start starts it, Wait waits for its end, Stop stops it;
+// Run does all of that. All methods may be called from any goroutine.
 type Device struct {
 	cfg     *Config
 	name    string
@@ -43,7 +44,8 @@ type Device struct {
 	reboot string // why; empty: nobody asked
 }
 
-// refs are the logical names of the actors that others talk to. They resolve to whoever lives under the name.
+// refs are the logical names of the actors that others talk to. They resolve to whoever lives under
+// the name.
 type refs struct {
 	connection supervisor.Ref
 	updater    supervisor.Ref
@@ -59,8 +61,8 @@ func New(cfg Config) (*Device, error) {
 	return newDevice(cfg)
 }
 
-// Start starts the device's actors and returns when they run; it does not wait for the hub. A failed start leaves nothing running, and
-// a Device can be started once.
+// Start starts the device's actors and returns when they run; it does not wait for the hub. A
+// failed start leaves nothing running, and a Device can be started once.
 func (d *Device) Start(ctx context.Context) error {
 	begun := make(chan struct{})
 	d.mu.Lock()
@@ -77,9 +79,15 @@ func (d *Device) Start(ctx context.Context) error {
 		return err
 	}
 	d.resolve()
-	root, err := d.sys.Start(ctx, d.deviceSpec()) // without the lock: OnEvent may call methods meanwhile
+	root, err := d.sys.Start(
+		ctx,
+		d.deviceSpec(),
+	) // without the lock: OnEvent may call methods meanwhile
 	if err != nil {
-		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout) // ctx may be what has ended it
+		stop, cancel := context.WithTimeout(
+			context.WithoutCancel(ctx),
+			stopTimeout,
+		) // ctx may be what has ended it
 		defer cancel()
 		return errors.Join(fmt.Errorf("start %s: %w", d.name, err), d.release(stop))
 	}
@@ -93,7 +101,8 @@ func (d *Device) Start(ctx context.Context) error {
 	return nil
 }
 
-// Wait blocks until the device has ended: nil after Stop, ErrReboot when it shall reboot, otherwise why its supervisor gave up.
+// Wait blocks until the device has ended: nil after Stop, ErrReboot when it shall reboot, otherwise
+// why its supervisor gave up.
 func (d *Device) Wait() error {
 	root, _ := d.started(context.Background())
 	if root == nil {
@@ -109,8 +118,8 @@ func (d *Device) Wait() error {
 	return err
 }
 
-// Stop stops the device's actors in order, the last started first, and closes the socket. It is idempotent and bounded: what does
-// not stop in its time is abandoned and named in the error.
+// Stop stops the device's actors in order, the last started first, and closes the socket. It is
+// idempotent and bounded: what does not stop in its time is abandoned and named in the error.
 func (d *Device) Stop(ctx context.Context) error {
 	root, err := d.started(ctx)
 	if root == nil || err != nil {
@@ -120,7 +129,8 @@ func (d *Device) Stop(ctx context.Context) error {
 	return errors.Join(err, report.Err(), d.release(ctx))
 }
 
-// Run starts the device and blocks until it ends or ctx does; then it stops the device and returns what Wait returns.
+// Run starts the device and blocks until it ends or ctx does; then it stops the device and returns
+// what Wait returns.
 func (d *Device) Run(ctx context.Context) error {
 	if err := d.Start(ctx); err != nil {
 		return err
@@ -140,8 +150,8 @@ func (d *Device) Reconnect() error {
 	return d.tell(&d.connection, reconnect{}, "reconnect")
 }
 
-// Commit ends the trial of the running firmware, so that the boot loader will not go back from it, and tells the hub. It
-// answers when the boot record has been written.
+// Commit ends the trial of the running firmware, so that the boot loader will not go back from it,
+// and tells the hub. It answers when the boot record has been written.
 func (d *Device) Commit(ctx context.Context) error {
 	if !d.alive() {
 		return fmt.Errorf("commit: %w", ErrNotRunning)
@@ -217,8 +227,8 @@ func (d *Device) alive() bool {
 	}
 }
 
-// endForReboot stops the tree from outside of it, because an actor cannot wait for its own end; Wait then returns ErrReboot. One that is
-// still being started is stopped when it has been.
+// endForReboot stops the tree from outside of it, because an actor cannot wait for its own end;
+// Wait then returns ErrReboot. One that is still being started is stopped when it has been.
 func (d *Device) endForReboot(reason string) {
 	d.mu.Lock()
 	root := d.root
@@ -254,7 +264,8 @@ func (d *Device) resolve() {
 	}
 }
 
-// log makes an actor's logger, with the names that every line carries. A silent one stays as it is: fleets have many.
+// log makes an actor's logger, with the names that every line carries. A silent one stays as it is:
+// fleets have many.
 func (d *Device) log(actor string) zerolog.Logger {
 	if d.cfg.Logger.GetLevel() == zerolog.Disabled {
 		return d.cfg.Logger
@@ -263,14 +274,19 @@ func (d *Device) log(actor string) zerolog.Logger {
 }
 
 func (d *Device) newChannelCore(t topic) *protocol.Channel {
-	ch := protocol.NewChannel(protocol.ChannelConfig{Topic: t.name(), UnmatchedIsFinal: t == topicExtensions}, d.rand(uint64(t)))
+	ch := protocol.NewChannel(
+		protocol.ChannelConfig{Topic: t.name(), UnmatchedIsFinal: t == topicExtensions},
+		d.rand(uint64(t)),
+	)
 	return &ch
 }
 
-// rand makes a source of jitter: seeded by the config and the device's name, so that a run can be repeated and devices that share
-// a seed do not come back in step.
+// rand makes a source of jitter: seeded by the config and the device's name, so that a run can be
+// repeated and devices that share a seed do not come back in step.
 func (d *Device) rand(stream uint64) *rand.Rand {
 	name := fnv.New64a()
-	_, _ = name.Write([]byte(d.name))                             // hashes do not fail
-	return rand.New(rand.NewPCG(d.cfg.Seed^name.Sum64(), stream)) //nolint:gosec // jitter, not a secret
+	_, _ = name.Write([]byte(d.name)) // hashes do not fail
+	return rand.New(
+		rand.NewPCG(d.cfg.Seed^name.Sum64(), stream),
+	) //nolint:gosec // jitter, not a secret
 }

@@ -28,7 +28,8 @@ func (s stuckSlots) State(ctx context.Context) (firmware.BootState, error) {
 	}
 }
 
-// A start that takes too long leaves nothing running, though its context has ended: the bubble would not end otherwise.
+// A start that takes too long leaves nothing running, though its context has ended: the bubble
+// would not end otherwise.
 func TestStartThatTakesTooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
@@ -68,7 +69,8 @@ func TestCallsOfADeviceThatDoesNotRun(t *testing.T) {
 		require.NoError(t, dev.Stop(t.Context()), "there is nothing to stop")
 
 		meanwhile := make(chan error)
-		go func() { meanwhile <- dev.Reconnect() }() // must not race with the start; either answer is right
+		// must not race with the start; either answer is right
+		go func() { meanwhile <- dev.Reconnect() }()
 		require.NoError(t, dev.Start(t.Context()))
 		if err := <-meanwhile; err != nil {
 			require.ErrorIs(t, err, actors.ErrNotRunning)
@@ -181,7 +183,12 @@ func TestEventHookThatPanics(t *testing.T) {
 		b.add(firmwareSize)
 		b.push()
 		waitReboot(b.rig)
-		require.Equal(t, []string{"received", "started", "completed"}, b.seen.Statuses(), "as if there were no hook")
+		require.Equal(
+			t,
+			[]string{"received", "started", "completed"},
+			b.seen.Statuses(),
+			"as if there were no hook",
+		)
 		require.Equal(t, sockets, b.seen.Sockets())
 		require.Equal(t, joins, b.seen.Joins(), "nobody has crashed")
 		require.Greater(t, told.Load(), int32(3))

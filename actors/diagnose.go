@@ -33,8 +33,8 @@ func diagnose(err error, secret bool) diagnosis {
 	}
 }
 
-// kindOf tells failures apart that are worth a line each. The text of a network error is not good for that: it names a port of ours,
-// which is another one every time.
+// kindOf tells failures apart that are worth a line each. The text of a network error is not good
+// for that: it names a port of ours, which is another one every time.
 func kindOf(err error) string {
 	var phase *transport.PhaseError
 	var op *net.OpError
@@ -58,15 +58,31 @@ func diagnoseRefusal(r *transport.RefusedError, secret bool) diagnosis {
 	}
 	switch {
 	case r.Status == http.StatusUnauthorized && secret:
-		return diagnosis{what, "check key, secret and identifier, whether shared secrets are enabled on the hub, and the device's clock"}
+		return diagnosis{
+			what,
+			"check key, secret and identifier, whether shared secrets are enabled on the hub, and the device's clock",
+		}
 	case r.Status == http.StatusUnauthorized:
-		return diagnosis{what, "check that the device's certificate or its CA is registered on the hub, and that no proxy in between ends TLS"}
+		return diagnosis{
+			what,
+			"check that the device's certificate or its CA is registered on the hub, and that no proxy in between ends TLS",
+		}
 	case r.Status == http.StatusForbidden:
-		return diagnosis{what, "check the path of the hub's URL: this one is not for devices, or the hub does not speak this protocol version"}
+		return diagnosis{
+			what,
+			"check the path of the hub's URL: this one is not for devices, or the hub does not speak this protocol version",
+		}
 	case r.Status < 400, r.Status == http.StatusNotFound, r.Status == http.StatusBadRequest:
-		return diagnosis{what, "check host, port and path of the hub's URL: this is not the device endpoint"}
-	case r.Status == http.StatusTooManyRequests, r.Status >= http.StatusBadGateway && r.Status <= http.StatusGatewayTimeout:
-		return diagnosis{what, "the hub, or a proxy in front of it, says that it is busy or down; nothing to do on the device"}
+		return diagnosis{
+			what,
+			"check host, port and path of the hub's URL: this is not the device endpoint",
+		}
+	case r.Status == http.StatusTooManyRequests,
+		r.Status >= http.StatusBadGateway && r.Status <= http.StatusGatewayTimeout:
+		return diagnosis{
+			what,
+			"the hub, or a proxy in front of it, says that it is busy or down; nothing to do on the device",
+		}
 	default:
 		return diagnosis{what, "see the hub's log"}
 	}

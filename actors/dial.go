@@ -19,8 +19,8 @@ const (
 
 const linkKey = "link"
 
-// dial starts one attempt. The request is signed in the goroutine that dials, at the moment of dialling: a signature is good
-// for 90 seconds, a backoff can be longer.
+// dial starts one attempt. The request is signed in the goroutine that dials, at the moment of
+// dialling: a signature is good for 90 seconds, a backoff can be longer.
 func (c *connection) dial(ctx *supervisor.Ctx) {
 	l, self := c.link, ctx.Self()
 	attempt := l.beginDial()
@@ -37,8 +37,9 @@ func (c *connection) dial(ctx *supervisor.Ctx) {
 	})
 }
 
-// dial opens a socket to the hub. A hub that refuses MessagePack is asked for JSON at once, and from then on. It answers 403, but so
-// may a proxy in between: only one that goes further with JSON is taken for such a hub.
+// dial opens a socket to the hub. A hub that refuses MessagePack is asked for JSON at once, and
+// from then on. It answers 403, but so may a proxy in between: only one that goes further with JSON
+// is taken for such a hub.
 func (d *Device) dial(ctx context.Context) dialed {
 	if d.cfg.Hub.Serializer != MessagePack || d.asJSON.Load() {
 		return d.dialAs(ctx, protocol.JSON{})
@@ -57,7 +58,8 @@ func (d *Device) dial(ctx context.Context) dialed {
 	return plain
 }
 
-// forbidden says that the hub has answered 403, as it does to a protocol version that it does not know.
+// forbidden says that the hub has answered 403, as it does to a protocol version that it does not
+// know.
 func forbidden(err error) bool {
 	var refused *transport.RefusedError
 	return errors.As(err, &refused) && refused.Status == http.StatusForbidden
@@ -91,7 +93,8 @@ func (d *Device) dialAs(ctx context.Context, codec protocol.Codec) dialed {
 	return dialed{conn: conn, codec: codec, err: err}
 }
 
-// dialFailed says why the device is not connected and what to do, learns the time from a refusal, and makes the core's input.
+// dialFailed says why the device is not connected and what to do, learns the time from a refusal,
+// and makes the core's input.
 func (c *connection) dialFailed(ctx *supervisor.Ctx, err error) protocol.SocketInput {
 	in := protocol.SocketInput{Kind: protocol.SocketDialFailed, Cause: err}
 	if errors.Is(err, context.Canceled) {

@@ -34,7 +34,11 @@ func (p *picky) Dial(ctx context.Context, req transport.Request) (transport.Conn
 	up := p.up
 	p.mu.Unlock()
 	if req.URL.Host != up {
-		return nil, &transport.PhaseError{Phase: transport.PhaseConnect, Target: req.URL.Host, Err: syscall.ECONNREFUSED}
+		return nil, &transport.PhaseError{
+			Phase:  transport.PhaseConnect,
+			Target: req.URL.Host,
+			Err:    syscall.ECONNREFUSED,
+		}
 	}
 	return p.Dialer.Dial(ctx, req)
 }
@@ -60,7 +64,11 @@ func TestFallbackURLs(t *testing.T) {
 		require.NoError(t, r.seen.Drop())
 		r.settle(2 * time.Minute)
 		require.Equal(t, actors.Connected, r.dev.Status().Connection)
-		require.Equal(t, []string{"a.example", "b.example", "c.example", "c.example"}, d.move("b.example"))
+		require.Equal(
+			t,
+			[]string{"a.example", "b.example", "c.example", "c.example"},
+			d.move("b.example"),
+		)
 		require.NoError(t, r.seen.Drop())
 		r.settle(5 * time.Minute)
 		require.Equal(t, actors.Connected, r.dev.Status().Connection)
@@ -80,18 +88,31 @@ func (b *busy) Dial(_ context.Context, req transport.Request) (transport.Conn, e
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.seen[req.URL.Host] = append(b.seen[req.URL.Host], time.Since(b.start))
-	return nil, &transport.RefusedError{Status: 503, Target: req.URL.Host, Header: http.Header{"Retry-After": {b.stay[req.URL.Host]}}}
+	return nil, &transport.RefusedError{
+		Status: 503,
+		Target: req.URL.Host,
+		Header: http.Header{"Retry-After": {b.stay[req.URL.Host]}},
+	}
 }
 
-// Who is asked to stay away goes to the next URL meanwhile; when all want that, the first that is over is awaited.
+// Who is asked to stay away goes to the next URL meanwhile; when all want that, the first that is
+// over is awaited.
 func TestRetryAfterIsForTheURLThatSaidIt(t *testing.T) {
 	for name, tc := range map[string]struct {
 		stay            map[string]string
 		latestB, leastA time.Duration // when b is dialled first, a again
 		mostB           int           // until two minutes after leastA
 	}{
-		"one":             {map[string]string{"a.example": "300"}, 2 * time.Second, 300 * time.Second, 1000},
-		"all":             {map[string]string{"a.example": "300", "b.example": "30"}, 2 * time.Second, 300 * time.Second, 14},
+		"one": {
+			map[string]string{"a.example": "300"},
+			2 * time.Second, 300 * time.Second,
+			1000,
+		},
+		"all": {
+			map[string]string{"a.example": "300", "b.example": "30"},
+			2 * time.Second,
+			300 * time.Second, 14,
+		},
 		"only, for a day": {map[string]string{"a.example": "86400"}, 0, 600 * time.Second, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -110,7 +131,12 @@ func TestRetryAfterIsForTheURLThatSaidIt(t *testing.T) {
 				require.GreaterOrEqual(t, b.seen["a.example"][1], tc.leastA, "not before it allows")
 				require.Less(t, b.seen["a.example"][1], tc.leastA+2*time.Minute)
 				if tc.mostB > 0 {
-					require.LessOrEqual(t, b.seen["b.example"][0], tc.latestB, "another URL does not have to wait for it")
+					require.LessOrEqual(
+						t,
+						b.seen["b.example"][0],
+						tc.latestB,
+						"another URL does not have to wait for it",
+					)
 				}
 				require.LessOrEqual(t, len(b.seen["b.example"]), tc.mostB)
 			})
@@ -119,7 +145,12 @@ func TestRetryAfterIsForTheURLThatSaidIt(t *testing.T) {
 }
 
 func TestFallbackURLsAreChecked(t *testing.T) {
-	cfg := actors.Config{Hub: actors.Hub{URL: "hub.example", Fallbacks: []string{"b.example", "ftp://c.example", "wss://u:s3cret@d.example"}}}
+	cfg := actors.Config{
+		Hub: actors.Hub{
+			URL:       "hub.example",
+			Fallbacks: []string{"b.example", "ftp://c.example", "wss://u:s3cret@d.example"},
+		},
+	}
 	err := cfg.Validate()
 	require.ErrorContains(t, err, `Hub.Fallbacks[1] has the scheme "ftp"`)
 	require.ErrorContains(t, err, `Hub.Fallbacks[2] has a user`)
@@ -130,17 +161,27 @@ func TestFallbackURLsAreChecked(t *testing.T) {
 // failing is a dialer that always fails.
 type failing struct{ err error }
 
-func (f failing) Dial(context.Context, transport.Request) (transport.Conn, error) { return nil, f.err }
+func (f failing) Dial(
+	context.Context,
+	transport.Request,
+) (transport.Conn, error) {
+	return nil, f.err
+}
 
 // Whoever looks at the device's status learns what to look at next.
 func TestProxyAndRedirectAreDiagnosed(t *testing.T) {
 	proxy := func(status int) error {
 		return &transport.PhaseError{
-			Phase: transport.PhaseProxy, Target: "hub.example:443", Err: &transport.ProxyError{Proxy: "proxy.example:3128", Status: status},
+			Phase: transport.PhaseProxy, Target: "hub.example:443",
+			Err: &transport.ProxyError{Proxy: "proxy.example:3128", Status: status},
 		}
 	}
 	strange := &transport.RefusedError{Status: 200, Target: "docs.example:443"}
-	loop := &transport.RefusedError{Status: 301, Target: "hub.example:443", Err: fmt.Errorf("%w: it is a loop", transport.ErrRedirect)}
+	loop := &transport.RefusedError{
+		Status: 301,
+		Target: "hub.example:443",
+		Err:    fmt.Errorf("%w: it is a loop", transport.ErrRedirect),
+	}
 	for want, err := range map[string]error{
 		"proxy.example:3128 answered with HTTP status 407": proxy(407),
 		"redirected from hub.example:443":                  fmt.Errorf("redirected from hub.example:443: %w", strange),
@@ -210,7 +251,11 @@ func TestProxyForSocketAndDownloads(t *testing.T) {
 	slots := newRAMSlots(running)
 	dev, err := actors.New(actors.Config{
 		Identity: identity,
-		Hub:      actors.Hub{URL: hub.URL(), Secret: &secret, Proxy: func(*url.URL) (*url.URL, error) { return url.Parse(server.URL) }},
+		Hub: actors.Hub{
+			URL:    hub.URL(),
+			Secret: &secret,
+			Proxy:  func(*url.URL) (*url.URL, error) { return url.Parse(server.URL) },
+		},
 		Firmware: actors.Firmware{Slots: slots, Applier: slots, Journal: &ramJournal{}},
 	})
 	require.NoError(t, err)

@@ -14,11 +14,12 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// fetchTries is how often in a row a download is tried without a new byte: with waits of up to 30 s that is ten minutes without a
-// network, and longer when it stalls.
+// fetchTries is how often in a row a download is tried without a new byte: with waits of up to 30 s
+// that is ten minutes without a network, and longer when it stalls.
 const fetchTries = 40
 
-// downloader downloads one firmware for the applier. The work is done by a linked goroutine; the actor passes credits on to it.
+// downloader downloads one firmware for the applier. The work is done by a linked goroutine; the
+// actor passes credits on to it.
 type downloader struct {
 	dev     *Device
 	number  uint64 // of the transfer
@@ -30,10 +31,11 @@ type downloader struct {
 
 // Messages of the downloader.
 type (
-	// more: from applier; so many pieces were taken. Lost with a crash of the downloader, like the transfer.
+	// more: from applier; so many pieces were taken. Lost with a crash of the downloader, like the
+	// transfer.
 	more struct{ n int }
-	// attemptStarted: to updater; the server answers with the file, from byte off on; total is its size, 0 when not known. Lost with a
-	// crash of updater, like the transfer; so are the two below.
+	// attemptStarted: to updater; the server answers with the file, from byte off on; total is its
+	// size, 0 when not known. Lost with a crash of updater, like the transfer; so are the two below.
 	attemptStarted struct {
 		run   uint64
 		off   int64
@@ -51,7 +53,14 @@ type (
 )
 
 func (d *Device) newDownloader(number uint64, plan firmware.Plan, off int64) supervisor.Behavior {
-	w := &downloader{dev: d, number: number, plan: plan, off: off, credits: make(chan struct{}, window), log: d.log(downloaderID)}
+	w := &downloader{
+		dev:     d,
+		number:  number,
+		plan:    plan,
+		off:     off,
+		credits: make(chan struct{}, window),
+		log:     d.log(downloaderID),
+	}
 	w.more(window)
 	return w
 }
@@ -94,14 +103,17 @@ func (w *downloader) more(n int) {
 	}
 }
 
-// errNoApplier ends a download whose bytes nobody takes; the updater hears of it from the applier's end.
+// errNoApplier ends a download whose bytes nobody takes; the updater hears of it from the applier's
+// end.
 var errNoApplier = errors.New("nobody takes the bytes")
 
-// download runs until everything was handed over or nothing helps, and tells updater. An error is a crash.
+// download runs until everything was handed over or nothing helps, and tells updater. An error is a
+// crash.
 func (w *downloader) download(ctx context.Context) error {
 	fw := &w.dev.cfg.Firmware
 	d := fetch.New(fetch.Options{
-		HTTP: w.dev.httpClient(), UserAgent: agentName, Stall: fw.Stall, RetryDelay: fw.RetryDelay, Tries: fetchTries,
+		HTTP: w.dev.httpClient(), UserAgent: agentName, Stall: fw.Stall, RetryDelay: fw.RetryDelay,
+		Tries:     fetchTries,
 		OnAttempt: w.attempt, OnRetry: w.retry, Rand: w.dev.rand(w.number),
 	})
 	_, err := d.Fetch(ctx, fetch.Source{
@@ -122,7 +134,11 @@ func (w *downloader) download(ctx context.Context) error {
 func (w *downloader) tell(msg any) error { return w.dev.updater.Send(msg) }
 
 func (w *downloader) attempt(a fetch.Attempt) {
-	w.log.Debug().Int("attempt", a.Number).Int64("offset", a.Offset).Int("status", a.Status).Msg("downloading")
+	w.log.Debug().
+		Int("attempt", a.Number).
+		Int64("offset", a.Offset).
+		Int("status", a.Status).
+		Msg("downloading")
 	_ = w.tell(attemptStarted{run: w.number, off: a.Offset, total: max(0, a.Total)})
 }
 

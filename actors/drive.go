@@ -6,7 +6,8 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// tick tells an actor that its core's deadline has come. Sent by the actor's own timer; an early one does nothing.
+// tick tells an actor that its core's deadline has come. Sent by the actor's own timer; an early
+// one does nothing.
 type tick struct{}
 
 // drive keeps the one timer of an actor at its core's deadline.
@@ -16,8 +17,9 @@ type drive struct {
 	set   bool
 }
 
-// arm makes a tick come at deadline; the zero time means none is needed. A timer that fires too early is left alone: the core
-// ignores it and the timer is armed anew, which is cheaper than replacing it at every step.
+// arm makes a tick come at deadline; the zero time means none is needed. A timer that fires too
+// early is left alone: the core ignores it and the timer is armed anew, which is cheaper than
+// replacing it at every step.
 func (d *drive) arm(ctx *supervisor.Ctx, deadline time.Time) {
 	now := time.Now()
 	if d.set && !d.at.After(now) {

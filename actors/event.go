@@ -7,7 +7,8 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// Event is one thing that an embedder may want to know. It is delivered synchronously: OnEvent must not block.
+// Event is one thing that an embedder may want to know. It is delivered synchronously: OnEvent must
+// not block.
 type Event struct {
 	Kind   EventKind
 	Time   time.Time
@@ -23,29 +24,35 @@ type EventKind uint8
 
 // The kinds of events.
 const (
-	EventConnected            EventKind = iota + 1 // the device channel has joined
-	EventDisconnected                              // the socket was lost; Err says why
-	EventConnectFailed                             // a dial failed; Detail says what to do
-	EventOffered                                   // the hub offered a firmware
-	EventUpdateIgnored                             // an offer was refused or ignored; Detail says why
-	EventUpdateRescheduled                         // an offer was put off
-	EventUpdateStarted                             // a download began
-	EventUpdateCompleted                           // the new firmware is in place, the device is about to reboot
-	EventUpdateFailed                              // Detail says why; the running firmware is untouched
-	EventCommitted                                 // the running firmware was committed
-	EventReverted                                  // the device runs its previous firmware again
-	EventRebooting                                 // the reboot was asked for
-	EventExtensionQuarantined                      // an extension crashed too often
-	EventActorExited                               // an actor crashed; not under Config.System, whose own OnEvent hears of it
+	EventConnected         EventKind = iota + 1 // the device channel has joined
+	EventDisconnected                           // the socket was lost; Err says why
+	EventConnectFailed                          // a dial failed; Detail says what to do
+	EventOffered                                // the hub offered a firmware
+	EventUpdateIgnored                          // an offer was refused or ignored; Detail says why
+	EventUpdateRescheduled                      // an offer was put off
+	EventUpdateStarted                          // a download began
+	// the new firmware is in place, the device is about to reboot
+	EventUpdateCompleted
+	// Detail says why; the running firmware is untouched
+	EventUpdateFailed
+	EventCommitted            // the running firmware was committed
+	EventReverted             // the device runs its previous firmware again
+	EventRebooting            // the reboot was asked for
+	EventExtensionQuarantined // an extension crashed too often
+	// an actor crashed; not under Config.System, whose own OnEvent hears of it
+	EventActorExited
 )
 
 // String returns the name of the kind, for logs.
 func (k EventKind) String() string {
 	names := [...]string{
-		EventConnected: "connected", EventDisconnected: "disconnected", EventConnectFailed: "connect-failed",
-		EventOffered: "offered", EventUpdateIgnored: "update-ignored", EventUpdateRescheduled: "update-rescheduled",
-		EventUpdateStarted: "update-started", EventUpdateCompleted: "update-completed", EventUpdateFailed: "update-failed",
-		EventCommitted: "committed", EventReverted: "reverted", EventRebooting: "rebooting",
+		EventConnected: "connected", EventDisconnected: "disconnected",
+		EventConnectFailed: "connect-failed",
+		EventOffered:       "offered", EventUpdateIgnored: "update-ignored",
+		EventUpdateRescheduled: "update-rescheduled",
+		EventUpdateStarted:     "update-started", EventUpdateCompleted: "update-completed",
+		EventUpdateFailed: "update-failed",
+		EventCommitted:    "committed", EventReverted: "reverted", EventRebooting: "rebooting",
 		EventExtensionQuarantined: "extension-quarantined", EventActorExited: "actor-exited",
 	}
 	if int(k) < len(names) && names[k] != "" {
@@ -68,7 +75,8 @@ func (d *Device) emit(e Event) {
 
 // supervisorEvent makes events of crashes. The supervisor has logged them.
 func (d *Device) supervisorEvent(e supervisor.Event) {
-	if e.Kind == supervisor.EventExited && !errors.Is(e.Reason, supervisor.ErrNormal) && !errors.Is(e.Reason, supervisor.ErrShutdown) {
+	if e.Kind == supervisor.EventExited && !errors.Is(e.Reason, supervisor.ErrNormal) &&
+		!errors.Is(e.Reason, supervisor.ErrShutdown) {
 		d.emit(Event{Kind: EventActorExited, Name: e.Path, Err: e.Reason})
 	}
 }

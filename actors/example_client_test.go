@@ -10,7 +10,8 @@ import (
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
 
-// A client of the embedder's own puts updates off while the machine is busy, and blinks when the hub asks for it.
+// A client of the embedder's own puts updates off while the machine is busy, and blinks when the
+// hub asks for it.
 func Example_client() {
 	hub, err := hubtest.Start(hubtest.Config{})
 	if err != nil {
@@ -44,7 +45,8 @@ func Example_client() {
 	go func() { ended <- dev.Run(ctx) }()
 
 	fw, err := hub.AddFirmware(hubtest.Metadata{
-		UUID: "22222222-2222-5222-8222-222222222222", Product: "press", Platform: "ram", Architecture: "generic", Version: "1.1.0",
+		UUID: "22222222-2222-5222-8222-222222222222", Product: "press", Platform: "ram",
+		Architecture: "generic", Version: "1.1.0",
 	}, hubtest.Generated(1, 1<<20))
 	if err != nil {
 		fmt.Println(err)

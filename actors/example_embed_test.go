@@ -15,8 +15,9 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// A service that has an actor system already runs the device under it. Several devices may share one system. On 32-bit platforms
-// it is the other way round: the service's actors live in sys.ActorSystem().
+// A service that has an actor system already runs the device under it. Several devices may share
+// one system. On 32-bit platforms it is the other way round: the service's actors live in
+// sys.ActorSystem().
 func Example_embed() {
 	hub, err := hubtest.Start(hubtest.Config{}) // in the field: the real one
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
 
-// location is an extension of the embedder's own: it answers the hub's question where the device stands.
+// location is an extension of the embedder's own: it answers the hub's question where the device
+// stands.
 type location struct {
 	host                extensions.Host
 	latitude, longitude float64
@@ -24,7 +25,8 @@ func (l *location) Handle(e extensions.Event) error {
 	})
 }
 
-// An extension of the embedder's own is one more supervised actor: if it crashes, it starts fresh, and nothing else notices.
+// An extension of the embedder's own is one more supervised actor: if it crashes, it starts fresh,
+// and nothing else notices.
 func Example_extension() {
 	hub, err := hubtest.Start(hubtest.Config{})
 	if err != nil {

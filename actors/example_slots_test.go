@@ -12,8 +12,9 @@ import (
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
 
-// ramSlots is a slot writer of the embedder's own: two images in memory, for a device whose flash the agent knows nothing of.
-// firmwaretest.TestSlots and firmwaretest.TestApplier say what one has to do.
+// ramSlots is a slot writer of the embedder's own: two images in memory, for a device whose flash
+// the agent knows nothing of. firmwaretest.TestSlots and firmwaretest.TestApplier say what one has
+// to do.
 type ramSlots struct {
 	mu     sync.Mutex
 	active string // "a" or "b"
@@ -25,7 +26,8 @@ type ramSlots struct {
 
 func newRAMSlots(running firmware.Metadata) *ramSlots {
 	return &ramSlots{
-		active: "a", next: "a", meta: map[string]firmware.Metadata{"a": running}, images: map[string][]byte{},
+		active: "a", next: "a", meta: map[string]firmware.Metadata{"a": running},
+		images: map[string][]byte{},
 	}
 }
 
@@ -35,7 +37,8 @@ func (s *ramSlots) State(context.Context) (firmware.BootState, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return firmware.BootState{
-		Active: s.active, Next: s.next, Meta: s.meta[s.active], Other: s.meta[s.other()], Validated: !s.trial, Capacity: 8 << 20,
+		Active: s.active, Next: s.next, Meta: s.meta[s.active], Other: s.meta[s.other()],
+		Validated: !s.trial, Capacity: 8 << 20,
 	}, nil
 }
 
@@ -116,7 +119,8 @@ func (st *ramStaging) Finish(context.Context) error {
 
 func (st *ramStaging) Abort() error { return nil }
 
-// A device with a slot writer of the embedder's own takes an update: the new firmware is in the other slot when Run returns.
+// A device with a slot writer of the embedder's own takes an update: the new firmware is in the
+// other slot when Run returns.
 func Example_slots() {
 	hub, err := hubtest.Start(hubtest.Config{})
 	if err != nil {
@@ -138,7 +142,8 @@ func Example_slots() {
 	}
 
 	fw, err := hub.AddFirmware(hubtest.Metadata{
-		UUID: "22222222-2222-5222-8222-222222222222", Product: "press", Platform: "ram", Architecture: "generic", Version: "1.1.0",
+		UUID: "22222222-2222-5222-8222-222222222222", Product: "press", Platform: "ram",
+		Architecture: "generic", Version: "1.1.0",
 	}, hubtest.Generated(1, 3<<20))
 	if err != nil {
 		fmt.Println(err)
@@ -156,10 +161,12 @@ func Example_slots() {
 }
 
 var running = firmware.Metadata{
-	"uuid": "11111111-1111-5111-8111-111111111111", "product": "press", "platform": "ram", "architecture": "generic", "version": "1.0.0",
+	"uuid": "11111111-1111-5111-8111-111111111111", "product": "press", "platform": "ram",
+	"architecture": "generic", "version": "1.0.0",
 }
 
-// ramJournal keeps the journal in memory. A device whose state has to survive a power cut uses actors.FileJournal.
+// ramJournal keeps the journal in memory. A device whose state has to survive a power cut uses
+// actors.FileJournal.
 type ramJournal struct {
 	mu   sync.Mutex
 	data []byte

@@ -14,14 +14,15 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// extensionBacklog is how many messages wait for an extension that is slow or hangs; the hub asks again for what is lost.
+// extensionBacklog is how many messages wait for an extension that is slow or hangs; the hub asks
+// again for what is lost.
 const extensionBacklog = 256
 
 // extensionIntensity is how often an extension may crash before it is quarantined.
 var extensionIntensity = supervisor.Intensity{Max: 3, Within: 30 * time.Second}
 
-// extension runs one extension of the embedder's. It is its host: what the extension pushes goes to channel/extensions, and its
-// one timer is kept here.
+// extension runs one extension of the embedder's. It is its host: what the extension pushes goes to
+// channel/extensions, and its one timer is kept here.
 type extension struct {
 	dev      *Device
 	factory  extensions.Factory
@@ -36,7 +37,8 @@ type extension struct {
 
 // Messages to an extension's actor.
 type (
-	// extensionAttached: from channel/extensions; the hub listens, version was agreed. Lost: the actor asks when it starts.
+	// extensionAttached: from channel/extensions; the hub listens, version was agreed. Lost: the actor
+	// asks when it starts.
 	extensionAttached struct{ version string }
 	// extensionDetached: from channel/extensions; be silent. Lost: pushes are dropped there.
 	extensionDetached struct{}
@@ -45,8 +47,8 @@ type (
 		event   string
 		payload jsontext.Value
 	}
-	// wakeAfter: from Host.Wake on any goroutine of this incarnation's, or of one that ended: then it means nothing. Lost with a
-	// crash: the fresh extension sets its own.
+	// wakeAfter: from Host.Wake on any goroutine of this incarnation's, or of one that ended: then it
+	// means nothing. Lost with a crash: the fresh extension sets its own.
 	wakeAfter struct {
 		incarnation uint64
 		after       time.Duration
@@ -72,7 +74,8 @@ func (d *Device) factory(name string) (extensions.Factory, bool) {
 	return extensions.Factory{}, false
 }
 
-// extensionSpec: a supervisor of its own, temporary, so that a crash loop ends with the extension detached and nothing else hurt.
+// extensionSpec: a supervisor of its own, temporary, so that a crash loop ends with the extension
+// detached and nothing else hurt.
 func (d *Device) extensionSpec(f extensions.Factory) supervisor.ChildSpec {
 	return supervisor.ChildSpec{
 		ID: f.Name, Restart: supervisor.Temporary,
@@ -116,7 +119,9 @@ func (e *extension) Init(ctx *supervisor.Ctx) error {
 		return fmt.Errorf("start extension %s: %w", e.factory.Name, err)
 	}
 	e.ext = ext
-	_ = e.dev.topics[topicExtensions].Send(extensionReady{name: e.factory.Name}) // being restarted: it attaches anew
+	_ = e.dev.topics[topicExtensions].Send(
+		extensionReady{name: e.factory.Name},
+	) // being restarted: it attaches anew
 	return nil
 }
 
@@ -183,7 +188,9 @@ func (e *extension) Push(event string, payload any) error {
 	if err != nil {
 		return fmt.Errorf("push %s:%s: %w", e.factory.Name, event, err)
 	}
-	if e.dev.topics[topicExtensions].Send(extensionPush{name: e.factory.Name, event: event, payload: data}) != nil {
+	if e.dev.topics[topicExtensions].Send(
+		extensionPush{name: e.factory.Name, event: event, payload: data},
+	) != nil {
 		return extensions.ErrDetached
 	}
 	return nil

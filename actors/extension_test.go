@@ -24,7 +24,10 @@ func (f *flaky) Handle(e extensions.Event) error {
 		return errors.New("the extension's bug")
 	}
 	if e.Kind == extensions.Message {
-		return f.host.Push("location:update", map[string]any{"latitude": 1.0, "longitude": 2.0, "source": "test"})
+		return f.host.Push(
+			"location:update",
+			map[string]any{"latitude": 1.0, "longitude": 2.0, "source": "test"},
+		)
 	}
 	return nil
 }
@@ -33,7 +36,11 @@ func withFlaky(crashes *atomic.Int32) func(*rig) {
 	return func(r *rig) {
 		r.cfg.Extensions = append(r.cfg.Extensions, extensions.Factory{
 			Name: "geo", Versions: []string{"0.0.1"},
-			New: func(h extensions.Host) (extensions.Extension, error) { return &flaky{host: h, crashes: crashes}, nil },
+			New: func(h extensions.Host) (extensions.Extension,
+				error,
+			) {
+				return &flaky{host: h, crashes: crashes}, nil
+			},
 		})
 	}
 }
@@ -100,7 +107,8 @@ func (l *lingering) Handle(e extensions.Event) error {
 	return l.flaky.Handle(e)
 }
 
-// Whoever attaches an extension again while it is still being stopped gets it attached: what the hub has been told is so.
+// Whoever attaches an extension again while it is still being stopped gets it attached: what the
+// hub has been told is so.
 func TestDetachAndAttachAtOnce(t *testing.T) {
 	inVirtualTime(t, func(r *rig) {
 		r.cfg.Extensions = append(r.cfg.Extensions, extensions.Factory{
@@ -123,7 +131,12 @@ func TestDetachAndAttachAtOnce(t *testing.T) {
 		before := count(r, hubtest.Event("extensions", "geo:location:update"))
 		require.NoError(t, r.seen.Push("extensions", "geo:location:request", map[string]int{}))
 		r.settle(time.Second)
-		require.Equal(t, before+1, count(r, hubtest.Event("extensions", "geo:location:update")), "it works")
+		require.Equal(
+			t,
+			before+1,
+			count(r, hubtest.Event("extensions", "geo:location:update")),
+			"it works",
+		)
 
 		require.NoError(t, r.seen.Attach("geo"))
 		require.NoError(t, r.seen.Detach("geo"))

@@ -8,26 +8,29 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// What may wait for the connection actor; a full inbox stops the reader, and with it the hub. A single frame always fits: how large it
-// may be is the transport's business.
+// What may wait for the connection actor; a full inbox stops the reader, and with it the hub. A
+// single frame always fits: how large it may be is the transport's business.
 const (
 	inboxLimit = 32      // frames
 	inboxBytes = 1 << 20 // of payload
 )
 
-// link is what the connection actor keeps in its heir slot: everything that is tied to the byte stream, and nothing else. When the
-// actor crashes, its next incarnation finds the stream exactly where it was: a frame that was taken from the inbox is never
-// seen twice, an effect that was decided on is still carried out, and the socket stays open.
+// link is what the connection actor keeps in its heir slot: everything that is tied to the byte
+// stream, and nothing else. When the actor crashes, its next incarnation finds the stream exactly
+// where it was: a frame that was taken from the inbox is never seen twice, an effect that was
+// decided on is still carried out, and the socket stays open.
 //
-// The fields of the first group belong to the connection actor alone; those of the second are shared with the goroutines that
-// dial and read, under mu. Those goroutines are tied to the link, not to an incarnation of the actor.
+// The fields of the first group belong to the connection actor alone; those of the second are
+// shared with the goroutines that dial and read, under mu. Those goroutines are tied to the link,
+// not to an incarnation of the actor.
 type link struct {
-	core    protocol.Socket         // as of the last finished step
-	todo    []protocol.SocketEffect // decided by finished steps, not carried out yet
-	conn    transport.Conn          // nil while there is none
-	codec   protocol.Codec          // what conn was dialed for
-	writing bool                    // a Write is under way: after a crash the stream's state is unknown
-	tags    [topics]uint64          // the last transmission taken over from each topic
+	core  protocol.Socket         // as of the last finished step
+	todo  []protocol.SocketEffect // decided by finished steps, not carried out yet
+	conn  transport.Conn          // nil while there is none
+	codec protocol.Codec          // what conn was dialed for
+	// a Write is under way: after a crash the stream's state is unknown
+	writing bool
+	tags    [topics]uint64 // the last transmission taken over from each topic
 
 	mu      sync.Mutex
 	space   sync.Cond
@@ -119,7 +122,8 @@ func (l *link) takeDial() (dialed, bool) {
 	return d, true
 }
 
-// open makes conn the link's stream and starts its reader. The reader ends when conn fails or is closed.
+// open makes conn the link's stream and starts its reader. The reader ends when conn fails or is
+// closed.
 func (l *link) open(conn transport.Conn, owner supervisor.Ref) {
 	l.mu.Lock()
 	l.reader++
@@ -133,8 +137,9 @@ func (l *link) open(conn transport.Conn, owner supervisor.Ref) {
 	go l.read(conn, id, owner)
 }
 
-// read moves frames from conn into the inbox and wakes the owner, in one goroutine after the other: each waits, takes what has come and starts
-// the next, because the stack that reading has needed would stay with it. Started by open, ended by the end of conn.
+// read moves frames from conn into the inbox and wakes the owner, in one goroutine after the other:
+// each waits, takes what has come and starts the next, because the stack that reading has needed
+// would stay with it. Started by open, ended by the end of conn.
 func (l *link) read(conn transport.Conn, id uint64, owner supervisor.Ref) {
 	transport.Wait(conn)
 	if l.take(conn, id, owner) {
@@ -159,7 +164,8 @@ func (l *link) take(conn transport.Conn, id uint64, owner supervisor.Ref) bool {
 	}
 }
 
-// put appends a frame or notes the end. first says that the owner has to be told; ok that the reader goes on.
+// put appends a frame or notes the end. first says that the owner has to be told; ok that the
+// reader goes on.
 func (l *link) put(id uint64, f frame, err error) (first, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -183,8 +189,8 @@ func (l *link) full(f frame) bool {
 	return len(l.inbox) >= inboxLimit || len(l.inbox) > 0 && l.size+len(f.data) > inboxBytes
 }
 
-// next takes the oldest frame out of the inbox: from here on it counts as consumed. After the last frame it returns the
-// reason for which the stream ended, if it did.
+// next takes the oldest frame out of the inbox: from here on it counts as consumed. After the last
+// frame it returns the reason for which the stream ended, if it did.
 func (l *link) next() (f frame, ok bool, lost error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

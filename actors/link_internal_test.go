@@ -9,8 +9,8 @@ import (
 	"github.com/hublink-go/hublink/protocol"
 )
 
-// A hub that sends faster than its frames are handled is held back, by their number and by their size: 32 frames of 8 MB would be the end
-// of a small device.
+// A hub that sends faster than its frames are handled is held back, by their number and by their
+// size: 32 frames of 8 MB would be the end of a small device.
 func TestInboxHoldsTheHubBack(t *testing.T) {
 	for name, c := range map[string]struct{ frame, most int }{
 		"small frames":           {10, 32},

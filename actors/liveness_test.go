@@ -18,7 +18,8 @@ import (
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
-// halfOpen is a stream in which bytes can get lost from some moment on, without an error at either end.
+// halfOpen is a stream in which bytes can get lost from some moment on, without an error at either
+// end.
 type halfOpen struct {
 	net.Conn
 	in, out *atomic.Bool // what is lost
@@ -51,16 +52,28 @@ func (h *halfOpen) Write(p []byte) (int, error) {
 	return h.Conn.Write(p)
 }
 
-// A link over which nothing comes any more, in either direction or both, is found within two heartbeat periods, whenever it breaks.
+// A link over which nothing comes any more, in either direction or both, is found within two
+// heartbeat periods, whenever it breaks.
 func TestHalfOpenLinkIsFoundWithinTwoHeartbeats(t *testing.T) {
 	const period = 30 * time.Second
-	for name, lost := range map[string][2]bool{"from the hub": {true, false}, "to the hub": {false, true}, "both ways": {true, true}} {
-		for _, at := range []time.Duration{0, 7 * time.Second, 28 * time.Second, 29*time.Second + 999*time.Millisecond} {
+	for name, lost := range map[string][2]bool{"from the hub": {true, false}, "to the hub": {
+		false,
+		true,
+	}, "both ways": {true, true}} {
+		for _, at := range []time.Duration{
+			0, 7 * time.Second, 28 * time.Second,
+			29*time.Second + 999*time.Millisecond,
+		} {
 			t.Run(fmt.Sprint(name, " after ", at), func(t *testing.T) {
 				var in, out atomic.Bool
 				inVirtualTime(t, func(r *rig) {
 					d := *r.hub.Dialer().(*transport.PipeDialer) //nolint:forcetypeassert // in memory it is one
-					d.Wrap = func(nc net.Conn) net.Conn { return &halfOpen{Conn: nc, in: &in, out: &out, done: make(chan struct{})} }
+					d.Wrap = func(nc net.Conn) net.Conn {
+						return &halfOpen{
+							Conn: nc, in: &in, out: &out,
+							done: make(chan struct{}),
+						}
+					}
 					r.cfg.Hub.Dialer, r.cfg.Hub.Heartbeat = &d, period
 				}, func(r *rig) {
 					r.settle(10*period - time.Second + at)
@@ -83,7 +96,8 @@ func TestHalfOpenLinkIsFoundWithinTwoHeartbeats(t *testing.T) {
 	}
 }
 
-// Whatever ends a socket, the device comes back: soon, but not at once; and spread out when the hub says that it restarts.
+// Whatever ends a socket, the device comes back: soon, but not at once; and spread out when the hub
+// says that it restarts.
 func TestEveryCloseHasItsRule(t *testing.T) {
 	code := func(code int) func(*rig) error { return func(r *rig) error { return r.seen.Disconnect(code) } }
 	for _, c := range []struct {
@@ -92,15 +106,27 @@ func TestEveryCloseHasItsRule(t *testing.T) {
 		code      int // that the device sees
 		low, high time.Duration
 	}{
-		{"the same device has connected again, or an operator says reconnect", func(r *rig) error { return r.seen.Kick() }, 1001, time.Second, 2 * time.Second},
-		{"the same with an older Phoenix, or a node stops", code(1000), 1000, time.Second, 2 * time.Second},
-		{"a node is being replaced", func(r *rig) error { return r.hub.Drain(r.t.Context(), 10, time.Second) }, 1012, 0, 10 * time.Second},
+		{
+			"the same device has connected again, or an operator says reconnect",
+			func(r *rig) error { return r.seen.Kick() }, 1001, time.Second, 2 * time.Second,
+		},
+		{
+			"the same with an older Phoenix, or a node stops", code(1000), 1000, time.Second,
+			2 * time.Second,
+		},
+		{"a node is being replaced", func(r *rig) error {
+			return r.hub.Drain(r.t.Context(), 10,
+				time.Second)
+		}, 1012, 0, 10 * time.Second},
 		{"the hub has heard nothing for too long", code(1002), 1002, time.Second, 2 * time.Second},
 		{"the hub cannot read a frame", code(1011), 1011, time.Second, 2 * time.Second},
 		{"a text that is not UTF-8", code(1007), 1007, time.Second, 2 * time.Second},
 		{"a message that is too long", code(1009), 1009, time.Second, 2 * time.Second},
 		{"a code that nobody knows", code(4321), 4321, time.Second, 2 * time.Second},
-		{"a cut without a close frame", func(r *rig) error { return r.seen.Drop() }, 1006, time.Second, 2 * time.Second},
+		{
+			"a cut without a close frame", func(r *rig) error { return r.seen.Drop() }, 1006, time.Second,
+			2 * time.Second,
+		},
 	} {
 		t.Run(fmt.Sprint(c.code, " ", c.cause), func(t *testing.T) {
 			inVirtualTime(t, nil, func(r *rig) {
@@ -127,18 +153,29 @@ func TestEveryCloseHasItsRule(t *testing.T) {
 	}
 }
 
-// Two machines with one identity, a cloned disk for instance, throw each other out for ever. They must not do it at full speed, and
-// somebody must be told; when one of them goes, the other recovers.
+// Two machines with one identity, a cloned disk for instance, throw each other out for ever. They
+// must not do it at full speed, and somebody must be told; when one of them goes, the other
+// recovers.
 func TestTwoDevicesWithOneIdentity(t *testing.T) {
 	inVirtualTime(t, nil, func(r *rig) {
 		slots := newRAMSlots(running)
 		cfg := r.cfg
-		cfg.Name, cfg.OnEvent, cfg.Firmware = "clone", nil, actors.Firmware{Slots: slots, Applier: slots, Journal: &ramJournal{}, HTTP: cfg.Firmware.HTTP}
+		cfg.Name, cfg.OnEvent, cfg.Firmware = "clone", nil, actors.Firmware{
+			Slots:   slots,
+			Applier: slots,
+			Journal: &ramJournal{},
+			HTTP:    cfg.Firmware.HTTP,
+		}
 		clone, err := actors.New(cfg)
 		require.NoError(t, err)
 		require.NoError(t, clone.Start(r.t.Context()))
 		r.settle(time.Hour)
-		t.Logf("sockets in an hour: %d of both; %d and %d dials", r.seen.Sockets(), r.dev.Status().Counters.Dials, clone.Status().Counters.Dials)
+		t.Logf(
+			"sockets in an hour: %d of both; %d and %d dials",
+			r.seen.Sockets(),
+			r.dev.Status().Counters.Dials,
+			clone.Status().Counters.Dials,
+		)
 		require.Less(t, r.seen.Sockets(), 250, "at full speed it would be 2,400")
 		require.Less(t, r.dev.Status().Counters.Dials, uint64(130), "both hold back")
 		require.Less(t, clone.Status().Counters.Dials, uint64(130), "both hold back")

@@ -9,15 +9,17 @@ import (
 	"time"
 )
 
-// A machine that has just booted has no network yet. Its first dials would fail, and the wait after the last of them would go on when the
-// network has long come; so the first dial waits, but not for ever: a probe may be wrong, a dial is the truth.
+// A machine that has just booted has no network yet. Its first dials would fail, and the wait after
+// the last of them would go on when the network has long come; so the first dial waits, but not for
+// ever: a probe may be wrong, a dial is the truth.
 const (
 	probeEvery = time.Second
 	probeTime  = 2 * time.Second // of one probe of one URL
 	probeLimit = time.Minute     // of all
 )
 
-// awaitNetwork returns when there is a way to the hub, when it is no use to wait any longer, or when ctx ends. Once a device.
+// awaitNetwork returns when there is a way to the hub, when it is no use to wait any longer, or
+// when ctx ends. Once a device.
 func (c *connection) awaitNetwork(ctx context.Context) {
 	if c.dev.cfg.Hub.Network == nil || c.dev.awaited.Load() {
 		return
@@ -71,10 +73,15 @@ func (d *Device) via(u *url.URL) *url.URL {
 	return u // the dial will say what is wrong
 }
 
-// HasRoute is a NetworkProbe: the target's name resolves and the system has a route to its address. It sends nothing to the target.
+// HasRoute is a NetworkProbe: the target's name resolves and the system has a route to its address.
+// It sends nothing to the target.
 func HasRoute(ctx context.Context, target *url.URL) error {
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, "udp", net.JoinHostPort(target.Hostname(), cmp.Or(target.Port(), "9"))) // UDP is not asked
+	conn, err := d.DialContext(
+		ctx,
+		"udp",
+		net.JoinHostPort(target.Hostname(), cmp.Or(target.Port(), "9")),
+	) // UDP is not asked
 	if err != nil {
 		return err
 	}

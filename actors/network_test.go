@@ -109,7 +109,11 @@ func TestWhoIsLookedFor(t *testing.T) {
 		r.cfg.Hub.URL, r.cfg.Hub.Fallbacks = "wss://a.example", []string{"ws://b.example"}
 	}
 	awaiting(t, 500*time.Millisecond, &log, fallback, func(_ *rig, b *booting) {
-		require.Equal(t, []string{"wss://a.example/device-socket/websocket", "ws://b.example/device-socket/websocket"}, b.asked()[:2])
+		require.Equal(
+			t,
+			[]string{"wss://a.example/device-socket/websocket", "ws://b.example/device-socket/websocket"},
+			b.asked()[:2],
+		)
 	})
 	proxied := func(r *rig, b *booting) {
 		fallback(r, b)
@@ -121,7 +125,11 @@ func TestWhoIsLookedFor(t *testing.T) {
 		}
 	}
 	awaiting(t, 500*time.Millisecond, &log, proxied, func(_ *rig, b *booting) {
-		require.Equal(t, []string{"http://proxy.example:3128", "ws://b.example/device-socket/websocket"}, b.asked()[:2])
+		require.Equal(
+			t,
+			[]string{"http://proxy.example:3128", "ws://b.example/device-socket/websocket"},
+			b.asked()[:2],
+		)
 	})
 }
 
@@ -131,5 +139,9 @@ func TestHasRoute(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, actors.HasRoute(t.Context(), u), "nothing has to listen there")
 	}
-	require.ErrorContains(t, actors.HasRoute(t.Context(), &url.URL{Host: "no such name"}), "no such host")
+	require.ErrorContains(
+		t,
+		actors.HasRoute(t.Context(), &url.URL{Host: "no such name"}),
+		"no such host",
+	)
 }

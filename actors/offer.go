@@ -5,7 +5,8 @@ import (
 	"github.com/hublink-go/hublink/protocol/hub"
 )
 
-// offerOf is the hub's offer as the update machine knows it; problem is why it cannot be read, nil if it can.
+// offerOf is the hub's offer as the update machine knows it; problem is why it cannot be read, nil
+// if it can.
 func offerOf(u hub.Update, problem error) *firmware.Offer {
 	o := &firmware.Offer{
 		UUID: u.UUID(), Meta: u.Meta, URL: firmware.SignedURL(u.URL), Size: u.Size,

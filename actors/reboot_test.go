@@ -10,7 +10,8 @@ import (
 	"github.com/hublink-go/hublink/actors"
 )
 
-// A client that ends over the reboot, by its own fault or not, must not leave the device on the old firmware: the default applies at once.
+// A client that ends over the reboot, by its own fault or not, must not leave the device on the old
+// firmware: the default applies at once.
 func TestClientThatDiesOverTheReboot(t *testing.T) {
 	for name, change := range map[string]func(*rig){
 		"the callback panics": func(r *rig) {

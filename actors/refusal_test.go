@@ -30,13 +30,17 @@ func (f *failsOnce) Dial(ctx context.Context, req transport.Request) (transport.
 	return f.Dialer.Dial(ctx, req)
 }
 
-// Every refusal is for now only: the device says what it was told and what a person can do, waits, and is let in at the next try.
+// Every refusal is for now only: the device says what it was told and what a person can do, waits,
+// and is let in at the next try.
 func TestEveryRefusalHasItsRule(t *testing.T) {
 	refuse := func(refusal hubtest.Refusal) func(*rig) { return func(r *rig) { r.hub.Refuse(refusal) } }
 	fail := func(phase transport.Phase, err error) func(*rig) {
 		return func(r *rig) {
 			r.cfg.Hub.Dialer = &failsOnce{
-				Dialer: r.hub.Dialer(), err: &transport.PhaseError{Phase: phase, Target: "hub.example:443", Err: err},
+				Dialer: r.hub.Dialer(), err: &transport.PhaseError{
+					Phase: phase, Target: "hub.example:443",
+					Err: err,
+				},
 			}
 		}
 	}
@@ -47,31 +51,63 @@ func TestEveryRefusalHasItsRule(t *testing.T) {
 		low, high       time.Duration
 	}{
 		"401 with a reason": {
-			refuse(hubtest.Refusal{Status: 401, Reason: "no certificate pair"}), "HTTP status 401: no certificate pair", "check key, secret and identifier", time.Second, soon,
+			refuse(hubtest.Refusal{Status: 401, Reason: "no certificate pair"}),
+			"HTTP status 401: no certificate pair", "check key, secret and identifier", time.Second, soon,
 		},
-		"401 without": {refuse(hubtest.Refusal{Status: 401}), "HTTP status 401", "and the device's clock", time.Second, soon},
-		"403":         {refuse(hubtest.Refusal{Status: 403}), "HTTP status 403", "this one is not for devices", time.Second, soon},
-		"400":         {refuse(hubtest.Refusal{Status: 400}), "HTTP status 400", "this is not the device endpoint", time.Second, soon},
+		"401 without": {
+			refuse(hubtest.Refusal{Status: 401}), "HTTP status 401", "and the device's clock",
+			time.Second, soon,
+		},
+		"403": {
+			refuse(hubtest.Refusal{Status: 403}), "HTTP status 403",
+			"this one is not for devices", time.Second, soon,
+		},
+		"400": {
+			refuse(hubtest.Refusal{Status: 400}), "HTTP status 400",
+			"this is not the device endpoint", time.Second, soon,
+		},
 		"301 that is not followed": {
-			refuse(hubtest.Refusal{Status: 301, Location: "https://docs.example"}), "HTTP status 301", "this is not the device endpoint", time.Second, soon,
+			refuse(hubtest.Refusal{Status: 301, Location: "https://docs.example"}), "HTTP status 301",
+			"this is not the device endpoint", time.Second, soon,
 		},
-		"503 with a reason": {refuse(hubtest.Refusal{Status: 503, Reason: "no platform"}), "HTTP status 503: no platform", "busy or down", time.Second, soon},
+		"503 with a reason": {
+			refuse(hubtest.Refusal{Status: 503, Reason: "no platform"}),
+			"HTTP status 503: no platform", "busy or down", time.Second, soon,
+		},
 		"503 with Retry-After": {
-			refuse(hubtest.Refusal{Status: 503, RetryAfter: 40 * time.Second}), "HTTP status 503", "busy or down", 41 * time.Second, 42 * time.Second,
+			refuse(hubtest.Refusal{Status: 503, RetryAfter: 40 * time.Second}), "HTTP status 503",
+			"busy or down", 41 * time.Second, 42 * time.Second,
 		},
 		"429 for longer than is believed": {
-			refuse(hubtest.Refusal{Status: 429, RetryAfter: 24 * time.Hour}), "HTTP status 429", "busy or down", 10 * time.Minute, 10*time.Minute + soon,
+			refuse(hubtest.Refusal{Status: 429, RetryAfter: 24 * time.Hour}), "HTTP status 429",
+			"busy or down", 10 * time.Minute, 10*time.Minute + soon,
 		},
-		"502 of a proxy": {refuse(hubtest.Refusal{Status: 502}), "HTTP status 502", "a proxy in front of it", time.Second, soon},
-		"500":            {refuse(hubtest.Refusal{Status: 500}), "HTTP status 500", "the hub's log", time.Second, soon},
+		"502 of a proxy": {
+			refuse(hubtest.Refusal{Status: 502}), "HTTP status 502",
+			"a proxy in front of it", time.Second, soon,
+		},
+		"500": {
+			refuse(hubtest.Refusal{Status: 500}), "HTTP status 500", "the hub's log",
+			time.Second, soon,
+		},
 		"a name that does not resolve": {
-			fail(transport.PhaseResolve, &net.DNSError{Err: "no such host", Name: "hub.example", IsNotFound: true}),
+			fail(transport.PhaseResolve, &net.DNSError{
+				Err: "no such host", Name: "hub.example",
+				IsNotFound: true,
+			}),
 			"no such host", "the device's DNS servers", time.Second, soon,
 		},
-		"nothing listens": {fail(transport.PhaseConnect, syscall.ECONNREFUSED), "connection refused", "whether the hub runs", time.Second, soon},
-		"no network":      {fail(transport.PhaseConnect, syscall.ENETUNREACH), "network is unreachable", "check the device's network", time.Second, soon},
+		"nothing listens": {
+			fail(transport.PhaseConnect, syscall.ECONNREFUSED), "connection refused",
+			"whether the hub runs", time.Second, soon,
+		},
+		"no network": {
+			fail(transport.PhaseConnect, syscall.ENETUNREACH), "network is unreachable",
+			"check the device's network", time.Second, soon,
+		},
 		"cut before TLS, as above the rate limit": {
-			fail(transport.PhaseTLS, io.EOF), "TLS handshake hub.example:443: EOF", "a hub that is busy cuts here", time.Second, soon,
+			fail(transport.PhaseTLS, io.EOF), "TLS handshake hub.example:443: EOF",
+			"a hub that is busy cuts here", time.Second, soon,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

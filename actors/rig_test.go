@@ -23,7 +23,8 @@ import (
 
 const identity = "dev-1"
 
-// rig is one device against a simulated hub, in memory and under virtual time. It belongs to one test.
+// rig is one device against a simulated hub, in memory and under virtual time. It belongs to one
+// test.
 type rig struct {
 	t       *testing.T
 	hub     *hubtest.Hub
@@ -77,14 +78,23 @@ func inVirtualTime(t *testing.T, change func(*rig), test func(*rig)) {
 func newRig(t *testing.T, change func(*rig)) *rig {
 	start := time.Now()
 	clock := func() time.Time { return today.Add(time.Since(start)) }
-	r := &rig{t: t, born: start, hub: hubtest.Run(t, hubtest.Config{Mode: hubtest.Memory, Record: 10_000, Now: clock})}
+	r := &rig{
+		t:    t,
+		born: start,
+		hub:  hubtest.Run(t, hubtest.Config{Mode: hubtest.Memory, Record: 10_000, Now: clock}),
+	}
 	r.seen = r.hub.Device(identity)
 	r.slots, r.journal = newRAMSlots(running), &ramJournal{}
 	r.rt = r.hub.RoundTripper()
 	secret := r.hub.Secret(identity)
 	r.cfg = actors.Config{
 		Identity: identity,
-		Hub:      actors.Hub{URL: r.hub.URL(), Secret: &secret, Dialer: r.hub.Dialer(), Clock: ramClock{}},
+		Hub: actors.Hub{
+			URL:    r.hub.URL(),
+			Secret: &secret,
+			Dialer: r.hub.Dialer(),
+			Clock:  ramClock{},
+		},
 		Firmware: actors.Firmware{
 			Slots: r.slots, Applier: r.slots, Journal: r.journal,
 			HTTP: &http.Client{Transport: r.rt},
@@ -97,7 +107,9 @@ func newRig(t *testing.T, change func(*rig)) *rig {
 		change(r)
 	}
 	var err error
-	r.sys, err = supervisor.NewSystem(supervisor.Options{Name: "test", Inject: r.inject, OnEvent: r.supervision})
+	r.sys, err = supervisor.NewSystem(
+		supervisor.Options{Name: "test", Inject: r.inject, OnEvent: r.supervision},
+	)
 	require.NoError(t, err)
 	r.cfg.System = r.sys
 	return r
@@ -190,7 +202,8 @@ func (r *rig) supervision(e supervisor.Event) {
 	}
 }
 
-// crashAt arms the bomb: the actor at path, below the device, crashes at its n-th point from now, n from 0.
+// crashAt arms the bomb: the actor at path, below the device, crashes at its n-th point from now, n
+// from 0.
 func (r *rig) crashAt(path string, n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -207,7 +220,8 @@ func (r *rig) hit() bool {
 	return r.bomb.path != "" && !r.bomb.armed
 }
 
-// inject counts the points of messages only: a crash in the first Init is a failed start and no restart.
+// inject counts the points of messages only: a crash in the first Init is a failed start and no
+// restart.
 func (r *rig) inject(path, point string, msg any) {
 	if r.trace != nil {
 		r.trace(path, point, msg)
@@ -216,7 +230,9 @@ func (r *rig) inject(path, point string, msg any) {
 		return
 	}
 	r.mu.Lock()
-	if b := &r.bomb; b.armed && (path == b.path || strings.HasSuffix(b.path, "*") && strings.HasPrefix(path, strings.TrimSuffix(b.path, "*"))) {
+	if b := &r.bomb; b.armed &&
+		(path == b.path || strings.HasSuffix(b.path, "*") && strings.HasPrefix(path,
+			strings.TrimSuffix(b.path, "*"))) {
 		b.passed++
 		if b.passed > b.after {
 			b.armed = false

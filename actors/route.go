@@ -8,8 +8,9 @@ import (
 	"github.com/hublink-go/hublink/protocol"
 )
 
-// route chooses which of the hub's URLs is dialled. One that works is kept; one that fails is left for the next in turn, and for as long as
-// it has asked to be left alone (Retry-After). That is its own wish: the others are not kept waiting for it.
+// route chooses which of the hub's URLs is dialled. One that works is kept; one that fails is left
+// for the next in turn, and for as long as it has asked to be left alone (Retry-After). That is its
+// own wish: the others are not kept waiting for it.
 type route struct {
 	all []*url.URL
 
@@ -25,8 +26,8 @@ func (r *route) now() *url.URL {
 	return r.all[r.at]
 }
 
-// failed goes on to the next URL that may be dialled and returns zero; when all are to be left alone, to the one that is to be the
-// shortest, and returns how long that is.
+// failed goes on to the next URL that may be dialled and returns zero; when all are to be left
+// alone, to the one that is to be the shortest, and returns how long that is.
 func (r *route) failed(now time.Time, after time.Duration) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()

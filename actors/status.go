@@ -16,14 +16,17 @@ const (
 	Disconnected = "disconnected" // waiting before the next dial
 )
 
-// Status is what a device knows of itself at one moment. It is from memory and never blocks on an actor.
+// Status is what a device knows of itself at one moment. It is from memory and never blocks on an
+// actor.
 type Status struct {
 	Identifier string
 	Connection string    // Connecting, Connected or Disconnected
 	Since      time.Time // of Connection
 	Problem    string    // why the device is not connected; empty while it is
 	NextDial   time.Time // zero while connected
-	Serializer string    // of the last socket, empty before the first; JSON in spite of Hub.Serializer: the hub refuses MessagePack
+	// of the last socket, empty before the first; JSON in spite of Hub.Serializer: the hub refuses
+	// MessagePack
+	Serializer string
 	Firmware   firmware.Metadata
 	Slot       string // the running slot
 	Validated  bool   // the running firmware is committed
@@ -54,8 +57,8 @@ type Counters struct {
 	Downloads uint64 // bytes of firmware downloaded
 }
 
-// board is where the actors of one device write down what Status shows. It is the only thing that they share; nobody decides
-// anything from it.
+// board is where the actors of one device write down what Status shows. It is the only thing that
+// they share; nobody decides anything from it.
 type board struct {
 	mu    sync.Mutex
 	s     Status
@@ -99,7 +102,8 @@ func (b *board) connecting() {
 	b.s.NextDial = time.Time{}
 }
 
-// waiting notes why there is no socket; it reports whether a problem of this kind was known already since the last join.
+// waiting notes why there is no socket; it reports whether a problem of this kind was known already
+// since the last join.
 func (b *board) waiting(problem, kind string, next time.Time) (repeated bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -15,8 +15,9 @@ import (
 // maxJournal bounds what is read back: a file that is larger is not ours.
 const maxJournal = 4 << 20
 
-// FileJournal keeps the journal in one file, readable by its owner only: it holds the signed address of the firmware. Save
-// replaces the file atomically and returns when file and directory are on disk.
+// FileJournal keeps the journal in one file, readable by its owner only: it holds the signed
+// address of the firmware. Save replaces the file atomically and returns when file and directory
+// are on disk.
 type FileJournal struct {
 	Path string
 }
@@ -58,7 +59,12 @@ func readSmall(path string, limit int64) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case info.Size() > limit:
-		return nil, fmt.Errorf("read %s: it has %d bytes, more than the %d that it can have; delete the file", path, info.Size(), limit)
+		return nil, fmt.Errorf(
+			"read %s: it has %d bytes, more than the %d that it can have; delete the file",
+			path,
+			info.Size(),
+			limit,
+		)
 	}
 	return os.ReadFile(path)
 }

@@ -62,7 +62,11 @@ func (g *gate) pass() error {
 	at := time.Since(g.start)
 	second := int(at / time.Second)
 	if g.closed {
-		return &transport.PhaseError{Phase: transport.PhaseConnect, Target: "hub.test:443", Err: syscall.ECONNREFUSED}
+		return &transport.PhaseError{
+			Phase:  transport.PhaseConnect,
+			Target: "hub.test:443",
+			Err:    syscall.ECONNREFUSED,
+		}
 	}
 	g.asked[second]++
 	if g.limit > 0 && g.came[second] >= g.limit {
@@ -86,12 +90,23 @@ func (g *gate) counts(from int) (total, busiest int, last time.Duration) {
 	return total, busiest, g.last
 }
 
-// fleet runs n devices against a hub behind a gate, under virtual time. They start at the same moment, as when the power comes back.
-func fleet(t *testing.T, n, limit int, test func(t *testing.T, hub *hubtest.Hub, g *gate, devices []*actors.Device)) {
+// fleet runs n devices against a hub behind a gate, under virtual time. They start at the same
+// moment, as when the power comes back.
+func fleet(
+	t *testing.T,
+	n, limit int,
+	test func(t *testing.T, hub *hubtest.Hub, g *gate, devices []*actors.Device),
+) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		hub := hubtest.Run(t, hubtest.Config{Mode: hubtest.Memory, Now: func() time.Time { return today.Add(time.Since(start)) }})
+		hub := hubtest.Run(
+			t,
+			hubtest.Config{
+				Mode: hubtest.Memory,
+				Now:  func() time.Time { return today.Add(time.Since(start)) },
+			},
+		)
 		sys, err := supervisor.NewSystem(supervisor.Options{Name: "fleet"})
 		require.NoError(t, err)
 		g := newGate(hub.Dialer(), limit)
@@ -122,13 +137,20 @@ func pass(d time.Duration) {
 	synctest.Wait()
 }
 
-// A hub takes 100 handshakes a second and cuts whoever comes above that. Devices that are cut come back later and later, and spread.
+// A hub takes 100 handshakes a second and cuts whoever comes above that. Devices that are cut come
+// back later and later, and spread.
 func TestRateLimitedHubIsNotHammered(t *testing.T) {
 	const devices, limit = 1000, 100
 	fleet(t, devices, limit, func(t *testing.T, hub *hubtest.Hub, g *gate, _ []*actors.Device) {
 		pass(2 * time.Minute)
 		total, busiest, last := g.counts(4)
-		t.Logf("%d handshakes for %d devices, %d in the busiest second after the first four, the last one let in after %v", total, devices, busiest, last)
+		t.Logf(
+			"%d handshakes for %d devices, %d in the busiest second after the first four, the last one let in after %v",
+			total,
+			devices,
+			busiest,
+			last,
+		)
 		require.Equal(t, devices, hub.Stats().Online, "all are in")
 		require.Less(t, total, 4*devices)
 		require.Less(t, busiest, 3*limit, "the first seconds apart")
@@ -136,7 +158,8 @@ func TestRateLimitedHubIsNotHammered(t *testing.T) {
 	})
 }
 
-// A hub that is gone for hours is asked about twice a minute by each device, and never by all at once.
+// A hub that is gone for hours is asked about twice a minute by each device, and never by all at
+// once.
 func TestHubThatIsDownIsNotHammered(t *testing.T) {
 	const devices = 40
 	fleet(t, devices, 0, func(t *testing.T, hub *hubtest.Hub, g *gate, _ []*actors.Device) {
@@ -146,7 +169,11 @@ func TestHubThatIsDownIsNotHammered(t *testing.T) {
 		g.restart()
 		pass(30 * time.Minute)
 		total, busiest, _ := g.counts(60)
-		t.Logf("%.1f upgrades a device in half an hour, %d in the busiest second after the first minute", float64(total)/devices, busiest)
+		t.Logf(
+			"%.1f upgrades a device in half an hour, %d in the busiest second after the first minute",
+			float64(total)/devices,
+			busiest,
+		)
 		require.Less(t, total, 70*devices)
 		require.Greater(t, total, 45*devices, "nobody has given up")
 		require.Less(t, busiest, devices/4)
@@ -156,7 +183,8 @@ func TestHubThatIsDownIsNotHammered(t *testing.T) {
 	})
 }
 
-// A hub restarts: it closes with 1012, is down for two seconds, and comes back. So does the fleet, spread out, and nearly everybody asks once.
+// A hub restarts: it closes with 1012, is down for two seconds, and comes back. So does the fleet,
+// spread out, and nearly everybody asks once.
 func TestFleetComesBackFromARestartInOneWave(t *testing.T) {
 	const devices = 500
 	fleet(t, devices, 0, func(t *testing.T, hub *hubtest.Hub, g *gate, _ []*actors.Device) {
@@ -169,7 +197,13 @@ func TestFleetComesBackFromARestartInOneWave(t *testing.T) {
 		g.restart()
 		pass(30 * time.Second)
 		total, busiest, last := g.counts(0)
-		t.Logf("%d upgrades for %d devices, %d in the busiest second, the last one after %v", total, devices, busiest, last)
+		t.Logf(
+			"%d upgrades for %d devices, %d in the busiest second, the last one after %v",
+			total,
+			devices,
+			busiest,
+			last,
+		)
 		require.Equal(t, devices, hub.Stats().Online, "all are back")
 		require.LessOrEqual(t, total, devices*12/10)
 		require.Less(t, busiest, devices/5)

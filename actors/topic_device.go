@@ -10,8 +10,8 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// deviceChannel is the device's channel to the hub: it joins with what the updater knows of the firmware, hands offers and
-// operator's wishes to those who act on them, and pushes reports.
+// deviceChannel is the device's channel to the hub: it joins with what the updater knows of the
+// firmware, hands offers and operator's wishes to those who act on them, and pushes reports.
 type deviceChannel struct {
 	channel
 	reports   []reported // pushed, not known to have arrived
@@ -22,8 +22,8 @@ type deviceChannel struct {
 	passed    int      // how often it was given
 }
 
-// maxPassed is how often an updater is given one offer: whoever crashes over it twice will do so a third time, and in the end take the
-// device down.
+// maxPassed is how often an updater is given one offer: whoever crashes over it twice will do so a
+// third time, and in the end take the device down.
 const maxPassed = 2
 
 // reported is an update report on its way.
@@ -35,18 +35,27 @@ type reported struct {
 
 // Messages to channel/device.
 type (
-	// joinParams: from updater, the answer to askParams and its greeting after a restart. Lost: see askParams.
+	// joinParams: from updater, the answer to askParams and its greeting after a restart. Lost: see
+	// askParams.
 	joinParams struct{ join hub.JoinParams }
-	// askChannel: from updater when it starts; answered with channelUp when the channel has joined. Lost: see channelUp.
+	// askChannel: from updater when it starts; answered with channelUp when the channel has joined.
+	// Lost: see channelUp.
 	askChannel struct{}
-	// askOffered: from channel/extensions when it starts or hears of a socket; answered with extensionsOffered, or with
-	// extensionsPending when the hub has not said anything. Lost: the hub says it again at the next join.
+	// askOffered: from channel/extensions when it starts or hears of a socket; answered with
+	// extensionsOffered, or with extensionsPending when the hub has not said anything. Lost: the hub
+	// says it again at the next join.
 	askOffered struct{}
 )
 
 func (d *Device) newDeviceChannel(supervisor.Heir) supervisor.Behavior {
 	c := &deviceChannel{}
-	c.channel = channel{dev: d, topic: topicDevice, core: d.newChannelCore(topicDevice), hooks: c, log: d.log("channel/device")}
+	c.channel = channel{
+		dev:   d,
+		topic: topicDevice,
+		core:  d.newChannelCore(topicDevice),
+		hooks: c,
+		log:   d.log("channel/device"),
+	}
 	return c
 }
 
@@ -102,8 +111,8 @@ func (c *deviceChannel) linked(_ *supervisor.Ctx, up bool) (protocol.ChannelInpu
 	return protocol.ChannelInput{Kind: protocol.ChannelDown}, true
 }
 
-// params asks the updater, which alone knows the running firmware and what is being downloaded. An updater that is being
-// restarted sends them unasked when it is back.
+// params asks the updater, which alone knows the running firmware and what is being downloaded. An
+// updater that is being restarted sends them unasked when it is back.
 func (c *deviceChannel) params(*supervisor.Ctx) error {
 	_ = c.dev.updater.Send(askParams{})
 	return nil
@@ -163,8 +172,8 @@ func (c *deviceChannel) event(ctx *supervisor.Ctx, msg protocol.Message) error {
 	return nil
 }
 
-// script answers a support script, which no device runs: whoever has asked on the hub would wait for half a minute. What is shown to
-// them is the output.
+// script answers a support script, which no device runs: whoever has asked on the hub would wait
+// for half a minute. What is shown to them is the output.
 func (c *deviceChannel) script(ctx *supervisor.Ctx, payload jsontext.Value) error {
 	s, err := hub.ParseScript(payload)
 	if err != nil {
@@ -188,7 +197,8 @@ func (c *deviceChannel) update(ctx *supervisor.Ctx, payload jsontext.Value) erro
 	return c.passOffer(ctx)
 }
 
-// passOffer gives the updater what the hub has offered; again after a crash that may have lost it, or was because of it.
+// passOffer gives the updater what the hub has offered; again after a crash that may have lost it,
+// or was because of it.
 func (c *deviceChannel) passOffer(ctx *supervisor.Ctx) error {
 	switch {
 	case c.offer == nil:
@@ -203,9 +213,12 @@ func (c *deviceChannel) passOffer(ctx *supervisor.Ctx) error {
 
 // dropOffer refuses an offer that nobody survives.
 func (c *deviceChannel) dropOffer(ctx *supervisor.Ctx) error {
-	uuid, reason := c.offer.offer.UUID, "the agent crashed over this offer and has dropped it: see the crashes in its log"
+	uuid, reason := c.offer.offer.UUID,
+		"the agent crashed over this offer and has dropped it: see the crashes in its log"
 	c.offer = nil
-	c.log.Error().Str("update", uuid).Msg("the updater crashes over an offer of the hub, dropped; report the crashes")
+	c.log.Error().
+		Str("update", uuid).
+		Msg("the updater crashes over an offer of the hub, dropped; report the crashes")
 	c.dev.emit(Event{Kind: EventUpdateFailed, UUID: uuid, Detail: reason})
 	for _, p := range [...]hub.Push{hub.Received(), hub.Failed(reason)} {
 		if err := c.push(ctx, push{event: p.Event, payload: p.Payload}); err != nil {
@@ -235,7 +248,8 @@ func (c *deviceChannel) extensionsGet(payload jsontext.Value) {
 	c.dev.tellExtensions(*c.offered)
 }
 
-// ours is what the device has of what a hub advertises: the rest is of use to nobody, and would be kept. Nil stays nil.
+// ours is what the device has of what a hub advertises: the rest is of use to nobody, and would be
+// kept. Nil stays nil.
 func (d *Device) ours(advertised map[string][]string) map[string][]string {
 	if advertised == nil {
 		return nil
@@ -258,12 +272,17 @@ func (c *deviceChannel) effect(_ *supervisor.Ctx, e protocol.ChannelEffect) erro
 		}
 	case protocol.DoRefused:
 		c.dev.board.fail(e.Cause.Error())
-		c.log.Warn().Err(e.Cause).Msg("the hub refused the join; check the device and its product on the hub; joining again")
+		c.log.Warn().
+			Err(e.Cause).
+			Msg("the hub refused the join; check the device and its product on the hub; joining again")
 	case protocol.DoErrored:
 		c.log.Info().Err(e.Cause).Msg("channel lost, joining again")
 		_ = c.dev.updater.Send(channelDown{})
 		_ = c.dev.client.Send(tellDisconnected{})
-	case protocol.DoReply, protocol.DoPushTimeout, protocol.DoNotJoined, protocol.DoLeft: // nothing here waits for a reply
+	case protocol.DoReply,
+		protocol.DoPushTimeout,
+		protocol.DoNotJoined,
+		protocol.DoLeft: // nothing here waits for a reply
 	}
 	return nil
 }
@@ -278,7 +297,8 @@ func (c *deviceChannel) written(m sent) {
 	}
 }
 
-// confirmed tells the updater which of its reports have arrived: those that went out before the confirmed heartbeat.
+// confirmed tells the updater which of its reports have arrived: those that went out before the
+// confirmed heartbeat.
 func (c *deviceChannel) confirmed(m confirmed) {
 	var seq uint64
 	rest := c.reports[:0]

@@ -11,11 +11,12 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// offerPatience is how long after the device's join an `extensions:get` is waited for before the channel joins without one
-// (extensions protocol of the hub: join anyway after 5 s).
+// offerPatience is how long after the device's join an `extensions:get` is waited for before the
+// channel joins without one (extensions protocol of the hub: join anyway after 5 s).
 const offerPatience = 5 * time.Second
 
-// extensionsChannel negotiates the extensions, starts and stops their actors, and carries their messages.
+// extensionsChannel negotiates the extensions, starts and stops their actors, and carries their
+// messages.
 type extensionsChannel struct {
 	channel
 	versions map[string]string // what the last join offered
@@ -29,20 +30,23 @@ type extensionsChannel struct {
 
 // Messages to channel/extensions.
 type (
-	// extensionsPending: from channel/device, it has joined; an `extensions:get` may follow. Lost: the next join tells again.
+	// extensionsPending: from channel/device, it has joined; an `extensions:get` may follow. Lost: the
+	// next join tells again.
 	extensionsPending struct{}
-	// extensionsOffered: from channel/device, what the hub's `extensions:get` said; nil for a hub that lists nothing.
-	// Lost with a crash of channel/extensions: it asks when it starts.
+	// extensionsOffered: from channel/device, what the hub's `extensions:get` said; nil for a hub that
+	// lists nothing. Lost with a crash of channel/extensions: it asks when it starts.
 	extensionsOffered struct{ advertised map[string][]string }
 	// patienceOver: from its own timer.
 	patienceOver struct{}
-	// extensionStarted: the result of an errand that has started an extension's supervisor, for the attach of that number.
+	// extensionStarted: the result of an errand that has started an extension's supervisor, for the
+	// attach of that number.
 	extensionStarted struct {
 		name   string
 		number uint64
 		err    error
 	}
-	// extensionReady: from an extension's actor when it starts, also after a crash; answered with extensionAttached when it is.
+	// extensionReady: from an extension's actor when it starts, also after a crash; answered with
+	// extensionAttached when it is.
 	extensionReady struct{ name string }
 	// extensionPush: from an extension's actor.
 	extensionPush struct {
@@ -54,7 +58,13 @@ type (
 
 func (d *Device) newExtensionsChannel(supervisor.Heir) supervisor.Behavior {
 	c := &extensionsChannel{attached: map[string]bool{}, asked: map[string]uint64{}}
-	c.channel = channel{dev: d, topic: topicExtensions, core: d.newChannelCore(topicExtensions), hooks: c, log: d.log("channel/extensions")}
+	c.channel = channel{
+		dev:   d,
+		topic: topicExtensions,
+		core:  d.newChannelCore(topicExtensions),
+		hooks: c,
+		log:   d.log("channel/extensions"),
+	}
 	return c
 }
 
@@ -102,11 +112,12 @@ func (c *extensionsChannel) Receive(ctx *supervisor.Ctx, msg any) error {
 	}
 }
 
-// Terminate stops nothing: extensions outlive a crash of their channel and are detached by its next incarnation.
+// Terminate stops nothing: extensions outlive a crash of their channel and are detached by its next
+// incarnation.
 func (c *extensionsChannel) Terminate(*supervisor.Ctx, error) {}
 
-// linked asks what the hub has offered on a socket that may be older than this actor. The core hears of a socket only when there is
-// something to join for.
+// linked asks what the hub has offered on a socket that may be older than this actor. The core
+// hears of a socket only when there is something to join for.
 func (c *extensionsChannel) linked(_ *supervisor.Ctx, up bool) (protocol.ChannelInput, bool) {
 	c.stopWaiting()
 	c.offer = nil
@@ -184,7 +195,9 @@ func (c *extensionsChannel) event(ctx *supervisor.Ctx, msg protocol.Message) err
 		c.log.Debug().Str("event", msg.Event).Msg("message to no attached extension ignored")
 		return nil
 	}
-	_ = c.dev.extension(name).Send(extensionMessage{event: event, payload: msg.Payload}) // being restarted: lost, the hub asks again
+	_ = c.dev.extension(name).
+		Send(extensionMessage{event: event, payload: msg.Payload})
+		// being restarted: lost, the hub asks again
 	return nil
 }
 
@@ -201,7 +214,9 @@ func (c *extensionsChannel) effect(ctx *supervisor.Ctx, e protocol.ChannelEffect
 		c.dev.board.attached(nil)
 	case protocol.DoRefused:
 		c.log.Info().Err(e.Cause).Msg("the hub refused the extensions channel")
-	case protocol.DoPushed, protocol.DoPushTimeout, protocol.DoNotJoined: // extensions are told nothing and ask for nothing
+	case protocol.DoPushed,
+		protocol.DoPushTimeout,
+		protocol.DoNotJoined: // extensions are told nothing and ask for nothing
 	}
 	return nil
 }
@@ -230,8 +245,13 @@ func (c *extensionsChannel) extensionPush(ctx *supervisor.Ctx, m extensionPush) 
 	return c.say(ctx, m.name, m.event, m.payload)
 }
 
-// say pushes `<name>:<event>`. The hub replies only to refuse the extension; the tag says which one that was.
-func (c *extensionsChannel) say(ctx *supervisor.Ctx, name, event string, payload jsontext.Value) error {
+// say pushes `<name>:<event>`. The hub replies only to refuse the extension; the tag says which one
+// that was.
+func (c *extensionsChannel) say(
+	ctx *supervisor.Ctx,
+	name, event string,
+	payload jsontext.Value,
+) error {
 	p := push{event: name + ":" + event, payload: payload}
 	for i, f := range c.dev.cfg.Extensions {
 		if f.Name == name {

@@ -10,8 +10,8 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// A transfer is a pair of actors, applier and downloader, that live as long as one try of a download. Its number is in all that
-// they say: what an older pair still says is not listened to.
+// A transfer is a pair of actors, applier and downloader, that live as long as one try of a
+// download. Its number is in all that they say: what an older pair still says is not listened to.
 const (
 	applierID    = "applier"
 	downloaderID = "downloader"
@@ -62,7 +62,11 @@ func (u *updater) stopTransfer(ctx *supervisor.Ctx) {
 	}})
 }
 
-func (d *Device) startTransfer(ctx context.Context, run uint64, spec supervisor.ChildSpec) transferUp {
+func (d *Device) startTransfer(
+	ctx context.Context,
+	run uint64,
+	spec supervisor.ChildSpec,
+) transferUp {
 	up := transferUp{id: spec.ID, run: run}
 	sup, ok := d.sys.Supervisor(d.path("update/transfers"))
 	if !ok {
@@ -83,7 +87,11 @@ func (d *Device) stopTransfer(ctx context.Context) {
 		return
 	}
 	for _, id := range [...]string{downloaderID, applierID} {
-		_ = within(ctx, transferWithin, func(ctx context.Context) error { return sup.TerminateChild(ctx, id) }) // not there: nothing to stop
+		_ = within(
+			ctx,
+			transferWithin,
+			func(ctx context.Context) error { return sup.TerminateChild(ctx, id) },
+		) // not there: nothing to stop
 	}
 }
 
@@ -101,7 +109,8 @@ func (u *updater) watch(ctx *supervisor.Ctx, m transferUp) {
 	ctx.Monitor(ref)
 }
 
-// down: an actor of a transfer has ended, one that is done has said so before; or the client has, while it was to reboot.
+// down: an actor of a transfer has ended, one that is done has said so before; or the client has,
+// while it was to reboot.
 func (u *updater) down(ctx *supervisor.Ctx, m supervisor.Down) error {
 	if m.Ref == u.dev.client {
 		if !errors.Is(m.Reason, supervisor.ErrShutdown) {

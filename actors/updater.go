@@ -21,8 +21,9 @@ const (
 	askClientAgain = time.Second
 )
 
-// updater drives the update machine of one device: it reads journal and boot record when it starts, saves the one and has the
-// other written, and orders downloads. What takes time it leaves to errands and to the actors of a transfer.
+// updater drives the update machine of one device: it reads journal and boot record when it starts,
+// saves the one and has the other written, and orders downloads. What takes time it leaves to
+// errands and to the actors of a transfer.
 type updater struct {
 	dev     *Device
 	core    firmware.Machine
@@ -44,10 +45,12 @@ func (*updaterMemory) Close() error { return nil }
 
 // Messages to updater.
 type (
-	// offered: from channel/device; the hub offers a firmware. Lost with a crash: the channel gives it again to the next incarnation, once.
+	// offered: from channel/device; the hub offers a firmware. Lost with a crash: the channel gives it
+	// again to the next incarnation, once.
 	offered struct{ offer *firmware.Offer }
-	// channelUp: from channel/device; it has joined, or answers askChannel: last is the newest report that it pushed since this join,
-	// validated what the join has said. Lost: the updater asks when it starts.
+	// channelUp: from channel/device; it has joined, or answers askChannel: last is the newest report
+	// that it pushed since this join, validated what the join has said. Lost: the updater asks when it
+	// starts.
 	channelUp struct {
 		last      uint64
 		validated bool
@@ -56,11 +59,13 @@ type (
 	channelDown struct{}
 	// askParams: from channel/device; answered with joinParams. Lost: the channel asks again.
 	askParams struct{}
-	// reportWritten: from channel/device; the reports up to seq went out. Lost: a reboot waits for its deadline.
+	// reportWritten: from channel/device; the reports up to seq went out. Lost: a reboot waits for its
+	// deadline.
 	reportWritten struct{ seq uint64 }
 	// reportConfirmed: from channel/device; they have arrived. Lost: said again after the next join.
 	reportConfirmed struct{ seq uint64 }
-	// rebootWanted: from channel/device or Device.Reboot. Lost with a crash: whoever wants it asks again.
+	// rebootWanted: from channel/device or Device.Reboot. Lost with a crash: whoever wants it asks
+	// again.
 	rebootWanted struct{ reason string }
 	// commitWanted: a Call from Device.Commit, answered with committed. Lost: the caller is told.
 	commitWanted struct{}
@@ -89,13 +94,14 @@ func (c *Config) machine() firmware.Config {
 		deadline = clientDeadline
 	}
 	return firmware.Config{
-		Policy: c.Firmware.Policy, ManualCommit: c.Firmware.ManualCommit, CommitDeadline: c.Firmware.CommitDeadline,
-		DecideWithin: deadline + 5*time.Second, RebootWithin: deadline + time.Minute,
+		Policy: c.Firmware.Policy, ManualCommit: c.Firmware.ManualCommit,
+		CommitDeadline: c.Firmware.CommitDeadline,
+		DecideWithin:   deadline + 5*time.Second, RebootWithin: deadline + time.Minute,
 	}
 }
 
-// Init goes on where journal and boot record say, and asks the channel for its state. Both are small and read here, so that nothing is
-// handled before they are known.
+// Init goes on where journal and boot record say, and asks the channel for its state. Both are
+// small and read here, so that nothing is handled before they are known.
 func (u *updater) Init(ctx *supervisor.Ctx) error {
 	in := u.load(context.Background()) // bounded by itself
 	if u.memory != nil {
@@ -219,7 +225,8 @@ func (u *updater) step(ctx *supervisor.Ctx, in firmware.Input) error {
 	return nil
 }
 
-// remember keeps what the next incarnation in this process has to know. A device at rest keeps nothing.
+// remember keeps what the next incarnation in this process has to know. A device at rest keeps
+// nothing.
 func (u *updater) remember(ctx *supervisor.Ctx) {
 	switch idle := u.core.State() == firmware.Idle; {
 	case idle && u.memory != nil:
@@ -250,7 +257,12 @@ func (u *updater) publish() {
 		s.Firmware, s.Slot, s.Validated, s.Reverted = boot.Meta, boot.Active, boot.Validated, reverted
 		s.Update = nil
 		if offer != nil {
-			s.Update = &UpdateStatus{UUID: offer.UUID, Version: offer.Version(), Stage: stage.String(), Percent: percent}
+			s.Update = &UpdateStatus{
+				UUID:    offer.UUID,
+				Version: offer.Version(),
+				Stage:   stage.String(),
+				Percent: percent,
+			}
 		}
 	})
 }

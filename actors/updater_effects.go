@@ -9,7 +9,8 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// apply carries out one effect. unsaved is why a journal that had to be saved was not; err is a bug of ours.
+// apply carries out one effect. unsaved is why a journal that had to be saved was not; err is a bug
+// of ours.
 func (u *updater) apply(ctx *supervisor.Ctx, e firmware.Effect) (unsaved, err error) {
 	switch e.Kind {
 	case firmware.DoPersist:
@@ -33,7 +34,10 @@ func (u *updater) apply(ctx *supervisor.Ctx, e firmware.Effect) (unsaved, err er
 	case firmware.DoFlip, firmware.DoCommit, firmware.DoRevert:
 		u.writeBoot(ctx, e)
 	case firmware.DoInspect:
-		u.errands.run(ctx, errand{name: "inspect", do: func(gctx context.Context) any { return u.load(gctx) }})
+		u.errands.run(
+			ctx,
+			errand{name: "inspect", do: func(gctx context.Context) any { return u.load(gctx) }},
+		)
 	case firmware.DoReboot:
 		u.reboot(ctx, e.Reason)
 	case firmware.DoAnswer:
@@ -58,12 +62,16 @@ func (u *updater) persist(e firmware.Effect) error {
 	if err == nil || e.Must {
 		return err
 	}
-	u.log.Warn().Err(err).Msg("the journal cannot be saved; going on, since the boot record knows what matters")
+	u.log.Warn().
+		Err(err).
+		Msg("the journal cannot be saved; going on, since the boot record knows what matters")
 	return nil
 }
 
 func (u *updater) push(p hub.Push, seq uint64) {
-	_ = u.dev.topics[topicDevice].Send(push{event: p.Event, payload: p.Payload, seq: seq}) // lost with its crash: said again after the rejoin
+	_ = u.dev.topics[topicDevice].Send(
+		push{event: p.Event, payload: p.Payload, seq: seq},
+	) // lost with its crash: said again after the rejoin
 }
 
 func (u *updater) progress(e firmware.Effect) {
@@ -75,11 +83,14 @@ func (u *updater) progress(e firmware.Effect) {
 		u.push(hub.Progress(stage, e.Percent), 0)
 	}
 	if u.dev.cfg.Client.Progress != nil {
-		_ = u.dev.client.Send(tellProgress{p: Progress{UUID: e.Offer.UUID, Stage: e.Stage.String(), Percent: e.Percent}})
+		_ = u.dev.client.Send(
+			tellProgress{p: Progress{UUID: e.Offer.UUID, Stage: e.Stage.String(), Percent: e.Percent}},
+		)
 	}
 }
 
-// askClient asks for a decision about the offer, if it still stands. A client that is not alive is asked again.
+// askClient asks for a decision about the offer, if it still stands. A client that is not alive is
+// asked again.
 func (u *updater) askClient(ctx *supervisor.Ctx, uuid string) {
 	offer, _, _ := u.core.Update()
 	if u.core.State() != firmware.Deciding || offer.UUID != uuid {
@@ -90,7 +101,8 @@ func (u *updater) askClient(ctx *supervisor.Ctx, uuid string) {
 	}
 }
 
-// reboot has the client reboot the machine. When the client ends over it, the default counts at once, see down.
+// reboot has the client reboot the machine. When the client ends over it, the default counts at
+// once, see down.
 func (u *updater) reboot(ctx *supervisor.Ctx, reason string) {
 	u.rebooting = reason
 	ctx.Monitor(u.dev.client)
@@ -101,7 +113,8 @@ func (u *updater) reboot(ctx *supervisor.Ctx, reason string) {
 func (u *updater) writeBoot(ctx *supervisor.Ctx, e firmware.Effect) {
 	slots := u.dev.cfg.Firmware.Slots
 	u.errands.run(ctx, errand{name: "boot record", do: func(gctx context.Context) any {
-		// A write that has begun is not broken off when the actor ends: its successor reads what has become of it.
+		// A write that has begun is not broken off when the actor ends: its successor reads what has
+		// become of it.
 		wctx, cancel := context.WithTimeout(context.WithoutCancel(gctx), bootWriteWithin)
 		defer cancel()
 		var in firmware.Input

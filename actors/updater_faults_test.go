@@ -25,15 +25,58 @@ func TestFaultsOfTheDownload(t *testing.T) {
 		reason   string   // of a failure
 		requests int      // at most; 0: any
 	}{
-		{"cut", firmwareSize, []hubtest.Fault{hubtest.Cut(700 << 10).Times(3)}, []string{"received", "started", "completed"}, "", 4},
-		{"stall", firmwareSize, []hubtest.Fault{hubtest.Stall(700 << 10).Times(2)}, []string{"received", "started", "completed"}, "", 3},
-		{"server down for a while", firmwareSize, []hubtest.Fault{hubtest.Answer(503).Times(5)}, []string{"received", "started", "completed"}, "", 6},
-		{"another file in between", firmwareSize, []hubtest.Fault{hubtest.Cut(1500 << 10).Times(1), hubtest.NewETag()}, []string{"received", "started", "completed"}, "", 0},
-		{"no ranges", firmwareSize, []hubtest.Fault{hubtest.Cut(700 << 10).Times(1), hubtest.NoRange()}, []string{"received", "started", "completed"}, "", 0},
-		{"corrupt", firmwareSize, []hubtest.Fault{hubtest.Flip(1500 << 10)}, []string{"received", "started", "failed"}, "corrupt", 1},
-		{"truncated", firmwareSize, []hubtest.Fault{hubtest.Resize(-1000)}, []string{"received", "started", "failed"}, "the hub announced", 3},
-		{"oversized", firmwareSize, []hubtest.Fault{hubtest.Resize(1000)}, []string{"received", "started", "failed"}, "longer than", 1},
-		{"expired", firmwareSize, []hubtest.Fault{hubtest.Answer(403)}, []string{"received", "failed"}, "expired", 1},
+		{
+			"cut", firmwareSize,
+			[]hubtest.Fault{hubtest.Cut(700 << 10).Times(3)},
+			[]string{"received", "started", "completed"},
+			"", 4,
+		},
+		{
+			"stall", firmwareSize,
+			[]hubtest.Fault{hubtest.Stall(700 << 10).Times(2)},
+			[]string{"received", "started", "completed"},
+			"", 3,
+		},
+		{
+			"server down for a while", firmwareSize,
+			[]hubtest.Fault{hubtest.Answer(503).Times(5)},
+			[]string{"received", "started", "completed"},
+			"", 6,
+		},
+		{"another file in between", firmwareSize, []hubtest.Fault{
+			hubtest.Cut(1500 << 10).Times(1),
+			hubtest.NewETag(),
+		}, []string{"received", "started", "completed"}, "", 0},
+		{
+			"no ranges", firmwareSize,
+			[]hubtest.Fault{hubtest.Cut(700 << 10).Times(1), hubtest.NoRange()},
+			[]string{"received", "started", "completed"},
+			"", 0,
+		},
+		{
+			"corrupt", firmwareSize,
+			[]hubtest.Fault{hubtest.Flip(1500 << 10)},
+			[]string{"received", "started", "failed"},
+			"corrupt", 1,
+		},
+		{
+			"truncated", firmwareSize,
+			[]hubtest.Fault{hubtest.Resize(-1000)},
+			[]string{"received", "started", "failed"},
+			"the hub announced", 3,
+		},
+		{
+			"oversized", firmwareSize,
+			[]hubtest.Fault{hubtest.Resize(1000)},
+			[]string{"received", "started", "failed"},
+			"longer than", 1,
+		},
+		{
+			"expired", firmwareSize,
+			[]hubtest.Fault{hubtest.Answer(403)},
+			[]string{"received", "failed"},
+			"expired", 1,
+		},
 		{"too large for the slot", 5 << 20, nil, []string{"received", "failed"}, "the slot takes", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -151,7 +194,19 @@ func TestPowerCutResumesWithRange(t *testing.T) {
 		require.Equal(t, newer.UUID, b.seen.Snapshot().Update.UUID, "the hub knows that it goes on")
 		waitReboot(b.rig)
 		b.requireInstalled()
-		requireOrder(t, b.seen.Statuses(), "received", "started", "received", "started", "received", "started", "received", "started", "completed")
+		requireOrder(
+			t,
+			b.seen.Statuses(),
+			"received",
+			"started",
+			"received",
+			"started",
+			"received",
+			"started",
+			"received",
+			"started",
+			"completed",
+		)
 		ranges := 0
 		for _, r := range b.fw.Requests() {
 			if r.Range != "" {
@@ -217,7 +272,12 @@ func TestBootRecordThatCannotBeRead(t *testing.T) {
 		b.add(firmwareSize)
 		b.push()
 		b.settle(time.Second)
-		require.Equal(t, []string{"received", "failed"}, b.seen.Statuses(), "the device shows up, and says no")
+		require.Equal(
+			t,
+			[]string{"received", "failed"},
+			b.seen.Statuses(),
+			"the device shows up, and says no",
+		)
 		b.settle(time.Minute)
 		b.push()
 		b.reboot()
@@ -225,13 +285,15 @@ func TestBootRecordThatCannotBeRead(t *testing.T) {
 	})
 }
 
-// An offer that crashes the updater every time is dropped before it takes the device down, and the hub is told.
+// An offer that crashes the updater every time is dropped before it takes the device down, and the
+// hub is told.
 func TestOfferThatNobodySurvives(t *testing.T) {
 	var poison atomic.Bool
 	poison.Store(true)
 	updating(t, func(b *bench) {
 		b.trace = func(path, point string, msg any) {
-			if poison.Load() && strings.HasSuffix(path, "/updater") && point == supervisor.BeforeReceive && fmt.Sprintf("%T", msg) == "actors.offered" {
+			if poison.Load() && strings.HasSuffix(path, "/updater") && point == supervisor.BeforeReceive &&
+				fmt.Sprintf("%T", msg) == "actors.offered" {
 				panic(errBomb)
 			}
 		}

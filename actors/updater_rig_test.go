@@ -83,7 +83,11 @@ func (b *bench) requireInstalled() {
 	want := make([]byte, b.fw.Content.Size)
 	_, err := b.fw.Content.ReadAt(want, 0)
 	require.NoError(b.t, err)
-	require.True(b.t, bytes.Equal(want, b.slots.Bytes("b")[:len(want)]), "every byte is the offered one")
+	require.True(
+		b.t,
+		bytes.Equal(want, b.slots.Bytes("b")[:len(want)]),
+		"every byte is the offered one",
+	)
 	flips := 0
 	for _, call := range b.slots.Calls() {
 		if call == "flip" {

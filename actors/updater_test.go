@@ -18,13 +18,11 @@ import (
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
 
-// bench is a rig whose device has slots that keep the contracts of package firmware, and that can be rebooted.
-// updating runs a test on a device that has joined and is offered nothing yet.
-// add makes the newer firmware known to the hub.
-// push offers it by hand.
-// reboot waits until the device has ended for its reboot, boots, and starts it again.
-// powerCycle stops the device where it is and starts it again. Nothing that it saved is lost.
-// said is the last status_update with that status.
+// bench is a rig whose device has slots that keep the contracts of package firmware, and that can
+// be rebooted. updating runs a test on a device that has joined and is offered nothing yet. add
+// makes the newer firmware known to the hub. push offers it by hand. reboot waits until the device
+// has ended for its reboot, boots, and starts it again. powerCycle stops the device where it is and
+// starts it again. Nothing that it saved is lost. said is the last status_update with that status.
 // requireInstalled checks that the slot which boots next holds the firmware, flipped to once.
 // requireOrder checks statuses as the hub saw them: in order, each once, but for download attempts.
 func TestUpdateFromOfferToCommit(t *testing.T) {
@@ -63,23 +61,33 @@ func TestUpdateFromOfferToCommit(t *testing.T) {
 		require.Equal(t, newer.UUID, seen.Running.UUID)
 		require.True(t, *seen.Validated, "it has joined, so it is committed")
 		require.Nil(t, seen.Update, "nothing is in flight any more")
-		require.Equal(t, []string{"received", "started", "completed"}, seen.Statuses, "nothing is said again")
+		require.Equal(
+			t,
+			[]string{"received", "started", "completed"},
+			seen.Statuses,
+			"nothing is said again",
+		)
 		st = b.dev.Status()
 		require.True(t, st.Validated)
 		require.Equal(t, "b", st.Slot)
 		require.Equal(t, newer.UUID, st.Firmware["uuid"])
 		require.Nil(t, st.Update)
 		for _, kind := range []actors.EventKind{
-			actors.EventOffered, actors.EventUpdateStarted, actors.EventUpdateCompleted, actors.EventRebooting, actors.EventCommitted,
+			actors.EventOffered, actors.EventUpdateStarted, actors.EventUpdateCompleted,
+			actors.EventRebooting, actors.EventCommitted,
 		} {
 			require.Equal(t, 1, b.happened(kind), kind.String())
 		}
 	})
 }
 
-// Every actor of the update path may crash at any point: the update is completed, the socket stays, nothing is flipped twice.
+// Every actor of the update path may crash at any point: the update is completed, the socket stays,
+// nothing is flipped twice.
 func TestUpdateSurvivesCrashesAtEveryPoint(t *testing.T) {
-	for path, enough := range map[string]int{"update/updater": 60, "update/transfers/applier": 30, "update/transfers/downloader": 15} {
+	for path, enough := range map[string]int{
+		"update/updater": 60, "update/transfers/applier": 30,
+		"update/transfers/downloader": 15,
+	} {
 		t.Run(path, func(t *testing.T) {
 			hits := 0
 			for point := 0; ; point++ {
@@ -126,13 +134,11 @@ func TestCommitSurvivesCrashesOfTheUpdater(t *testing.T) {
 	}
 }
 
-// failure is the reason of the last failed update, as OnEvent was told.
-// tornJournal fails from some save on.
-// Once the boot record is written, it knows all that matters.
-// A device that goes down in the middle asks for what is missing, and for no more than 1 MiB of what it had.
-// The download goes on while the socket is gone; what the hub missed it hears after the rejoin.
-// What a heartbeat has confirmed is not said again after a rejoin.
-// mind is a client that can change it.
+// failure is the reason of the last failed update, as OnEvent was told. tornJournal fails from some
+// save on. Once the boot record is written, it knows all that matters. A device that goes down in
+// the middle asks for what is missing, and for no more than 1 MiB of what it had. The download goes
+// on while the socket is gone; what the hub missed it hears after the rejoin. What a heartbeat has
+// confirmed is not said again after a rejoin. mind is a client that can change it.
 type mind struct {
 	decision atomic.Pointer[firmware.Decision]
 	asked    atomic.Int32
@@ -197,7 +203,12 @@ func TestDecisions(t *testing.T) {
 			waitReboot(b.rig)
 			require.EqualValues(t, 1, m.asked.Load())
 			require.Equal(t, []string{"received", "started", "completed"}, b.seen.Statuses())
-			require.Equal(t, 1, b.happened(actors.EventUpdateIgnored), "the other one; the same again is nothing new")
+			require.Equal(
+				t,
+				1,
+				b.happened(actors.EventUpdateIgnored),
+				"the other one; the same again is nothing new",
+			)
 			b.requireInstalled()
 		})
 	})
@@ -263,17 +274,21 @@ func TestRebootCallback(t *testing.T) {
 // FileJournal's content is for its owner only: it holds the signed address.
 func TestJournalOnDiskIsPrivate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
-	updating(t, func(b *bench) { b.cfg.Firmware.Journal = actors.FileJournal{Path: path} }, func(b *bench) {
-		b.add(firmwareSize)
-		b.push()
-		b.reboot()
-		info, err := os.Stat(path)
-		require.NoError(t, err)
-		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
-		data, err := os.ReadFile(path)
-		require.NoError(t, err)
-		require.NotContains(t, string(data), "http", "the address is gone with the update")
-	})
+	updating(
+		t,
+		func(b *bench) { b.cfg.Firmware.Journal = actors.FileJournal{Path: path} },
+		func(b *bench) {
+			b.add(firmwareSize)
+			b.push()
+			b.reboot()
+			info, err := os.Stat(path)
+			require.NoError(t, err)
+			require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+			data, err := os.ReadFile(path)
+			require.NoError(t, err)
+			require.NotContains(t, string(data), "http", "the address is gone with the update")
+		},
+	)
 }
 
 // Nothing of an update stays behind in an idle device.

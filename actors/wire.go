@@ -33,7 +33,13 @@ func newDevice(cfg Config) (*Device, error) {
 	if cfg.Seed == 0 {
 		cfg.Seed = rand.Uint64() //nolint:gosec // jitter, not a secret
 	}
-	d := &Device{cfg: &cfg, name: cfg.Name, route: route{all: urls}, dialer: cfg.Hub.Dialer, sys: cfg.System}
+	d := &Device{
+		cfg:    &cfg,
+		name:   cfg.Name,
+		route:  route{all: urls},
+		dialer: cfg.Hub.Dialer,
+		sys:    cfg.System,
+	}
 	if d.name == "" {
 		d.name = "device-" + strings.ReplaceAll(cfg.Identity, "/", "_")
 	}
@@ -71,7 +77,10 @@ func (d *Device) tlsConfig() *tls.Config {
 
 // newLink is the link of a device that has just started.
 func (d *Device) newLink() *link {
-	core := protocol.NewSocket(protocol.SocketConfig{Heartbeat: d.cfg.Hub.Heartbeat}, d.rand(uint64(topics)))
+	core := protocol.NewSocket(
+		protocol.SocketConfig{Heartbeat: d.cfg.Hub.Heartbeat},
+		d.rand(uint64(topics)),
+	)
 	return newLink(core)
 }
 
@@ -80,7 +89,9 @@ func (d *Device) system() error {
 	if d.sys != nil {
 		return nil
 	}
-	sys, err := supervisor.NewSystem(supervisor.Options{Name: d.name, Logger: d.cfg.Logger, OnEvent: d.supervisorEvent})
+	sys, err := supervisor.NewSystem(
+		supervisor.Options{Name: d.name, Logger: d.cfg.Logger, OnEvent: d.supervisorEvent},
+	)
 	if err != nil {
 		return fmt.Errorf("start %s: %w", d.name, err)
 	}

@@ -30,13 +30,28 @@ func TestNegotiate(t *testing.T) {
 	}{
 		{
 			"the most preferred common version, whatever the hub's order",
-			map[string][]string{"logging": {"0.0.1", "0.1.0"}, "health": {"0.0.1"}, "sensors": {"1.0.0", "0.10.0"}},
+			map[string][]string{
+				"logging": {"0.0.1", "0.1.0"}, "health": {"0.0.1"},
+				"sensors": {"1.0.0", "0.10.0"},
+			},
 			versions{"logging": "0.1.0", "health": "0.0.1", "sensors": "0.10.0"},
 		},
-		{"an older hub", map[string][]string{"logging": {"0.0.1"}, "health": {"0.0.1"}}, versions{"logging": "0.0.1", "health": "0.0.1"}},
+		{
+			"an older hub",
+			map[string][]string{"logging": {"0.0.1"}, "health": {"0.0.1"}},
+			versions{"logging": "0.0.1", "health": "0.0.1"},
+		},
 		{"no common version", map[string][]string{"logging": {"2.0.0"}, "health": {}}, versions{}},
-		{"equal means equal as strings", map[string][]string{"health": {"0.0.1-rc1", "00.0.1", "v0.0.1"}}, versions{}},
-		{"what the device does not have is ignored", map[string][]string{"geo": {"0.0.1"}, "health": {"0.0.1"}}, versions{"health": "0.0.1"}},
+		{
+			"equal means equal as strings",
+			map[string][]string{"health": {"0.0.1-rc1", "00.0.1", "v0.0.1"}},
+			versions{},
+		},
+		{
+			"what the device does not have is ignored",
+			map[string][]string{"geo": {"0.0.1"}, "health": {"0.0.1"}},
+			versions{"health": "0.0.1"},
+		},
 		{"everything is switched off", map[string][]string{}, versions{}},
 		{
 			"no advertisement: everything, in the lowest version, which is a matter of numbers and not of letters",

@@ -14,9 +14,11 @@ const NameMax = 255
 
 // Factory makes the incarnations of one extension.
 type Factory struct {
-	Name     string                        // as the hub calls it: "health", "local_shell"; prefix of all its events
-	Versions []string                      // spoken versions, most preferred first: "0.1.0", "0.0.1"
-	New      func(Host) (Extension, error) // called for each start and restart; an error is a start failure
+	// as the hub calls it: "health", "local_shell"; prefix of all its events
+	Name     string
+	Versions []string // spoken versions, most preferred first: "0.1.0", "0.0.1"
+	// called for each start and restart; an error is a start failure
+	New func(Host) (Extension, error)
 }
 
 // Validate says everything that is wrong with the factory, or nil.
@@ -45,15 +47,18 @@ func (f Factory) Validate() error {
 	return nil
 }
 
-// validName accepts what every hub takes as a name; the colon would end it, since events are `<name>:<event>`.
+// validName accepts what every hub takes as a name; the colon would end it, since events are
+// `<name>:<event>`.
 func validName(name string) bool {
-	return name != "" && len(name) <= NameMax && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == ""
+	return name != "" && len(name) <= NameMax &&
+		strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == ""
 }
 
-// Negotiate chooses the one version of each extension to offer in the join of the extensions channel, by the rules of the hub's
-// extensions protocol: the device's versions, most preferred first, and of them the first that the hub advertises (equal as
-// strings). An extension without a common version is left out. A nil advertisement comes from a hub that is too old to
-// advertise: everything is offered, in its lowest version. Factories are expected to be valid.
+// Negotiate chooses the one version of each extension to offer in the join of the extensions
+// channel, by the rules of the hub's extensions protocol: the device's versions, most preferred
+// first, and of them the first that the hub advertises (equal as strings). An extension without a
+// common version is left out. A nil advertisement comes from a hub that is too old to advertise:
+// everything is offered, in its lowest version. Factories are expected to be valid.
 func Negotiate(factories []Factory, advertised map[string][]string) map[string]string {
 	offer := make(map[string]string, len(factories))
 	for _, f := range factories {

@@ -2,7 +2,8 @@ package firmware
 
 import "time"
 
-// Input is one thing that happened; Kind says which fields are set. The zero value means "time has passed".
+// Input is one thing that happened; Kind says which fields are set. The zero value means "time has
+// passed".
 type Input struct {
 	Kind     InputKind
 	Boot     BootState // Started, FlipDone, CommitDone, RevertDone: read after the act
@@ -12,16 +13,21 @@ type Input struct {
 	Offer    *Offer    // Offered
 	UUID     string    // Decided: which offer is meant
 	Decision Decision  // Decided
-	Seq      uint64    // ChannelUp: the newest report that was pushed since this join, 0 for none; Written, Confirmed
-	Run      uint64    // of a transfer: see DoPrepare
-	Offset   int64     // Prepared: bytes that can be kept; AttemptStarted: first byte; Advanced: bytes written
-	Size     int64     // Advanced: bytes that would survive a power cut; AttemptStarted: of the whole file, 0 when not known
-	Knows    bool      // ChannelUp: this join has said that the running firmware is committed
-	Reason   string    // RebootWanted
-	Err      error     // Started: the journal could not be read; PersistFailed, and whatever may fail
+	// ChannelUp: the newest report that was pushed since this join, 0 for none; Written, Confirmed
+	Seq uint64
+	Run uint64 // of a transfer: see DoPrepare
+	// Prepared: bytes that can be kept; AttemptStarted: first byte; Advanced: bytes written
+	Offset int64
+	// Advanced: bytes that would survive a power cut; AttemptStarted: of the whole file, 0 when not
+	// known
+	Size   int64
+	Knows  bool   // ChannelUp: this join has said that the running firmware is committed
+	Reason string // RebootWanted
+	Err    error  // Started: the journal could not be read; PersistFailed, and whatever may fail
 }
 
-// Memory is what a machine hands to its successor in the same process: nothing that has to survive that process.
+// Memory is what a machine hands to its successor in the same process: nothing that has to survive
+// that process.
 type Memory struct {
 	Again   bool  // there was one
 	Stage   Stage // of the progress that was told last
@@ -33,37 +39,42 @@ type InputKind uint8
 
 // What can happen.
 const (
-	Tick           InputKind = iota // time has passed
-	Started                         // first input of all: what is on disk
-	PersistFailed                   // a DoPersist with Must could not be saved: Err
-	Offered                         // the hub offers a firmware
-	Decided                         // the client has decided
-	ChannelUp                       // the device channel has joined; or it is asked for its state by a new machine
-	ChannelDown                     // it is not joined any more
-	Written                         // all reports up to Seq went out
-	Confirmed                       // all reports up to Seq have arrived
-	Prepared                        // the slot is open and hashed as far as it can be kept
-	AttemptStarted                  // the server answers with the file, from Offset on
-	Advanced                        // bytes were written
-	Fetched                         // the download is complete and was handed to the applier
-	FetchFailed                     // the download ended otherwise, and whoever downloads has tried all that helps
-	Applied                         // every byte is verified and safe in the slot
-	ApplyFailed                     // the slot cannot be written, or the bytes are not those of the offer
-	TransferLost                    // downloader or applier crashed
-	FlipDone                        // a flip has ended; with Err nil it happened
-	CommitDone                      // the same for a commit
-	RevertDone                      // the same for a revert
-	CommitWanted                    // somebody wants the running firmware committed
-	RebootWanted                    // somebody wants a reboot
+	Tick          InputKind = iota // time has passed
+	Started                        // first input of all: what is on disk
+	PersistFailed                  // a DoPersist with Must could not be saved: Err
+	Offered                        // the hub offers a firmware
+	Decided                        // the client has decided
+	// the device channel has joined; or it is asked for its state by a new machine
+	ChannelUp
+	ChannelDown    // it is not joined any more
+	Written        // all reports up to Seq went out
+	Confirmed      // all reports up to Seq have arrived
+	Prepared       // the slot is open and hashed as far as it can be kept
+	AttemptStarted // the server answers with the file, from Offset on
+	Advanced       // bytes were written
+	Fetched        // the download is complete and was handed to the applier
+	// the download ended otherwise, and whoever downloads has tried all that helps
+	FetchFailed
+	Applied // every byte is verified and safe in the slot
+	// the slot cannot be written, or the bytes are not those of the offer
+	ApplyFailed
+	TransferLost // downloader or applier crashed
+	FlipDone     // a flip has ended; with Err nil it happened
+	CommitDone   // the same for a commit
+	RevertDone   // the same for a revert
+	CommitWanted // somebody wants the running firmware committed
+	RebootWanted // somebody wants a reboot
 	inputs
 )
 
 // Effect is one thing to do, in order; Kind says which fields are set.
 type Effect struct {
-	Kind    EffectKind
-	Journal []byte // Persist; nil with Err set when there is nothing that can be saved: treat it as not saved
-	Must    bool   // Persist: when it fails, drop the rest of the step and answer PersistFailed; else log and go on
-	Err     error  // Persist, Answer; Tell: why
+	Kind EffectKind
+	// Persist; nil with Err set when there is nothing that can be saved: treat it as not saved
+	Journal []byte
+	// Persist: when it fails, drop the rest of the step and answer PersistFailed; else log and go on
+	Must    bool
+	Err     error // Persist, Answer; Tell: why
 	Report  Report
 	Stage   Stage  // Progress
 	Percent int    // Progress
@@ -82,7 +93,8 @@ type Plan struct {
 	Offer      *Offer
 	Limit      int64 // bytes that may be written; 0: Offer.Size
 	Checkpoint int64 // bytes that an earlier applier wrote and synced
-	Keep       bool  // what the slot holds may be kept, once it was hashed again; false: begin at its start
+	// what the slot holds may be kept, once it was hashed again; false: begin at its start
+	Keep bool
 }
 
 // EffectKind names what to do.
@@ -90,22 +102,28 @@ type EffectKind uint8
 
 // What can be asked for.
 const (
-	DoPersist   EffectKind = iota + 1 // save Journal; see the order in the package documentation
-	DoReport                          // push Report to the hub; answer Written and Confirmed when that is known
-	DoProgress                        // tell the client, and with Push the hub
-	DoValidated                       // push that the firmware was committed since the join
-	DoDecide                          // ask the client about Offer; answer Decided
-	DoPrepare                         // start an applier on Plan, with number Run; answer Prepared or ApplyFailed, later Advanced
-	DoFetch                           // start a downloader of Plan.Offer from Offset on; answer AttemptStarted, then Fetched or FetchFailed
-	DoFinish                          // have the applier judge all and finish; answer Applied or ApplyFailed
-	DoStop                            // end downloader and applier, if they run; what was written stays in the slot
-	DoFlip                            // flip to Offer.Target(); answer FlipDone
-	DoCommit                          // answer CommitDone
-	DoRevert                          // answer RevertDone
-	DoInspect                         // read the boot record and start anew; answer Started
-	DoReboot                          // go down
-	DoAnswer                          // answer all that wanted a commit; Err nil: it is committed
-	DoTell                            // a fact for people
+	DoPersist EffectKind = iota + 1 // save Journal; see the order in the package documentation
+	// push Report to the hub; answer Written and Confirmed when that is known
+	DoReport
+	DoProgress  // tell the client, and with Push the hub
+	DoValidated // push that the firmware was committed since the join
+	DoDecide    // ask the client about Offer; answer Decided
+	// start an applier on Plan, with number Run; answer Prepared or ApplyFailed, later Advanced
+	DoPrepare
+	// start a downloader of Plan.Offer from Offset on; answer AttemptStarted, then Fetched or
+	// FetchFailed
+	DoFetch
+	// have the applier judge all and finish; answer Applied or ApplyFailed
+	DoFinish
+	// end downloader and applier, if they run; what was written stays in the slot
+	DoStop
+	DoFlip    // flip to Offer.Target(); answer FlipDone
+	DoCommit  // answer CommitDone
+	DoRevert  // answer RevertDone
+	DoInspect // read the boot record and start anew; answer Started
+	DoReboot  // go down
+	DoAnswer  // answer all that wanted a commit; Err nil: it is committed
+	DoTell    // a fact for people
 )
 
 // Note is a fact for people.

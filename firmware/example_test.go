@@ -11,21 +11,44 @@ import (
 func Example() {
 	m := firmware.NewMachine(firmware.Config{})
 	now := time.Unix(1_800_000_000, 0)
-	running := firmware.Metadata{"uuid": "u1", "version": "1.0.0", "product": "gate", "platform": "board", "architecture": "arm"}
+	running := firmware.Metadata{
+		"uuid":         "u1",
+		"version":      "1.0.0",
+		"product":      "gate",
+		"platform":     "board",
+		"architecture": "arm",
+	}
 	m.Step(now, firmware.Input{
 		Kind: firmware.Started,
-		Boot: firmware.BootState{Active: "a", Next: "a", Meta: running, Validated: true, Capacity: 64 << 20},
+		Boot: firmware.BootState{
+			Active:    "a",
+			Next:      "a",
+			Meta:      running,
+			Validated: true,
+			Capacity:  64 << 20,
+		},
 	}, nil)
 	m.Step(now, firmware.Input{Kind: firmware.ChannelUp}, nil)
 
-	offered := firmware.Metadata{"uuid": "u0", "version": "0.9.0", "product": "gate", "platform": "board", "architecture": "arm"}
-	offer := &firmware.Offer{UUID: "u0", Meta: offered, URL: "https://files.example.com/u0.fw", Size: 1 << 20}
+	offered := firmware.Metadata{
+		"uuid":         "u0",
+		"version":      "0.9.0",
+		"product":      "gate",
+		"platform":     "board",
+		"architecture": "arm",
+	}
+	offer := &firmware.Offer{
+		UUID: "u0",
+		Meta: offered,
+		URL:  "https://files.example.com/u0.fw",
+		Size: 1 << 20,
+	}
 	for _, e := range m.Step(now, firmware.Input{Kind: firmware.Offered, Offer: offer}, nil) {
 		if e.Kind == firmware.DoReport {
 			fmt.Printf("%v %q\n", e.Report.Status, e.Report.Reason)
 		}
 	}
 	// Output:
-	// received ""
-	// ignored "version 0.9.0 is not newer than the running 1.0.0, and the policy takes newer ones only"
+	// received "" ignored "version 0.9.0 is not newer than the running 1.0.0, and the policy takes
+	// newer ones only"
 }

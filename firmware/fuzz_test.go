@@ -14,7 +14,8 @@ func FuzzDecodeJournal(f *testing.F) {
 	f.Add(seal("2", `{}`))
 	f.Add([]byte("hublink-journal"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, in := range [][]byte{data, seal("1", string(data))} { // as it is, and behind a good first line
+		// as it is, and behind a good first line
+		for _, in := range [][]byte{data, seal("1", string(data))} {
 			j, err := DecodeJournal(in)
 			if err != nil {
 				if !errors.Is(err, ErrJournal) {
@@ -45,13 +46,19 @@ func FuzzStep(f *testing.F) {
 		m := NewMachine(Config{})
 		now := epoch
 		var journal []byte
-		boots := []BootState{onA(), {Active: "a", Next: "b", Meta: meta("u1", "1.0.0"), Other: meta("u2", "2.0.0"), Validated: true}, {Meta: meta("u2", "2.0.0")}}
+		boots := []BootState{
+			onA(),
+			{Active: "a", Next: "b", Meta: meta("u1", "1.0.0"), Other: meta("u2", "2.0.0"), Validated: true},
+			{Meta: meta("u2", "2.0.0")},
+		}
 		seq := uint64(0)
 		for ; len(script) >= 2; script = script[2:] {
 			how := int(script[1])
 			now = now.Add(time.Duration(how) * time.Second)
 			in := Input{
-				Kind: InputKind(script[0] % byte(inputs)), Run: m.transfer.run, UUID: m.journal.UUID, Offset: int64(how) << 18, Size: int64(how) << 17,
+				Kind: InputKind(
+					script[0] % byte(inputs),
+				), Run: m.transfer.run, UUID: m.journal.UUID, Offset: int64(how) << 18, Size: int64(how) << 17,
 				Seq: uint64(how % 8), Boot: boots[how%len(boots)], Knows: how%2 == 0, Journal: journal,
 			}
 			switch in.Kind {
@@ -78,7 +85,8 @@ func FuzzStep(f *testing.F) {
 						t.Fatalf("%v: %s", err, journal)
 					}
 				case DoReport:
-					if m.State() != Starting && e.Report.Seq <= seq && in.Kind != ChannelUp && in.Kind != PersistFailed {
+					if m.State() != Starting && e.Report.Seq <= seq && in.Kind != ChannelUp &&
+						in.Kind != PersistFailed {
 						t.Fatalf("report %d after %d", e.Report.Seq, seq)
 					}
 					seq = e.Report.Seq

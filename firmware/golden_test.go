@@ -98,10 +98,14 @@ func (s *script) number(args []string, n int) int64 {
 }
 
 var inputNames = map[string]InputKind{
-	"tick": Tick, "persist-failed": PersistFailed, "decided": Decided, "channel-up": ChannelUp, "channel-down": ChannelDown,
-	"written": Written, "confirmed": Confirmed, "prepared": Prepared, "attempt": AttemptStarted, "advanced": Advanced,
-	"fetched": Fetched, "fetch-failed": FetchFailed, "applied": Applied, "apply-failed": ApplyFailed, "lost": TransferLost,
-	"flip-done": FlipDone, "commit-done": CommitDone, "revert-done": RevertDone, "commit": CommitWanted, "reboot": RebootWanted,
+	"tick": Tick, "persist-failed": PersistFailed, "decided": Decided, "channel-up": ChannelUp,
+	"channel-down": ChannelDown,
+	"written":      Written, "confirmed": Confirmed, "prepared": Prepared, "attempt": AttemptStarted,
+	"advanced": Advanced,
+	"fetched":  Fetched, "fetch-failed": FetchFailed, "applied": Applied, "apply-failed": ApplyFailed,
+	"lost":      TransferLost,
+	"flip-done": FlipDone, "commit-done": CommitDone, "revert-done": RevertDone,
+	"commit": CommitWanted, "reboot": RebootWanted,
 }
 
 func (s *script) input(name string, args []string) Input {
@@ -132,7 +136,10 @@ func (s *script) input(name string, args []string) Input {
 	case "fetch-failed":
 		in.Err = errors.New("the server said no")
 	case "apply-failed":
-		in.Err = map[string]error{"corrupt": &MismatchError{Part: -1, Want: sumOf("u2"), Got: sumOf("?")}, "full": errors.New("no space"), "short": &ShortError{Size: 4 << 20, Got: 1 << 20}}[args[0]]
+		in.Err = map[string]error{
+			"corrupt": &MismatchError{Part: -1, Want: sumOf("u2"), Got: sumOf("?")},
+			"full":    errors.New("no space"), "short": &ShortError{Size: 4 << 20, Got: 1 << 20},
+		}[args[0]]
 	case "flip-done", "commit-done", "revert-done":
 		if len(args) > 0 {
 			in.Err = errors.New("the boot record is stubborn")
@@ -164,14 +171,27 @@ func (s *script) show(e Effect) string {
 		}
 		return text
 	case DoReport:
-		return strings.TrimSpace(fmt.Sprintf("report %d %v %s", e.Report.Seq, e.Report.Status, because(e.Report.Reason, e.Report.Delay)))
+		return strings.TrimSpace(
+			fmt.Sprintf(
+				"report %d %v %s",
+				e.Report.Seq,
+				e.Report.Status,
+				because(e.Report.Reason, e.Report.Delay),
+			),
+		)
 	case DoProgress:
 		return fmt.Sprintf("progress %v %d push %v", e.Stage, e.Percent, e.Push)
 	case DoDecide:
 		return "decide " + e.Offer.UUID
 	case DoPrepare:
 		s.run = e.Run
-		return fmt.Sprintf("prepare %s, limit %d, checkpoint %d, keep %v", e.Plan.Offer.UUID, e.Plan.Limit, e.Plan.Checkpoint, e.Plan.Keep)
+		return fmt.Sprintf(
+			"prepare %s, limit %d, checkpoint %d, keep %v",
+			e.Plan.Offer.UUID,
+			e.Plan.Limit,
+			e.Plan.Checkpoint,
+			e.Plan.Keep,
+		)
 	case DoFetch:
 		return fmt.Sprintf("fetch %s from %d", e.Plan.Offer.UUID, e.Offset)
 	case DoFlip:
@@ -181,19 +201,26 @@ func (s *script) show(e Effect) string {
 	case DoAnswer:
 		return fmt.Sprintf("answer %v", e.Err)
 	case DoTell:
-		return strings.TrimSpace(fmt.Sprintf("tell %s %s %s", noteNames[e.Note], e.UUID, because(e.Reason, 0)))
+		return strings.TrimSpace(
+			fmt.Sprintf("tell %s %s %s", noteNames[e.Note], e.UUID, because(e.Reason, 0)),
+		)
 	default:
 		return map[EffectKind]string{
-			DoValidated: "validated", DoFinish: "finish", DoStop: "stop", DoCommit: "commit", DoRevert: "revert", DoInspect: "inspect",
+			DoValidated: "validated", DoFinish: "finish", DoStop: "stop", DoCommit: "commit",
+			DoRevert: "revert", DoInspect: "inspect",
 		}[e.Kind]
 	}
 }
 
 var noteNames = [...]string{
-	NoteOffered: "offered", NoteBusy: "busy", NoteIgnored: "ignored", NoteRescheduled: "rescheduled", NoteStarted: "started",
-	NoteResumed: "resumed", NoteRetrying: "retrying", NoteCompleted: "completed", NoteFailed: "failed", NoteTrial: "trial",
-	NoteCommitted: "committed", NoteCommitLate: "commit-late", NoteGoingBack: "going-back", NoteReverted: "reverted", NoteStuck: "stuck",
-	NoteRebooting: "rebooting", NoteNoReboot: "no-reboot", NoteBroken: "broken", NoteJournal: "journal",
+	NoteOffered: "offered", NoteBusy: "busy", NoteIgnored: "ignored", NoteRescheduled: "rescheduled",
+	NoteStarted: "started",
+	NoteResumed: "resumed", NoteRetrying: "retrying", NoteCompleted: "completed", NoteFailed: "failed",
+	NoteTrial:     "trial",
+	NoteCommitted: "committed", NoteCommitLate: "commit-late", NoteGoingBack: "going-back",
+	NoteReverted: "reverted", NoteStuck: "stuck",
+	NoteRebooting: "rebooting", NoteNoReboot: "no-reboot", NoteBroken: "broken",
+	NoteJournal: "journal",
 }
 
 func because(reason string, delay time.Duration) string {

@@ -20,10 +20,12 @@ const (
 	maxWentBack    = 8
 )
 
-// ErrJournal means that a journal is damaged or of a version that this one does not know. Nothing in it is used.
+// ErrJournal means that a journal is damaged or of a version that this one does not know. Nothing
+// in it is used.
 var ErrJournal = errors.New("the journal cannot be used")
 
-// Journal is what has to survive a power loss. On disk it is one line with version, length and CRC-32, then JSON.
+// Journal is what has to survive a power loss. On disk it is one line with version, length and
+// CRC-32, then JSON.
 type Journal struct {
 	State      State     // one that State.durable returns
 	UUID       string    // of the firmware that State is about
@@ -38,21 +40,38 @@ type Journal struct {
 	WentBack   []string  // uuids that failed on trial, oldest first
 }
 
-// Encode returns the journal as it goes to disk. It fails only for an offer that Judge would have refused.
+// Encode returns the journal as it goes to disk. It fails only for an offer that Judge would have
+// refused.
 func (j *Journal) Encode() ([]byte, error) {
-	body, err := json.Marshal(newJournalV1(j), json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+	body, err := json.Marshal(
+		newJournalV1(j),
+		json.Deterministic(true),
+		jsontext.AllowInvalidUTF8(true),
+	)
 	if err != nil {
-		return nil, errors.New("encode the journal: the offer holds what JSON does not have") // the cause may quote the URL
+		return nil, errors.New(
+			"encode the journal: the offer holds what JSON does not have",
+		) // the cause may quote the URL
 	}
 	if len(body) > journalMax-128 {
-		return nil, fmt.Errorf("encode the journal: the offer makes it %d bytes long, more than %d", len(body), journalMax)
+		return nil, fmt.Errorf(
+			"encode the journal: the offer makes it %d bytes long, more than %d",
+			len(body),
+			journalMax,
+		)
 	}
-	head := fmt.Sprintf("%s %d %d %08x\n", journalMagic, journalVersion, len(body), crc32.ChecksumIEEE(body))
+	head := fmt.Sprintf(
+		"%s %d %d %08x\n",
+		journalMagic,
+		journalVersion,
+		len(body),
+		crc32.ChecksumIEEE(body),
+	)
 	return append([]byte(head), body...), nil
 }
 
-// DecodeJournal reads what Encode made. No data at all is an empty journal; anything else that is not whole and known fails with
-// ErrJournal, without quoting it.
+// DecodeJournal reads what Encode made. No data at all is an empty journal; anything else that is
+// not whole and known fails with ErrJournal, without quoting it.
 func DecodeJournal(data []byte) (Journal, error) {
 	if len(data) == 0 {
 		return Journal{}, nil
@@ -62,8 +81,17 @@ func DecodeJournal(data []byte) (Journal, error) {
 		return Journal{}, err
 	}
 	var v1 journalV1
-	if json.Unmarshal(body, &v1, json.RejectUnknownMembers(true), jsontext.AllowInvalidUTF8(true)) != nil {
-		return Journal{}, fmt.Errorf("%w: its content is not that of version %d", ErrJournal, journalVersion)
+	if json.Unmarshal(
+		body,
+		&v1,
+		json.RejectUnknownMembers(true),
+		jsontext.AllowInvalidUTF8(true),
+	) != nil {
+		return Journal{}, fmt.Errorf(
+			"%w: its content is not that of version %d",
+			ErrJournal,
+			journalVersion,
+		)
 	}
 	j, ok := v1.journal()
 	if !ok || !j.sane() {
@@ -80,10 +108,16 @@ func unwrap(data []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: this is no journal", ErrJournal)
 	}
 	if version := string(words[1]); version != strconv.Itoa(journalVersion) {
-		return nil, fmt.Errorf("%w: it has version %.16q, this agent knows %d", ErrJournal, version, journalVersion)
+		return nil, fmt.Errorf(
+			"%w: it has version %.16q, this agent knows %d",
+			ErrJournal,
+			version,
+			journalVersion,
+		)
 	}
 	sum := fmt.Sprintf("%08x", crc32.ChecksumIEEE(body))
-	if len(words) != 4 || string(words[2]) != strconv.Itoa(len(body)) || string(words[3]) != sum || len(data) > journalMax {
+	if len(words) != 4 || string(words[2]) != strconv.Itoa(len(body)) || string(words[3]) != sum ||
+		len(data) > journalMax {
 		return nil, fmt.Errorf("%w: it is damaged", ErrJournal)
 	}
 	return body, nil
@@ -103,7 +137,8 @@ func (j *Journal) sane() bool {
 	default:
 		return false
 	}
-	if j.Checkpoint < 0 || j.Count < 0 || len(j.Reports) > 2*maxReports || len(j.WentBack) > maxWentBack {
+	if j.Checkpoint < 0 || j.Count < 0 || len(j.Reports) > 2*maxReports ||
+		len(j.WentBack) > maxWentBack {
 		return false
 	}
 	if j.Offer != nil && (j.Offer.Size < 0 || len(j.Offer.Partials) > maxParts) {

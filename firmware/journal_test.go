@@ -15,7 +15,8 @@ func fullJournal() Journal {
 	o := describe(content(PartSize+1, 1), true)
 	o.Checksum, o.Partials = lower(o.Checksum), []string{lower(o.Partials[0]), lower(o.Partials[1])}
 	return Journal{
-		State: Fetching, UUID: "u2", From: "u1", Offer: o, Checkpoint: 512 << 10, Started: true, Due: time.Unix(1_800_000_000, 0),
+		State: Fetching, UUID: "u2", From: "u1", Offer: o, Checkpoint: 512 << 10, Started: true,
+		Due:   time.Unix(1_800_000_000, 0),
 		Count: 2, Seq: 9, WentBack: []string{"u0"},
 		Reports: []Report{
 			{Seq: 8, Status: StatusRescheduled, Reason: "at night", Delay: time.Minute},
@@ -61,7 +62,15 @@ func TestJournalDamage(t *testing.T) {
 }
 
 func seal(version, body string) []byte {
-	return fmt.Appendf(nil, "%s %s %d %08x\n%s", journalMagic, version, len(body), crc32.ChecksumIEEE([]byte(body)), body)
+	return fmt.Appendf(
+		nil,
+		"%s %s %d %08x\n%s",
+		journalMagic,
+		version,
+		len(body),
+		crc32.ChecksumIEEE([]byte(body)),
+		body,
+	)
 }
 
 func TestJournalOfAnotherKind(t *testing.T) {
@@ -69,16 +78,34 @@ func TestJournalOfAnotherKind(t *testing.T) {
 		data []byte
 		want string
 	}{
-		"newer":           {seal("2", `{"state":"idle"}`), `it has version "2"`},
-		"unknown member":  {seal("1", `{"state":"idle","mood":"good"}`), "not that of version 1"},
-		"unknown state":   {seal("1", `{"state":"dancing"}`), "not that of version 1"},
-		"memory state":    {seal("1", `{"state":"verifying"}`), "contradicts itself"},
-		"no offer":        {seal("1", `{"state":"fetching","uuid":"u2","from":"u1"}`), "contradicts itself"},
-		"two firmwares":   {seal("1", `{"state":"fetching","uuid":"u2","offer":{"uuid":"u3","url":"x"}}`), "contradicts itself"},
-		"torn part hash":  {seal("1", `{"state":"fetching","uuid":"u2","offer":{"uuid":"u2","url":"x","partials":"AAAA"}}`), "contradicts itself"},
-		"negative":        {seal("1", `{"state":"idle","checkpoint":-1}`), "contradicts itself"},
-		"reports astray":  {seal("1", `{"state":"idle","seq":3,"reports":[{"seq":3,"status":"failed"},{"seq":2,"status":"failed"}]}`), "contradicts itself"},
-		"unknown status":  {seal("1", `{"state":"idle","seq":3,"reports":[{"seq":3,"status":"fwup_complete"}]}`), "not that of version 1"},
+		"newer":          {seal("2", `{"state":"idle"}`), `it has version "2"`},
+		"unknown member": {seal("1", `{"state":"idle","mood":"good"}`), "not that of version 1"},
+		"unknown state":  {seal("1", `{"state":"dancing"}`), "not that of version 1"},
+		"memory state":   {seal("1", `{"state":"verifying"}`), "contradicts itself"},
+		"no offer": {
+			seal("1", `{"state":"fetching","uuid":"u2","from":"u1"}`),
+			"contradicts itself",
+		},
+		"two firmwares": {
+			seal("1", `{"state":"fetching","uuid":"u2","offer":{"uuid":"u3","url":"x"}}`),
+			"contradicts itself",
+		},
+		"torn part hash": {
+			seal("1",
+				`{"state":"fetching","uuid":"u2","offer":{"uuid":"u2","url":"x","partials":"AAAA"}}`),
+			"contradicts itself",
+		},
+		"negative": {seal("1", `{"state":"idle","checkpoint":-1}`), "contradicts itself"},
+		"reports astray": {
+			seal("1",
+				`{"state":"idle","seq":3,"reports":[{"seq":3,"status":"failed"},{"seq":2,"status":"failed"}]}`),
+			"contradicts itself",
+		},
+		"unknown status": {
+			seal("1",
+				`{"state":"idle","seq":3,"reports":[{"seq":3,"status":"fwup_complete"}]}`),
+			"not that of version 1",
+		},
 		"something else":  {[]byte("PK\x03\x04"), "this is no journal"},
 		"zeroes":          {make([]byte, 4096), "this is no journal"},
 		"a filled sector": {[]byte(strings.Repeat("\xff", 4096)), "this is no journal"},
@@ -106,7 +133,10 @@ func TestLargestOfferFitsAJournal(t *testing.T) {
 	j := Journal{State: Deciding, UUID: o.UUID, Offer: o}
 	for i := range 2 * maxReports {
 		j.Seq++
-		j.Reports = append(j.Reports, Report{Seq: j.Seq, Status: StatusFailed, Reason: strings.Repeat("\"", maxReason)})
+		j.Reports = append(
+			j.Reports,
+			Report{Seq: j.Seq, Status: StatusFailed, Reason: strings.Repeat("\"", maxReason)},
+		)
 		require.Len(t, j.Reports, i+1)
 	}
 	data := encode(t, j)

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// journalV1 is the content of a journal of version 1. It is not changed any more: a new field is a new version, and the old one is
-// still read, since a firmware that starts its trial finds the journal of the one before.
+// journalV1 is the content of a journal of version 1. It is not changed any more: a new field is a
+// new version, and the old one is still read, since a firmware that starts its trial finds the
+// journal of the one before.
 type journalV1 struct {
 	State      State      `json:"state"`
 	UUID       string     `json:"uuid,omitzero"`
@@ -53,7 +54,10 @@ func newJournalV1(j *Journal) *journalV1 {
 	if o := j.Offer; o != nil {
 		v1.Offer = &offerV1{o.UUID, o.Meta, string(o.URL), o.Size, o.Checksum, nil, o.DeploymentID}
 		for _, part := range o.Partials {
-			v1.Offer.Partials, _ = hex.AppendDecode(v1.Offer.Partials, []byte(part)) // Judge has looked at them
+			v1.Offer.Partials, _ = hex.AppendDecode(
+				v1.Offer.Partials,
+				[]byte(part),
+			) // Judge has looked at them
 		}
 	}
 	return v1

@@ -7,9 +7,11 @@ import (
 
 // Config sets how a machine behaves; the zero value means the defaults.
 type Config struct {
-	Policy         Policy
-	ManualCommit   bool          // commit only when CommitWanted; false: as soon as the device channel has joined
-	CommitDeadline time.Duration // from the start on trial until it is given up; zero: 15 min, negative: never
+	Policy Policy
+	// commit only when CommitWanted; false: as soon as the device channel has joined
+	ManualCommit bool
+	// from the start on trial until it is given up; zero: 15 min, negative: never
+	CommitDeadline time.Duration
 	DecideWithin   time.Duration // for the client's decision, then the offer is applied; zero: 35 s
 	RebootWithin   time.Duration // until a reboot is asked for again; zero: 90 s
 }
@@ -114,7 +116,8 @@ func (m *Machine) Deadline() time.Time {
 	return due
 }
 
-// Step takes in what happened at now and appends what is to be done to out. Every input is allowed at any time.
+// Step takes in what happened at now and appends what is to be done to out. Every input is allowed
+// at any time.
 func (m *Machine) Step(now time.Time, in Input, out []Effect) []Effect {
 	first := len(out)
 	m.step.now, m.step.out = now, out
@@ -167,7 +170,8 @@ func (m *Machine) enter(s State) {
 // due reports whether the state's deadline has come.
 func (m *Machine) overdue() bool { return !m.due.IsZero() && !m.step.now.Before(m.due) }
 
-// recent reports whether t lies less than d back; what lies ahead, by a clock that was set back, does not.
+// recent reports whether t lies less than d back; what lies ahead, by a clock that was set back,
+// does not.
 func (m *Machine) recent(t time.Time, d time.Duration) bool {
 	since := m.step.now.Sub(t)
 	return since >= 0 && since < d

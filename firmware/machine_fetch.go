@@ -63,7 +63,14 @@ func (m *Machine) prepared(in Input) {
 		return
 	}
 	m.enter(Fetching)
-	m.do(Effect{Kind: DoFetch, Run: t.run, Plan: Plan{Offer: m.journal.Offer, Limit: m.limit()}, Offset: t.off})
+	m.do(
+		Effect{
+			Kind:   DoFetch,
+			Run:    t.run,
+			Plan:   Plan{Offer: m.journal.Offer, Limit: m.limit()},
+			Offset: t.off,
+		},
+	)
 }
 
 func (m *Machine) attemptStarted(in Input) {
@@ -143,7 +150,8 @@ func (m *Machine) fetchFailed(in Input) {
 	}
 }
 
-// applyFailed: bytes that were kept from an earlier try may be at fault, so they get a second chance from the start; else it is final.
+// applyFailed: bytes that were kept from an earlier try may be at fault, so they get a second
+// chance from the start; else it is final.
 func (m *Machine) applyFailed(in Input) {
 	t := &m.transfer
 	var short *ShortError
@@ -167,11 +175,14 @@ func (m *Machine) transferLost(in Input) {
 	}
 }
 
-// retry begins the transfer anew, unless nothing has come of the last ones: at once at first, then after longer and longer waits.
+// retry begins the transfer anew, unless nothing has come of the last ones: at once at first, then
+// after longer and longer waits.
 func (m *Machine) retry(err error) {
 	t := &m.transfer
 	if t.retries >= maxRetries {
-		m.fail(fmt.Sprintf("download: given up after %d tries without a new byte: %s", t.retries+1, text(err)))
+		m.fail(
+			fmt.Sprintf("download: given up after %d tries without a new byte: %s", t.retries+1, text(err)),
+		)
 		return
 	}
 	t.retries++

@@ -106,7 +106,8 @@ func (m *Machine) goOn() {
 	m.do(Effect{Kind: DoReboot, Reason: l.reason})
 }
 
-// stay: the machine does not reboot, whatever we say. What waits for it in the other slot is called off.
+// stay: the machine does not reboot, whatever we say. What waits for it in the other slot is called
+// off.
 func (m *Machine) stay() {
 	m.leave = departure{}
 	m.tell(NoteNoReboot, m.journal.UUID, fmt.Sprintf("asked %d times", maxReboots))

@@ -40,7 +40,9 @@ func (m *Machine) judge(o *Offer) Refusal {
 		return r
 	}
 	if m.journal.wentBack(o.UUID) && !o.Manual() {
-		return ignore("this firmware was on trial and the device went back from it; push it by hand to try again")
+		return ignore(
+			"this firmware was on trial and the device went back from it; push it by hand to try again",
+		)
 	}
 	return Refusal{}
 }
@@ -82,7 +84,10 @@ func (m *Machine) refuseTrial(in Input) {
 		return
 	}
 	m.tell(NoteOffered, in.Offer.UUID, "")
-	m.refuse(in.Offer, ignore("the running firmware is on trial: commit it first, the other slot is the way back"))
+	m.refuse(
+		in.Offer,
+		ignore("the running firmware is on trial: commit it first, the other slot is the way back"),
+	)
 }
 
 func (m *Machine) refuseBlind(in Input) {
@@ -133,7 +138,8 @@ func (m *Machine) decide(d Decision) {
 	}
 }
 
-// reschedule: a deployment offers again by itself, with a fresh address; nobody repeats what was pushed by hand.
+// reschedule: a deployment offers again by itself, with a fresh address; nobody repeats what was
+// pushed by hand.
 func (m *Machine) reschedule(o *Offer, d Decision) {
 	if o.Manual() {
 		m.enter(Waiting)

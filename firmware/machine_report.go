@@ -69,7 +69,8 @@ func (m *Machine) confirmed(in Input) {
 	m.written(in)
 }
 
-// progress tells how far a stage is: rising only, not more often than progressEvery but for the ends.
+// progress tells how far a stage is: rising only, not more often than progressEvery but for the
+// ends.
 func (m *Machine) progress(stage Stage, percent int) {
 	t := &m.transfer
 	if stage < t.stage || stage == t.stage && percent <= t.percent {
@@ -79,5 +80,13 @@ func (m *Machine) progress(stage Stage, percent int) {
 		return
 	}
 	t.stage, t.percent, t.told = stage, percent, m.step.now
-	m.do(Effect{Kind: DoProgress, Stage: stage, Percent: percent, Push: m.hub.joined, Offer: m.journal.Offer})
+	m.do(
+		Effect{
+			Kind:    DoProgress,
+			Stage:   stage,
+			Percent: percent,
+			Push:    m.hub.joined,
+			Offer:   m.journal.Offer,
+		},
+	)
 }

@@ -26,7 +26,12 @@ func (m *Machine) start(in Input) {
 		return
 	}
 	m.state = j.State
-	m.transfer = transfer{run: uint64(m.step.now.UnixNano()), best: j.Checkpoint, stage: in.Memory.Stage, percent: in.Memory.Percent}
+	m.transfer = transfer{
+		run:     uint64(m.step.now.UnixNano()),
+		best:    j.Checkpoint,
+		stage:   in.Memory.Stage,
+		percent: in.Memory.Percent,
+	}
 	if !in.Memory.Again {
 		m.transfer.percent = -1
 		m.dropRebooting()
@@ -45,10 +50,14 @@ func (m *Machine) inspect(Input) {
 
 // dropRebooting: that reboot is over.
 func (m *Machine) dropRebooting() {
-	m.journal.Reports = slices.DeleteFunc(slices.Clone(m.journal.Reports), func(r Report) bool { return r.Status == StatusRebooting })
+	m.journal.Reports = slices.DeleteFunc(
+		slices.Clone(m.journal.Reports),
+		func(r Report) bool { return r.Status == StatusRebooting },
+	)
 }
 
-// unknown: a journal that cannot be used says nothing about what was under way. What has not proved itself is left.
+// unknown: a journal that cannot be used says nothing about what was under way. What has not proved
+// itself is left.
 func (m *Machine) unknown(err error) {
 	m.tellErr(NoteJournal, "", err)
 	m.forget()
@@ -126,7 +135,8 @@ func (m *Machine) resumeUpdate(again bool) {
 // maxWait bounds a wait that a clock may have got wrong: an address is signed for a day.
 const maxWait = 24 * time.Hour
 
-// newFirmware: the device has booted what it had flipped to. The join tells the hub all that the reports would.
+// newFirmware: the device has booted what it had flipped to. The join tells the hub all that the
+// reports would.
 func (m *Machine) newFirmware() {
 	m.journal.Reports = nil
 	if m.boot.Validated {
@@ -136,7 +146,8 @@ func (m *Machine) newFirmware() {
 	m.startTrial()
 }
 
-// otherFirmware: the boot loader did not boot uuid, or went back from it. The join tells the hub all that the reports would.
+// otherFirmware: the boot loader did not boot uuid, or went back from it. The join tells the hub
+// all that the reports would.
 func (m *Machine) otherFirmware(uuid string) {
 	m.journal.Reports = nil
 	m.wentBack(uuid)
@@ -173,7 +184,8 @@ func (m *Machine) resumeTrial(again bool) {
 	m.startTrial()
 }
 
-// resumeReverting: either the boot record was not written yet, or the reboot has not happened, or all is done.
+// resumeReverting: either the boot record was not written yet, or the reboot has not happened, or
+// all is done.
 func (m *Machine) resumeReverting(running string) {
 	j := &m.journal
 	pending := m.boot.Next != m.boot.Active

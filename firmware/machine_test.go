@@ -131,7 +131,8 @@ func TestUnreadableBootRecord(t *testing.T) {
 	require.Equal(t, Deciding, r.m.State())
 }
 
-// What nobody can read says nothing: what has not proved itself is left, and nothing is touched that has.
+// What nobody can read says nothing: what has not proved itself is left, and nothing is touched
+// that has.
 func TestUnusableJournalRollsBack(t *testing.T) {
 	damaged := []byte("hublink-journal 9 what is this")
 	trial := BootState{Active: "b", Next: "b", Meta: meta("u2", "2.0.0"), Other: meta("u1", "1.0.0")}
@@ -170,7 +171,10 @@ func TestLoopsEnd(t *testing.T) {
 			r.step(Input{})
 			r.step(Input{Kind: Prepared, Run: r.m.transfer.run})
 		}
-		e, ok := find(r.step(Input{Kind: TransferLost, Run: r.m.transfer.run, Err: errors.New("panic")}), DoReport)
+		e, ok := find(
+			r.step(Input{Kind: TransferLost, Run: r.m.transfer.run, Err: errors.New("panic")}),
+			DoReport,
+		)
 		require.True(t, ok)
 		require.Equal(t, StatusFailed, e.Report.Status)
 	})
@@ -193,7 +197,12 @@ func TestLoopsEnd(t *testing.T) {
 		}
 		actor := &rig{t: t, m: NewMachine(Config{}), now: epoch}
 		actor.step(Input{Kind: Started, Boot: boot, Journal: r.journal(), Memory: Memory{Again: true}})
-		require.Equal(t, Trial, actor.m.State(), "a crash of the agent's own part is no start of the firmware")
+		require.Equal(
+			t,
+			Trial,
+			actor.m.State(),
+			"a crash of the agent's own part is no start of the firmware",
+		)
 		r = started(t, Config{}, boot, r.journal())
 		require.Equal(t, Reverting, r.m.State())
 	})
@@ -254,11 +263,18 @@ func TestProgressRisesAndIsNotTooOften(t *testing.T) {
 	require.NotEqual(t, -1, r.m.Memory().Percent)
 }
 
-// Any journal that this version writes is one that it can start from, in whatever state the boot record is.
+// Any journal that this version writes is one that it can start from, in whatever state the boot
+// record is.
 func TestEveryJournalMeetsEveryBootRecord(t *testing.T) {
 	var boots []BootState
 	for bits := range 32 {
-		b := BootState{Active: "a", Next: "a", Meta: meta("u1", "1.0.0"), Validated: bits&1 != 0, Reverted: bits&2 != 0}
+		b := BootState{
+			Active:    "a",
+			Next:      "a",
+			Meta:      meta("u1", "1.0.0"),
+			Validated: bits&1 != 0,
+			Reverted:  bits&2 != 0,
+		}
 		if bits&4 != 0 {
 			b.Meta = meta("u2", "2.0.0")
 		}

@@ -84,7 +84,8 @@ func (m *Machine) committed() {
 	m.tellValidated()
 }
 
-// goBack leaves uuid for good: it is remembered, then the boot record is written, then the machine reboots if it runs uuid.
+// goBack leaves uuid for good: it is remembered, then the boot record is written, then the machine
+// reboots if it runs uuid.
 func (m *Machine) goBack(uuid, reason string) {
 	j := &m.journal
 	j.noteWentBack(uuid)
@@ -108,7 +109,8 @@ func (m *Machine) revertDone(in Input) {
 	}
 }
 
-// stuck: there is no way back. The trial goes on without an end, so that a commit can still save it.
+// stuck: there is no way back. The trial goes on without an end, so that a commit can still save
+// it.
 func (m *Machine) stuck(err error) {
 	m.tellErr(NoteStuck, m.journal.UUID, err)
 	m.journal.forgive(m.boot.Meta["uuid"])

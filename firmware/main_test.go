@@ -14,12 +14,24 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // meta describes a firmware for the device of these tests.
 func meta(uuid, version string) Metadata {
-	return Metadata{"uuid": uuid, "version": version, "product": "gate", "platform": "board", "architecture": "arm"}
+	return Metadata{
+		"uuid":         uuid,
+		"version":      version,
+		"product":      "gate",
+		"platform":     "board",
+		"architecture": "arm",
+	}
 }
 
 // onA is a device that runs u1, committed, in slot a.
 func onA() BootState {
-	return BootState{Active: "a", Next: "a", Meta: meta("u1", "1.0.0"), Validated: true, Capacity: 8 << 20}
+	return BootState{
+		Active:    "a",
+		Next:      "a",
+		Meta:      meta("u1", "1.0.0"),
+		Validated: true,
+		Capacity:  8 << 20,
+	}
 }
 
 // offer is u2 of four MiB, from a deployment.

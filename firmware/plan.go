@@ -2,13 +2,14 @@ package firmware
 
 import "crypto/sha256"
 
-// CheckpointEvery is how many bytes are written between two checkpoints: what a power cut makes the device download again, together
-// with what was on its way.
+// CheckpointEvery is how many bytes are written between two checkpoints: what a power cut makes the
+// device download again, together with what was on its way.
 const CheckpointEvery = 512 << 10
 
-// Rehash finds out how much of what a slot holds can be kept: it hashes the slot again from its start and trusts nothing else. With part
-// hashes every good part counts, behind the checkpoint too; bytes of an unfinished part, and those of an offer without part
-// hashes, count up to the checkpoint, and the hash of their part or of the whole file still judges them in the end.
+// Rehash finds out how much of what a slot holds can be kept: it hashes the slot again from its
+// start and trusts nothing else. With part hashes every good part counts, behind the checkpoint
+// too; bytes of an unfinished part, and those of an offer without part hashes, count up to the
+// checkpoint, and the hash of their part or of the whole file still judges them in the end.
 //
 //	for off, n := r.Next(); n > 0; off, n = r.Next() {
 //		read, _ := slot.ReadAt(buf[:n], off)
@@ -26,7 +27,8 @@ func NewRehash(v *Verifier, checkpoint int64) *Rehash {
 	return &Rehash{v: v, checkpoint: checkpoint}
 }
 
-// Next says which bytes to read now: n of them at off, at most PartSize; n is 0 when the rest has to be downloaded.
+// Next says which bytes to read now: n of them at off, at most PartSize; n is 0 when the rest has
+// to be downloaded.
 func (r *Rehash) Next() (off int64, n int) {
 	if r.ended {
 		return r.v.off, 0

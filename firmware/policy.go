@@ -7,8 +7,8 @@ import (
 	"github.com/Masterminds/semver/v3"
 )
 
-// Policy says which offers are refused without asking anybody. The zero value takes newer firmware of the same product, platform and
-// architecture, with a checksum.
+// Policy says which offers are refused without asking anybody. The zero value takes newer firmware
+// of the same product, platform and architecture, with a checksum.
 type Policy struct {
 	AllowDowngrade  bool // take any version but the running firmware itself
 	AllowUnverified bool // take offers without a checksum, as hubs up to 2.4.0 make them
@@ -34,8 +34,8 @@ func failure(format string, args ...any) Refusal {
 	return Refusal{StatusFailed, fmt.Sprintf(format, args...)}
 }
 
-// Judge applies the policy to an offer for a device in the state boot. What is wrong with the offer or does not fit the device is a
-// failure; what the device does not want is ignored.
+// Judge applies the policy to an offer for a device in the state boot. What is wrong with the offer
+// or does not fit the device is a failure; what the device does not want is ignored.
 func (p Policy) Judge(boot BootState, o *Offer) Refusal {
 	if r := wanted(boot, o); r.Status != 0 {
 		return r
@@ -62,7 +62,12 @@ func wanted(boot BootState, o *Offer) Refusal {
 	}
 	for _, key := range [...]string{"product", "platform", "architecture"} {
 		if running, offered := boot.Meta[key], o.Meta[key]; running != offered {
-			return ignore("the firmware is for the %s %q, the device has %q", key, shorten(offered, 64), shorten(running, 64))
+			return ignore(
+				"the firmware is for the %s %q, the device has %q",
+				key,
+				shorten(offered, 64),
+				shorten(running, 64),
+			)
 		}
 	}
 	return Refusal{}
@@ -75,11 +80,19 @@ func (p Policy) newer(running, offered string) Refusal {
 	was, errRunning := semver.NewVersion(running)
 	will, errOffered := semver.NewVersion(offered)
 	switch {
-	case len(running) > maxReason || len(offered) > maxReason || errRunning != nil || errOffered != nil:
-		return ignore("version %q cannot be compared with the running %q, and the policy takes newer ones only",
-			shorten(offered, 64), shorten(running, 64))
+	case len(running) > maxReason || len(offered) > maxReason || errRunning != nil ||
+		errOffered != nil:
+		return ignore(
+			"version %q cannot be compared with the running %q, and the policy takes newer ones only",
+			shorten(offered, 64),
+			shorten(running, 64),
+		)
 	case !will.GreaterThan(was):
-		return ignore("version %s is not newer than the running %s, and the policy takes newer ones only", shorten(offered, 64), shorten(running, 64))
+		return ignore(
+			"version %s is not newer than the running %s, and the policy takes newer ones only",
+			shorten(offered, 64),
+			shorten(running, 64),
+		)
 	}
 	return Refusal{}
 }

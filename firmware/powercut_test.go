@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// world is a device around a machine: flash that forgets what was not synced, a boot loader, a journal, a server, and a hub. Every
-// single act counts; at the act number cut the power goes.
+// world is a device around a machine: flash that forgets what was not synced, a boot loader, a
+// journal, a server, and a hub. Every single act counts; at the act number cut the power goes.
 type world struct {
 	t    *testing.T
 	rng  *rand.Rand
@@ -53,7 +53,14 @@ var errPower = errors.New("the power went")
 const chunk = 64 << 10
 
 func newWorld(t *testing.T, seed uint64, parts bool) *world {
-	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 1)), now: epoch, boot: onA(), cut: -1, seen: map[uint64]bool{}}
+	w := &world{
+		t:    t,
+		rng:  rand.New(rand.NewPCG(seed, 1)),
+		now:  epoch,
+		boot: onA(),
+		cut:  -1,
+		seen: map[uint64]bool{},
+	}
 	w.file = content(2*PartSize+PartSize/3, seed)
 	w.offer = describe(w.file, parts)
 	w.flash, w.synced = make([]byte, len(w.file)), make([]byte, len(w.file))
@@ -68,7 +75,8 @@ func (w *world) act() {
 	w.acts++
 }
 
-// life runs the device from power on until nothing is left to do, or the power goes. It reports whether all is done.
+// life runs the device from power on until nothing is left to do, or the power goes. It reports
+// whether all is done.
 func (w *world) life(offered bool) (done bool) {
 	defer func() {
 		if r := recover(); r != nil && r != errPower { //nolint:errorlint // it is the very value
@@ -244,7 +252,8 @@ func (w *world) powerCycle() {
 	}
 }
 
-// survive powers the device on until it has nothing left to do. The hub offers the firmware as often as it takes.
+// survive powers the device on until it has nothing left to do. The hub offers the firmware as
+// often as it takes.
 func (w *world) survive(cuts ...int) {
 	for range 100 {
 		w.cut = -1
@@ -264,7 +273,13 @@ func (w *world) check(what string, cuts int) {
 	require.Equal(t, "u2", w.boot.Meta["uuid"], what)
 	require.True(t, w.boot.Validated, what)
 	require.Equal(t, 1, w.flips, "%s: one flip for one offer", what)
-	require.LessOrEqual(t, w.downloads, int64(len(w.file)+cuts*PartSize), "%s: at most 1 MiB again for every cut", what)
+	require.LessOrEqual(
+		t,
+		w.downloads,
+		int64(len(w.file)+cuts*PartSize),
+		"%s: at most 1 MiB again for every cut",
+		what,
+	)
 	last := Status(0)
 	for _, s := range w.statuses {
 		require.True(t, s > last || s == last && s == StatusStarted, "%s: %v", what, w.statuses)
@@ -277,7 +292,11 @@ func TestPowerCutAtEveryAct(t *testing.T) {
 		plain := newWorld(t, 1, parts)
 		plain.survive()
 		plain.check("no cut", 0)
-		require.Equal(t, []Status{StatusReceived, StatusStarted, StatusCompleted, StatusRebooting}, plain.statuses)
+		require.Equal(
+			t,
+			[]Status{StatusReceived, StatusStarted, StatusCompleted, StatusRebooting},
+			plain.statuses,
+		)
 		for k := range plain.acts {
 			w := newWorld(t, 1, parts)
 			w.survive(k)
@@ -298,7 +317,8 @@ func TestPowerCutsAgainAndAgain(t *testing.T) {
 	}
 }
 
-// A firmware that the boot loader goes back from is tried once, wherever the power is cut; then the device stays where it was.
+// A firmware that the boot loader goes back from is tried once, wherever the power is cut; then the
+// device stays where it was.
 func TestPowerCutsOnTrial(t *testing.T) {
 	plain := newWorld(t, 2, true)
 	plain.survive()

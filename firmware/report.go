@@ -9,7 +9,8 @@ import (
 // Status is what a report tells the hub.
 type Status uint8
 
-// The statuses. StatusRebooting is an event of its own on the wire and travels with the others to keep their order.
+// The statuses. StatusRebooting is an event of its own on the wire and travels with the others to
+// keep their order.
 const (
 	StatusReceived    Status = iota + 1 // the offer has arrived
 	StatusStarted                       // a download attempt has begun
@@ -21,7 +22,8 @@ const (
 )
 
 var statusNames = [...]string{
-	StatusReceived: "received", StatusStarted: "started", StatusCompleted: "completed", StatusIgnored: "ignored",
+	StatusReceived: "received", StatusStarted: "started", StatusCompleted: "completed",
+	StatusIgnored:     "ignored",
 	StatusRescheduled: "rescheduled", StatusFailed: "failed", StatusRebooting: "rebooting",
 }
 
@@ -47,7 +49,8 @@ func (s *Status) UnmarshalText(text []byte) error {
 	return fmt.Errorf("status %.32q is unknown", text)
 }
 
-// Report is one status on its way to the hub. Reports are numbered in the order in which they were made, over restarts too.
+// Report is one status on its way to the hub. Reports are numbered in the order in which they were
+// made, over restarts too.
 type Report struct {
 	Seq    uint64
 	Status Status

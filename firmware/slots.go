@@ -5,12 +5,14 @@ import (
 	"io"
 )
 
-// Applier takes the bytes of a new firmware to where they will be booted from. firmwaretest.TestApplier is its contract as a test.
+// Applier takes the bytes of a new firmware to where they will be booted from.
+// firmwaretest.TestApplier is its contract as a test.
 type Applier interface {
-	// Begin opens the slot that is not running for target. It first makes that slot undescribed, so that a torn write can
-	// never be taken for a firmware, unless it already holds bytes of the same target (same UUID, size and checksum),
-	// which Staging.ReadAt then gives back. It fails with *TooLargeError before it changes anything when
-	// target.Size exceeds the slot. The running slot's bytes never change.
+	// Begin opens the slot that is not running for target. It first makes that slot undescribed, so
+	// that a torn write can never be taken for a firmware, unless it already holds bytes of the same
+	// target (same UUID, size and checksum), which Staging.ReadAt then gives back. It fails with
+	// *TooLargeError before it changes anything when target.Size exceeds the slot. The running slot's
+	// bytes never change.
 	Begin(ctx context.Context, target Target) (Staging, error)
 }
 
@@ -20,17 +22,20 @@ type Staging interface {
 	io.WriterAt // sequential by contract, but an offset may go back; never beyond the slot
 	// Sync makes everything written survive a power loss.
 	Sync() error
-	// Finish syncs, closes, and leaves the slot ready to be flipped to. Exactly one of Finish and Abort is called.
+	// Finish syncs, closes, and leaves the slot ready to be flipped to. Exactly one of Finish and
+	// Abort is called.
 	Finish(ctx context.Context) error
 	// Abort closes. What was written stays for a later resume and is never bootable.
 	Abort() error
 }
 
-// Slots is the boot record: which slot runs, which one is next. firmwaretest.TestSlots is its contract as a test.
+// Slots is the boot record: which slot runs, which one is next. firmwaretest.TestSlots is its
+// contract as a test.
 type Slots interface {
 	// State reads the boot record anew.
 	State(ctx context.Context) (BootState, error)
-	// Flip makes the staged slot the next to boot, on trial, described by target: one atomic write of the boot record.
+	// Flip makes the staged slot the next to boot, on trial, described by target: one atomic write of
+	// the boot record.
 	Flip(ctx context.Context, target Target) error
 	// Commit ends the trial of the running slot; on a committed one it does nothing.
 	Commit(ctx context.Context) error
@@ -46,8 +51,8 @@ type Target struct {
 	Checksum string // SHA-256 in lower-case hex; "": not known
 }
 
-// Metadata describes a firmware by its nerves_fw_* keys without the prefix: uuid, product, architecture, version and platform
-// are required, other keys pass through.
+// Metadata describes a firmware by its nerves_fw_* keys without the prefix: uuid, product,
+// architecture, version and platform are required, other keys pass through.
 type Metadata map[string]string
 
 // BootState is what the boot record says.

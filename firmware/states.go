@@ -24,7 +24,8 @@ const (
 )
 
 var stateNames = [states]string{
-	"idle", "starting", "deciding", "waiting", "retrying", "preparing", "fetching", "verifying", "flipping", "flipped",
+	"idle", "starting", "deciding", "waiting", "retrying", "preparing", "fetching", "verifying",
+	"flipping", "flipped",
 	"trial", "committing", "reverting",
 }
 
@@ -89,7 +90,8 @@ type row struct {
 	do    func(*Machine, Input)
 }
 
-// rows is the life of an update: every state answers every input exactly once. What an answer does about the next state stands there.
+// rows is the life of an update: every state answers every input exactly once. What an answer does
+// about the next state stands there.
 var rows = []row{
 	{in(Starting), Started, (*Machine).start},
 	{but(Starting), Started, nothing},
@@ -120,8 +122,16 @@ var rows = []row{
 	{in(Preparing, Fetching, Verifying), TransferLost, (*Machine).transferLost},
 	{but(Preparing, Fetching, Verifying), TransferLost, nothing},
 
-	{in(Deciding, Retrying, Preparing, Fetching, Verifying, Flipping), PersistFailed, (*Machine).persistFailed},
-	{but(Deciding, Retrying, Preparing, Fetching, Verifying, Flipping), PersistFailed, nothing}, // nothing there is a Must
+	{
+		in(Deciding, Retrying, Preparing, Fetching, Verifying, Flipping),
+		PersistFailed,
+		(*Machine).persistFailed,
+	},
+	{
+		but(Deciding, Retrying, Preparing, Fetching, Verifying, Flipping),
+		PersistFailed,
+		nothing,
+	}, // nothing there is a Must
 
 	{in(Flipping), FlipDone, (*Machine).flipDone},
 	{but(Flipping), FlipDone, nothing},
@@ -135,7 +145,11 @@ var rows = []row{
 	{in(Flipping, Flipped), CommitWanted, (*Machine).refuseCommitFlipped},
 	{in(Reverting), CommitWanted, (*Machine).refuseCommitReverting},
 	{in(Starting), CommitWanted, (*Machine).refuseCommitBlind},
-	{but(Trial, Committing, Flipping, Flipped, Reverting, Starting), CommitWanted, (*Machine).committedAlready},
+	{
+		but(Trial, Committing, Flipping, Flipped, Reverting, Starting),
+		CommitWanted,
+		(*Machine).committedAlready,
+	},
 
 	{in(Flipping), RebootWanted, nothing}, // it reboots anyway
 	{but(Flipping), RebootWanted, (*Machine).rebootWanted},

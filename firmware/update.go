@@ -6,13 +6,15 @@ import (
 	"time"
 )
 
-// PartSize is what a part hash of an offer is taken over; the last part may be shorter (NervesHub: partials_checksums).
+// PartSize is what a part hash of an offer is taken over; the last part may be shorter (NervesHub:
+// partials_checksums).
 const PartSize = 1 << 20
 
 // maxParts bounds the part hashes of an offer: 64 GiB.
 const maxParts = 1 << 16
 
-// SignedURL is an address that carries a credential in its query. It prints as a fixed text; string(u) is the address.
+// SignedURL is an address that carries a credential in its query. It prints as a fixed text;
+// string(u) is the address.
 type SignedURL string
 
 const hidden = "(signed URL)"

@@ -52,10 +52,16 @@ func (e *MismatchError) Error() string {
 	if e.Part >= 0 {
 		what = fmt.Sprintf("part %d of the file", e.Part)
 	}
-	return fmt.Sprintf("%s is corrupt: its SHA-256 is %.12s..., the hub announced %.12s...", what, e.Got, e.Want)
+	return fmt.Sprintf(
+		"%s is corrupt: its SHA-256 is %.12s..., the hub announced %.12s...",
+		what,
+		e.Got,
+		e.Want,
+	)
 }
 
-// Verifier checks size, part hashes and SHA-256 of a firmware over bytes that come in order. It belongs to one goroutine.
+// Verifier checks size, part hashes and SHA-256 of a firmware over bytes that come in order. It
+// belongs to one goroutine.
 type Verifier struct {
 	offer *Offer
 	limit int64
@@ -65,7 +71,8 @@ type Verifier struct {
 	good  int64 // up to here the part hashes were compared
 }
 
-// NewVerifier makes a verifier for the file that o describes, of at most limit bytes when the offer does not say how many.
+// NewVerifier makes a verifier for the file that o describes, of at most limit bytes when the offer
+// does not say how many.
 func NewVerifier(o *Offer, limit int64) *Verifier {
 	v := &Verifier{offer: o, limit: limit, whole: sha256.New()}
 	if o.Size > 0 {
@@ -89,7 +96,8 @@ func (v *Verifier) Reset() {
 	v.off, v.good = 0, 0
 }
 
-// Write takes the next bytes. It fails with *ExcessError, *TooLargeError or *MismatchError, and is of no use afterwards.
+// Write takes the next bytes. It fails with *ExcessError, *TooLargeError or *MismatchError, and is
+// of no use afterwards.
 func (v *Verifier) Write(p []byte) (int, error) {
 	if v.limit > 0 && int64(len(p)) > v.limit-v.off {
 		if v.offer.Size > 0 {

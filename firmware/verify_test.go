@@ -75,12 +75,21 @@ func TestVerifier(t *testing.T) {
 		{"first byte", nil, true, flipped(0), &mismatch},
 		{"last byte", nil, true, flipped(len(good) - 1), &mismatch},
 		{"last byte, no parts", nil, false, flipped(len(good) - 1), &mismatch},
-		{"last byte, no checksum", func(o *Offer) { o.Checksum = "" }, true, flipped(len(good) - 1), &mismatch},
+		{
+			"last byte, no checksum", func(o *Offer) { o.Checksum = "" }, true, flipped(len(good) - 1),
+			&mismatch,
+		},
 		{"short", nil, true, short, &shortErr},
-		{"short by a part, size unknown", func(o *Offer) { o.Size = 0 }, true, good[:PartSize], &shortErr},
+		{
+			"short by a part, size unknown", func(o *Offer) { o.Size = 0 }, true, good[:PartSize],
+			&shortErr,
+		},
 		{"nothing, size unknown", func(o *Offer) { o.Size = 0 }, true, nil, &shortErr},
 		{"long", nil, false, long, &excess},
-		{"long by a part, size unknown", func(o *Offer) { o.Size = 0; o.Partials = o.Partials[:1] }, true, good[:PartSize+1], &excess},
+		{
+			"long by a part, size unknown", func(o *Offer) { o.Size = 0; o.Partials = o.Partials[:1] }, true,
+			good[:PartSize+1], &excess,
+		},
 		{"endless", func(o *Offer) { o.Size = 0 }, false, content(4<<20, 2), &tooLarge},
 	} {
 		for _, chunk := range []int{64 << 10, 1000, PartSize + 1} {
@@ -109,7 +118,11 @@ func TestVerifierErrorsSayWhich(t *testing.T) {
 	data[PartSize] ^= 1
 	err := feed(NewVerifier(o, 0), data, 1000)
 	require.ErrorContains(t, err, "part 1 of the file is corrupt")
-	require.ErrorContains(t, &TooLargeError{Size: 9, Capacity: 4}, "the firmware has 9 bytes, the slot takes 4")
+	require.ErrorContains(
+		t,
+		&TooLargeError{Size: 9, Capacity: 4},
+		"the firmware has 9 bytes, the slot takes 4",
+	)
 }
 
 // rehash runs r over a slot.
@@ -121,8 +134,9 @@ func rehash(r *Rehash, slot []byte) {
 	}
 }
 
-// Whatever a slot holds and wherever the checkpoint was: what is kept and what is downloaded behind it make the file, or the
-// verifier says no. With part hashes at most one part is lost behind the last good byte.
+// Whatever a slot holds and wherever the checkpoint was: what is kept and what is downloaded behind
+// it make the file, or the verifier says no. With part hashes at most one part is lost behind the
+// last good byte.
 func TestRehashKeepsOnlyWhatIsGood(t *testing.T) {
 	good := content(PartSize*3+PartSize/2, 3)
 	rapid.Check(t, func(t *rapid.T) {

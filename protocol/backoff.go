@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Backoff bounds the waits between dials: uniform(Min, min(Max, 2^n * Min)) with n the failures since the last join of the
-// device channel. Full jitter keeps a fleet from coming back in step.
+// Backoff bounds the waits between dials: uniform(Min, min(Max, 2^n * Min)) with n the failures
+// since the last join of the device channel. Full jitter keeps a fleet from coming back in step.
 type Backoff struct {
 	Min time.Duration // zero: 1 s
 	Max time.Duration // zero: 60 s
@@ -15,7 +15,8 @@ type Backoff struct {
 // RetryAfterMax is the longest Retry-After that is believed: a longer one is taken for this.
 const RetryAfterMax = 10 * time.Minute
 
-// After close 1012 (service restart) the first wait is uniform(0, 10 s). Those who find the hub still down come back within 20 s.
+// After close 1012 (service restart) the first wait is uniform(0, 10 s). Those who find the hub
+// still down come back within 20 s.
 const (
 	restartSpread = 10 * time.Second
 	absentSpread  = 20 * time.Second
@@ -37,7 +38,8 @@ func (b Backoff) restart(rng *rand.Rand, n int) time.Duration {
 	return uniform(rng, 0, max(restartSpread, b.limit(n)))
 }
 
-// absent draws the waits of those who then find the hub still down, until a socket opens: they must not come back together, on top of the others.
+// absent draws the waits of those who then find the hub still down, until a socket opens: they must
+// not come back together, on top of the others.
 func (b Backoff) absent(rng *rand.Rand, n int) time.Duration {
 	return uniform(rng, b.Min, max(absentSpread, b.limit(n)))
 }
@@ -57,8 +59,14 @@ func (b Backoff) limit(n int) time.Duration {
 	return limit
 }
 
-// rejoinDelays are the waits before a channel joins again (as in the reference client), each with up to half as much added.
-var rejoinDelays = [...]time.Duration{1 * time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second}
+// rejoinDelays are the waits before a channel joins again (as in the reference client), each with
+// up to half as much added.
+var rejoinDelays = [...]time.Duration{
+	1 * time.Second,
+	2 * time.Second,
+	5 * time.Second,
+	10 * time.Second,
+}
 
 // rejoinDelay draws the wait after the n-th failure in a row, n from 1.
 func rejoinDelay(rng *rand.Rand, n int) time.Duration {

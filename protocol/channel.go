@@ -44,12 +44,13 @@ func (s ChannelState) String() string {
 }
 
 const (
-	joinsBeforeReconnect = 5                // failures in a row after which the channel asks for a new socket
+	// failures in a row after which the channel asks for a new socket
+	joinsBeforeReconnect = 5
 	joinHolds            = 10 * time.Second // a join that lasted this long was not a failure
 )
 
-// Channel is the core of one topic: it joins, joins again when the hub refuses or loses it, drops what belongs to an older
-// join, and matches replies with pushes.
+// Channel is the core of one topic: it joins, joins again when the hub refuses or loses it, drops
+// what belongs to an older join, and matches replies with pushes.
 type Channel struct {
 	cfg      ChannelConfig
 	rng      *rand.Rand
@@ -92,7 +93,8 @@ func (c *Channel) Deadline() time.Time {
 	return c.due
 }
 
-// Step takes in what happened at now and appends what is to be done to out. Every input is allowed at any time.
+// Step takes in what happened at now and appends what is to be done to out. Every input is allowed
+// at any time.
 func (c *Channel) Step(now time.Time, in ChannelInput, out []ChannelEffect) []ChannelEffect {
 	c.follow(now)
 	switch in.Kind {
@@ -222,7 +224,10 @@ func (c *Channel) push(now time.Time, in ChannelInput, out []ChannelEffect) []Ch
 	if c.state != Joined {
 		return append(out, ChannelEffect{Kind: DoNotJoined, Tag: in.Tag})
 	}
-	tag, out := c.transmit(Message{Event: in.Msg.Event, Payload: in.Msg.Payload, Binary: in.Msg.Binary}, out)
+	tag, out := c.transmit(
+		Message{Event: in.Msg.Event, Payload: in.Msg.Payload, Binary: in.Msg.Binary},
+		out,
+	)
 	out = append(out, ChannelEffect{Kind: DoPushed, Tag: in.Tag})
 	if in.Reply {
 		out = c.pushes.add(pendingPush{sent: tag, tag: in.Tag, due: now.Add(c.cfg.PushTimeout)}, out)
@@ -259,14 +264,22 @@ func (c *Channel) rejoin(now time.Time, out []ChannelEffect) []ChannelEffect {
 }
 
 // failed counts a join that was refused or did not hold and plans the next one.
-func (c *Channel) failed(now time.Time, cause error, response []byte, out []ChannelEffect) []ChannelEffect {
+func (c *Channel) failed(
+	now time.Time,
+	cause error,
+	response []byte,
+	out []ChannelEffect,
+) []ChannelEffect {
 	kind := DoRefused
 	if c.state == Joined {
 		kind = DoErrored
 		c.judge(now)
 	}
 	c.failures++
-	out = append(out, ChannelEffect{Kind: kind, Msg: Message{Topic: c.cfg.Topic, Payload: response}, Cause: cause})
+	out = append(
+		out,
+		ChannelEffect{Kind: kind, Msg: Message{Topic: c.cfg.Topic, Payload: response}, Cause: cause},
+	)
 	if c.final {
 		return c.enter(Closed, time.Time{}, out)
 	}

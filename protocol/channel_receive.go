@@ -2,8 +2,8 @@ package protocol
 
 import "time"
 
-// received sorts a message of the topic. A join_ref that is set and not ours belongs to an older join; null is what the hub's
-// broadcasts carry and is taken for ours (Phoenix fast lane).
+// received sorts a message of the topic. A join_ref that is set and not ours belongs to an older
+// join; null is what the hub's broadcasts carry and is taken for ours (Phoenix fast lane).
 func (c *Channel) received(now time.Time, m Message, out []ChannelEffect) []ChannelEffect {
 	if m.Event == EventReply {
 		return c.replied(now, m, out)
@@ -27,8 +27,8 @@ func (c *Channel) received(now time.Time, m Message, out []ChannelEffect) []Chan
 	return append(out, ChannelEffect{Kind: DoStale, Msg: m})
 }
 
-// ours reports whether m may belong to the current join. The hub ends a channel with ref and join_ref of its join, so a ref
-// alone tells an old end from ours.
+// ours reports whether m may belong to the current join. The hub ends a channel with ref and
+// join_ref of its join, so a ref alone tells an old end from ours.
 func (c *Channel) ours(m Message) bool {
 	if m.JoinRef != "" {
 		return m.JoinRef == c.joinRef
@@ -68,8 +68,8 @@ func (c *Channel) replied(now time.Time, m Message, out []ChannelEffect) []Chann
 	return append(out, ChannelEffect{Kind: DoStale, Msg: m})
 }
 
-// disowned: the hub answers a push to a topic that is not joined with "unmatched topic" and without a join_ref. On a joined
-// channel that means that its end was missed.
+// disowned: the hub answers a push to a topic that is not joined with "unmatched topic" and without
+// a join_ref. On a joined channel that means that its end was missed.
 func disowned(m Message) bool {
 	if m.JoinRef != "" {
 		return false

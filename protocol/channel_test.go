@@ -20,8 +20,9 @@ func (g *goldenChannel) Step(t *testing.T, now time.Time, words []string) []stri
 	in := ChannelInput{}
 	if len(words) > 0 {
 		kind, ok := map[string]ChannelInputKind{
-			"up": ChannelUp, "down": ChannelDown, "params": ChannelParams, "sent": ChannelSent, "received": ChannelReceived,
-			"push": ChannelPush, "ask": ChannelPush, "leave": ChannelLeave, "rejoin": ChannelRejoin,
+			"up": ChannelUp, "down": ChannelDown, "params": ChannelParams, "sent": ChannelSent,
+			"received": ChannelReceived,
+			"push":     ChannelPush, "ask": ChannelPush, "leave": ChannelLeave, "rejoin": ChannelRejoin,
 		}[words[0]]
 		require.True(t, ok, words[0])
 		in.Kind = kind
@@ -90,7 +91,9 @@ func TestChannelGolden(t *testing.T) {
 
 func TestChannelGoldenUnmatchedIsFinal(t *testing.T) {
 	golden.Play(t, "channel_final", func() golden.Core {
-		return &goldenChannel{NewChannel(ChannelConfig{Topic: "extensions", UnmatchedIsFinal: true}, newRand())}
+		return &goldenChannel{
+			NewChannel(ChannelConfig{Topic: "extensions", UnmatchedIsFinal: true}, newRand()),
+		}
 	})
 }
 
@@ -129,7 +132,13 @@ func TestChannelRejoinDelaysGrowWithJitter(t *testing.T) {
 		c.Step(now, ChannelInput{Kind: ChannelParams}, nil)
 		ref := refText(uint64(n + 1))
 		c.Step(now, ChannelInput{Kind: ChannelSent, Tag: uint64(n + 1), Ref: ref}, nil)
-		refusal := Message{Topic: "device", JoinRef: ref, Ref: ref, Event: EventReply, Payload: []byte(`{"status":"error","response":{"error":"could not connect"}}`)}
+		refusal := Message{
+			Topic:   "device",
+			JoinRef: ref,
+			Ref:     ref,
+			Event:   EventReply,
+			Payload: []byte(`{"status":"error","response":{"error":"could not connect"}}`),
+		}
 		out := c.Step(now, ChannelInput{Kind: ChannelReceived, Msg: refusal}, nil)
 		require.Equal(t, DoRefused, out[0].Kind)
 		require.EqualError(t, out[0].Cause, "join device: refused by the hub: could not connect")
@@ -148,9 +157,13 @@ func TestChannelRejoinDelaysGrowWithJitter(t *testing.T) {
 	require.Equal(t, 2, reconnects)
 }
 
-// A channel that crashes right after each join must not join once a second for ever; one that has held starts over.
+// A channel that crashes right after each join must not join once a second for ever; one that has
+// held starts over.
 func TestChannelJoinThatDoesNotHoldIsAFailure(t *testing.T) {
-	crash := ChannelInput{Kind: ChannelReceived, Msg: Message{Topic: "device", JoinRef: "1", Ref: "1", Event: EventError}}
+	crash := ChannelInput{
+		Kind: ChannelReceived,
+		Msg:  Message{Topic: "device", JoinRef: "1", Ref: "1", Event: EventError},
+	}
 	c := joinedChannel(t)
 	c.failures = 4
 	out := c.Step(epoch.Add(time.Second), crash, nil)
@@ -181,7 +194,10 @@ func TestChannelStepDoesNotAllocate(t *testing.T) {
 	c, out := joinedChannel(t), make([]ChannelEffect, 0, 8)
 	event := ChannelInput{Kind: ChannelReceived, Msg: parse(t, `["1",null,"device","update",{}]`)}
 	stale := ChannelInput{Kind: ChannelReceived, Msg: parse(t, `["7",null,"device","update",{}]`)}
-	push := ChannelInput{Kind: ChannelPush, Msg: Message{Event: "fwup_progress", Payload: []byte(`{}`)}}
+	push := ChannelInput{
+		Kind: ChannelPush,
+		Msg:  Message{Event: "fwup_progress", Payload: []byte(`{}`)},
+	}
 	ask := push
 	ask.Reply = true
 	answer := ChannelInput{Kind: ChannelReceived, Msg: reply("device", "1", "2")}
@@ -208,7 +224,10 @@ func BenchmarkChannelStep(b *testing.B) {
 	b.Run("event", func(b *testing.B) {
 		b.ReportAllocs()
 		c := joinedChannel(b)
-		in := ChannelInput{Kind: ChannelReceived, Msg: Message{JoinRef: "1", Topic: "device", Event: "update"}}
+		in := ChannelInput{
+			Kind: ChannelReceived,
+			Msg:  Message{JoinRef: "1", Topic: "device", Event: "update"},
+		}
 		for b.Loop() {
 			c.Step(epoch, in, out[:0])
 		}
@@ -223,12 +242,16 @@ func BenchmarkChannelStep(b *testing.B) {
 	})
 }
 
-// FuzzChannel feeds any inputs at any times: no panic, tags rise by one, joined and lost alternate, every asked push is answered once.
+// FuzzChannel feeds any inputs at any times: no panic, tags rise by one, joined and lost alternate,
+// every asked push is answered once.
 func FuzzChannel(f *testing.F) {
 	f.Add("u1 p s1:1 r1 e1 a9 s2:2 q2 x1 t9 l")
 	f.Add("u1 p s1:1 n1 t2 p s2:2 r2 c2 j p d u2")
 	f.Fuzz(func(t *testing.T, script string) {
-		c, now := NewChannel(ChannelConfig{Topic: "device", UnmatchedIsFinal: len(script)%2 == 0}, newRand()), epoch
+		c, now := NewChannel(
+			ChannelConfig{Topic: "device", UnmatchedIsFinal: len(script)%2 == 0},
+			newRand(),
+		), epoch
 		var tag uint64
 		joined, asked := false, map[uint64]bool{}
 		for i, word := range strings.Fields(script[:min(len(script), 2000)]) {
@@ -245,7 +268,11 @@ func FuzzChannel(f *testing.F) {
 				case DoTransmit:
 					require.Equal(t, tag+1, e.Tag)
 					require.Equal(t, "device", e.Msg.Topic)
-					require.True(t, e.Msg.Event == EventJoin || e.Msg.Event == EventLeave || e.Msg.JoinRef != "", "pushes carry their join_ref")
+					require.True(
+						t,
+						e.Msg.Event == EventJoin || e.Msg.Event == EventLeave || e.Msg.JoinRef != "",
+						"pushes carry their join_ref",
+					)
 					tag = e.Tag
 				case DoJoined:
 					require.False(t, joined && in.Kind != ChannelRejoin && c.State() != Joined)

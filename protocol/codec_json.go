@@ -10,7 +10,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// JSON is the wire form of vsn 2.0.0: text frames with an array of five, and packed binary frames for payloads of raw bytes.
+// JSON is the wire form of vsn 2.0.0: text frames with an array of five, and packed binary frames
+// for payloads of raw bytes.
 type JSON struct{}
 
 // Version is "2.0.0".
@@ -19,8 +20,9 @@ func (JSON) Version() string { return "2.0.0" }
 // Binary is false.
 func (JSON) Binary() bool { return false }
 
-// Decode reads one text frame, or one packed binary frame as a hub sends it. It takes refs as strings, integers (some hubs echo
-// what they were sent) and null, and leaves the payload as it is: duplicate keys and invalid UTF-8 in it are not an error.
+// Decode reads one text frame, or one packed binary frame as a hub sends it. It takes refs as
+// strings, integers (some hubs echo what they were sent) and null, and leaves the payload as it is:
+// duplicate keys and invalid UTF-8 in it are not an error.
 func (JSON) Decode(data []byte, binary bool) (Message, error) {
 	if binary {
 		return decodePacked(data)
@@ -56,9 +58,12 @@ func (JSON) Append(dst []byte, m Message) ([]byte, error) {
 }
 
 var (
-	emptyObject       = jsontext.Value("{}")
-	allowDuplicates   = []jsontext.Options{jsontext.AllowDuplicateNames(true)}
-	allowAnything     = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+	emptyObject     = jsontext.Value("{}")
+	allowDuplicates = []jsontext.Options{jsontext.AllowDuplicateNames(true)}
+	allowAnything   = []jsontext.Options{
+		jsontext.AllowDuplicateNames(true),
+		jsontext.AllowInvalidUTF8(true),
+	}
 	errInvalidPayload = errors.New("encode message: payload is not one valid JSON value")
 )
 
@@ -69,7 +74,8 @@ func appendRef(dst []byte, ref string) []byte {
 	return appendText(dst, ref)
 }
 
-// appendText quotes text; invalid UTF-8 becomes the replacement character, the only error that AppendQuote knows.
+// appendText quotes text; invalid UTF-8 becomes the replacement character, the only error that
+// AppendQuote knows.
 func appendText(dst []byte, text string) []byte {
 	dst, _ = jsontext.AppendQuote(dst, text)
 	return dst
@@ -168,7 +174,10 @@ func unquote(v jsontext.Value, intern func([]byte) string) string {
 	if bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
 		return intern(inner)
 	}
-	text, _ := jsontext.AppendUnquote(nil, v) // of a string that the decoder took; replaces invalid UTF-8
+	text, _ := jsontext.AppendUnquote(
+		nil,
+		v,
+	) // of a string that the decoder took; replaces invalid UTF-8
 	return intern(text)
 }
 

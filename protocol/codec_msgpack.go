@@ -4,8 +4,9 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// MessagePack is the wire form of vsn 3.0.0: binary frames with a MessagePack array of five. Payloads are JSON on this side of
-// the wire, so that nobody above needs to know which form is spoken:
+// MessagePack is the wire form of vsn 3.0.0: binary frames with a MessagePack array of five.
+// Payloads are JSON on this side of the wire, so that nobody above needs to know which form is
+// spoken:
 //
 //	MessagePack                      JSON
 //	int, uint of any width           a number without point and exponent
@@ -31,9 +32,9 @@ func (MessagePack) Version() string { return "3.0.0" }
 // Binary is true.
 func (MessagePack) Binary() bool { return true }
 
-// Decode reads one binary frame; a text frame is an error. The payload is a copy, at most 16 MiB of JSON from at most a million
-// elements nested 128 deep. Numbers that JSON does not have (NaN, infinities) are an error; duplicate keys and invalid UTF-8 in the
-// payload are not.
+// Decode reads one binary frame; a text frame is an error. The payload is a copy, at most 16 MiB of
+// JSON from at most a million elements nested 128 deep. Numbers that JSON does not have (NaN,
+// infinities) are an error; duplicate keys and invalid UTF-8 in the payload are not.
 func (MessagePack) Decode(data []byte, isBinary bool) (Message, error) {
 	u := unpacker{rest: data}
 	if !isBinary {
@@ -46,7 +47,8 @@ func (MessagePack) Decode(data []byte, isBinary bool) (Message, error) {
 	return m, nil
 }
 
-// unpacker reads MessagePack from the front of rest. Its methods return the reason why they cannot, or "".
+// unpacker reads MessagePack from the front of rest. Its methods return the reason why they cannot,
+// or "".
 type unpacker struct {
 	rest     []byte
 	out      []byte // the payload as JSON

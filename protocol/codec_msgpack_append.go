@@ -13,9 +13,9 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// Append appends m as a binary frame. Integers take the least bytes, integers that 64 bits do not hold and all other numbers are
-// 64-bit floats; raw bytes (m.Binary) are a bin. It fails for numbers that a float does not hold, and for what is nested more
-// than 128 deep.
+// Append appends m as a binary frame. Integers take the least bytes, integers that 64 bits do not
+// hold and all other numbers are 64-bit floats; raw bytes (m.Binary) are a bin. It fails for
+// numbers that a float does not hold, and for what is nested more than 128 deep.
 func (MessagePack) Append(dst []byte, m Message) ([]byte, error) {
 	out := msgp.AppendArrayHeader(dst, 5)
 	out = appendPackedRef(out, m.JoinRef)
@@ -131,7 +131,8 @@ func (p *packer) number(v jsontext.Value) error {
 	return nil
 }
 
-// container appends an array or an object. How many elements it has is known at its end only; then its header is put in front.
+// container appends an array or an object. How many elements it has is known at its end only; then
+// its header is put in front.
 func (p *packer) container(depth int) error {
 	if depth > packDepth {
 		return errPackedTooDeep
@@ -180,7 +181,10 @@ func (p *packer) head(from, n int, object bool) {
 	default:
 		p.widen(from, 4)
 		p.out[from] = wide + 1
-		binary.BigEndian.PutUint32(p.out[from+1:], uint32(n)) //nolint:gosec // of elements that are in memory
+		binary.BigEndian.PutUint32(
+			p.out[from+1:],
+			uint32(n),
+		) //nolint:gosec // of elements that are in memory
 	}
 }
 

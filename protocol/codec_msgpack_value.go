@@ -9,8 +9,8 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// claimsTooMuch reports whether the next str, bin or ext has a 32-bit length that is more than there is. msgp would take some of them for
-// negative where an int has 32 bits, and panic.
+// claimsTooMuch reports whether the next str, bin or ext has a 32-bit length that is more than
+// there is. msgp would take some of them for negative where an int has 32 bits, and panic.
 func (u *unpacker) claimsTooMuch() bool {
 	const bin32, ext32, str32 = 0xc6, 0xc9, 0xdb
 	if len(u.rest) < 5 || u.rest[0] != bin32 && u.rest[0] != ext32 && u.rest[0] != str32 {
@@ -201,7 +201,11 @@ func timestamp(data []byte) (time.Time, bool) {
 		both := binary.BigEndian.Uint64(data)
 		sec, nsec = int64(both&(1<<34-1)), uint32(both>>34) //nolint:gosec // 34 bits, 30 bits
 	case 12:
-		sec, nsec = int64(binary.BigEndian.Uint64(data[4:])), binary.BigEndian.Uint32(data) //nolint:gosec // it is signed
+		sec, nsec = int64(
+			binary.BigEndian.Uint64(data[4:]),
+		), binary.BigEndian.Uint32(
+			data,
+		) //nolint:gosec // it is signed
 	default:
 		return time.Time{}, false
 	}

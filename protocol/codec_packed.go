@@ -2,10 +2,12 @@ package protocol
 
 import "errors"
 
-// The packed binary form of vsn 2.0.0 carries payloads of raw bytes. The first byte is the kind, then follow one byte of length
-// for each text, the texts, and the payload. NervesHub sends no such frame today, but a client must not die of one.
+// The packed binary form of vsn 2.0.0 carries payloads of raw bytes. The first byte is the kind,
+// then follow one byte of length for each text, the texts, and the payload. NervesHub sends no such
+// frame today, but a client must not die of one.
 const (
-	packedPush      = 0 // hub to client: join_ref, topic, event; client to hub: join_ref, ref, topic, event
+	// hub to client: join_ref, topic, event; client to hub: join_ref, ref, topic, event
+	packedPush      = 0
 	packedReply     = 1 // join_ref, ref, topic, status
 	packedBroadcast = 2 // topic, event
 )

@@ -14,15 +14,57 @@ func TestJSONDecode(t *testing.T) {
 		name, frame string
 		want        Message
 	}{
-		{"reply", `["1","2","device","phx_reply",{"status":"ok"}]`, Message{JoinRef: "1", Ref: "2", Topic: "device", Event: "phx_reply", Payload: []byte(`{"status":"ok"}`)}},
-		{"nulls", `[null,null,"device","update",{}]`, Message{Topic: "device", Event: "update", Payload: []byte(`{}`)}},
-		{"integer refs, as some hubs echo them", `[1,23456,"device","x",{}]`, Message{JoinRef: "1", Ref: "23456", Topic: "device", Event: "x", Payload: []byte(`{}`)}},
-		{"foreign refs", `["join_1","01","device","x",{}]`, Message{JoinRef: "join_1", Ref: "01", Topic: "device", Event: "x", Payload: []byte(`{}`)}},
-		{"escapes", `["\u0031",null,"d\"e","\u00e9",{}]`, Message{JoinRef: "1", Topic: `d"e`, Event: "é", Payload: []byte(`{}`)}},
-		{"white space", " [ null , null ,\n\"t\" , \"e\" , [ 1 ] ] \n", Message{Topic: "t", Event: "e", Payload: []byte(`[ 1 ]`)}},
-		{"duplicate keys", `[null,null,"t","e",{"a":1,"a":2}]`, Message{Topic: "t", Event: "e", Payload: []byte(`{"a":1,"a":2}`)}},
-		{"invalid UTF-8 in the payload", "[null,null,\"t\",\"e\",{\"a\":\"\xff\"}]", Message{Topic: "t", Event: "e", Payload: []byte("{\"a\":\"\xff\"}")}},
-		{"invalid UTF-8 in the event", "[null,null,\"t\",\"e\xff\",1]", Message{Topic: "t", Event: "e\uFFFD", Payload: []byte(`1`)}},
+		{
+			"reply",
+			`["1","2","device","phx_reply",{"status":"ok"}]`,
+			Message{
+				JoinRef: "1",
+				Ref:     "2",
+				Topic:   "device",
+				Event:   "phx_reply",
+				Payload: []byte(`{"status":"ok"}`),
+			},
+		},
+		{
+			"nulls",
+			`[null,null,"device","update",{}]`,
+			Message{Topic: "device", Event: "update", Payload: []byte(`{}`)},
+		},
+		{
+			"integer refs, as some hubs echo them",
+			`[1,23456,"device","x",{}]`,
+			Message{JoinRef: "1", Ref: "23456", Topic: "device", Event: "x", Payload: []byte(`{}`)},
+		},
+		{
+			"foreign refs",
+			`["join_1","01","device","x",{}]`,
+			Message{JoinRef: "join_1", Ref: "01", Topic: "device", Event: "x", Payload: []byte(`{}`)},
+		},
+		{
+			"escapes",
+			`["\u0031",null,"d\"e","\u00e9",{}]`,
+			Message{JoinRef: "1", Topic: `d"e`, Event: "é", Payload: []byte(`{}`)},
+		},
+		{
+			"white space",
+			" [ null , null ,\n\"t\" , \"e\" , [ 1 ] ] \n",
+			Message{Topic: "t", Event: "e", Payload: []byte(`[ 1 ]`)},
+		},
+		{
+			"duplicate keys",
+			`[null,null,"t","e",{"a":1,"a":2}]`,
+			Message{Topic: "t", Event: "e", Payload: []byte(`{"a":1,"a":2}`)},
+		},
+		{
+			"invalid UTF-8 in the payload",
+			"[null,null,\"t\",\"e\",{\"a\":\"\xff\"}]",
+			Message{Topic: "t", Event: "e", Payload: []byte("{\"a\":\"\xff\"}")},
+		},
+		{
+			"invalid UTF-8 in the event",
+			"[null,null,\"t\",\"e\xff\",1]",
+			Message{Topic: "t", Event: "e\uFFFD", Payload: []byte(`1`)},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -36,24 +78,30 @@ func TestJSONDecode(t *testing.T) {
 func TestJSONDecodeRefuses(t *testing.T) {
 	const secret = "s3cret"
 	frames := map[string]string{
-		"empty":               ``,
-		"not JSON":            `s3cret`,
-		"object":              `{"s3cret":1}`,
-		"array of none":       `[]`,
-		"array of four":       `[null,null,"s3cret","e"]`,
-		"array of six":        `[null,null,"t","e","s3cret",1]`,
-		"two values":          `[null,null,"t","e",{}] "s3cret"`,
-		"cut":                 `[null,null,"t","e",{"s3cret":`,
-		"bad payload":         `[null,null,"t","e",{"s3cret":s3cret}]`,
-		"bad string":          `[null,null,"t","e",{"s3cret":"\x"}]`,
-		"fraction ref":        `[1.5,null,"s3cret","e",{}]`,
-		"negative ref":        `[-1,null,"s3cret","e",{}]`,
-		"boolean ref":         `[true,null,"s3cret","e",{}]`,
-		"object ref":          `[{"s3cret":1},null,"t","e",{}]`,
-		"topic null":          `[null,null,null,"s3cret",{}]`,
-		"event number":        `[null,null,"s3cret",1,{}]`,
-		"colon":               `[null:null,"s3cret"]`,
-		"nested too deep":     `[null,null,"t","e",` + strings.Repeat(`[`, 20_000) + strings.Repeat(`]`, 20_000) + `]`,
+		"empty":         ``,
+		"not JSON":      `s3cret`,
+		"object":        `{"s3cret":1}`,
+		"array of none": `[]`,
+		"array of four": `[null,null,"s3cret","e"]`,
+		"array of six":  `[null,null,"t","e","s3cret",1]`,
+		"two values":    `[null,null,"t","e",{}] "s3cret"`,
+		"cut":           `[null,null,"t","e",{"s3cret":`,
+		"bad payload":   `[null,null,"t","e",{"s3cret":s3cret}]`,
+		"bad string":    `[null,null,"t","e",{"s3cret":"\x"}]`,
+		"fraction ref":  `[1.5,null,"s3cret","e",{}]`,
+		"negative ref":  `[-1,null,"s3cret","e",{}]`,
+		"boolean ref":   `[true,null,"s3cret","e",{}]`,
+		"object ref":    `[{"s3cret":1},null,"t","e",{}]`,
+		"topic null":    `[null,null,null,"s3cret",{}]`,
+		"event number":  `[null,null,"s3cret",1,{}]`,
+		"colon":         `[null:null,"s3cret"]`,
+		"nested too deep": `[null,null,"t","e",` + strings.Repeat(
+			`[`,
+			20_000,
+		) + strings.Repeat(
+			`]`,
+			20_000,
+		) + `]`,
 		"nested without end":  `[null,null,"t","e",` + strings.Repeat(`{"s3cret":`, 200_000),
 		"megabytes of nested": strings.Repeat(`[`, 8<<20),
 	}
@@ -73,9 +121,24 @@ func TestJSONAppend(t *testing.T) {
 		m    Message
 		want string
 	}{
-		{Message{Ref: "16", Topic: "phoenix", Event: "heartbeat"}, `[null,"16","phoenix","heartbeat",{}]`},
-		{Message{JoinRef: "1", Ref: "1", Topic: "device", Event: "phx_join", Payload: []byte(`{"a":"é"}`)}, `["1","1","device","phx_join",{"a":"é"}]`},
-		{Message{Topic: "a\"b", Event: "\xff", Payload: []byte(`[]`)}, `[null,null,"a\"b","` + "\uFFFD" + `",[]]`},
+		{
+			Message{Ref: "16", Topic: "phoenix", Event: "heartbeat"},
+			`[null,"16","phoenix","heartbeat",{}]`,
+		},
+		{
+			Message{
+				JoinRef: "1",
+				Ref:     "1",
+				Topic:   "device",
+				Event:   "phx_join",
+				Payload: []byte(`{"a":"é"}`),
+			},
+			`["1","1","device","phx_join",{"a":"é"}]`,
+		},
+		{
+			Message{Topic: "a\"b", Event: "\xff", Payload: []byte(`[]`)},
+			`[null,null,"a\"b","` + "\uFFFD" + `",[]]`,
+		},
 	}
 	for _, tt := range tests {
 		got, err := JSON{}.Append([]byte("kept"), tt.m)
@@ -86,8 +149,14 @@ func TestJSONAppend(t *testing.T) {
 
 // The hub closes the socket of a device that sends it broken JSON: such a message must not leave.
 func TestJSONAppendRefusesBrokenPayloads(t *testing.T) {
-	for _, payload := range []string{`{`, `{}]`, `{} {}`, `{"a":}`, "{\"a\":\"\xff\"}", `,`, ` `, `s3cret`} {
-		got, err := JSON{}.Append([]byte("kept"), Message{Topic: "t", Event: "e", Payload: []byte(payload)})
+	for _, payload := range []string{
+		`{`, `{}]`, `{} {}`, `{"a":}`, "{\"a\":\"\xff\"}", `,`, ` `,
+		`s3cret`,
+	} {
+		got, err := JSON{}.Append(
+			[]byte("kept"),
+			Message{Topic: "t", Event: "e", Payload: []byte(payload)},
+		)
 		require.Error(t, err, payload)
 		require.NotContains(t, err.Error(), "s3cret")
 		require.Equal(t, "kept", string(got))
@@ -95,7 +164,14 @@ func TestJSONAppendRefusesBrokenPayloads(t *testing.T) {
 }
 
 func TestPackedFrames(t *testing.T) {
-	m := Message{JoinRef: "1", Ref: "2", Topic: "device", Event: "x", Payload: []byte{1, 2}, Binary: true}
+	m := Message{
+		JoinRef: "1",
+		Ref:     "2",
+		Topic:   "device",
+		Event:   "x",
+		Payload: []byte{1, 2},
+		Binary:  true,
+	}
 	got, err := JSON{}.Append(nil, m)
 	require.NoError(t, err)
 	require.Equal(t, "00010106013132646576696365780102", hex.EncodeToString(got))
@@ -107,9 +183,29 @@ func TestPackedFrames(t *testing.T) {
 		name, frame string
 		want        Message
 	}{
-		{"push", "\x00\x01\x06\x011devicex\x01\x02", Message{JoinRef: "1", Topic: "device", Event: "x", Payload: []byte{1, 2}, Binary: true}},
-		{"reply", "\x01\x01\x01\x06\x0212deviceokdata", Message{JoinRef: "1", Ref: "2", Topic: "device", Event: "phx_reply", Status: "ok", Payload: []byte("data"), Binary: true}},
-		{"broadcast", "\x02\x06\x01devicex", Message{Topic: "device", Event: "x", Payload: []byte{}, Binary: true}},
+		{
+			"push",
+			"\x00\x01\x06\x011devicex\x01\x02",
+			Message{JoinRef: "1", Topic: "device", Event: "x", Payload: []byte{1, 2}, Binary: true},
+		},
+		{
+			"reply",
+			"\x01\x01\x01\x06\x0212deviceokdata",
+			Message{
+				JoinRef: "1",
+				Ref:     "2",
+				Topic:   "device",
+				Event:   "phx_reply",
+				Status:  "ok",
+				Payload: []byte("data"),
+				Binary:  true,
+			},
+		},
+		{
+			"broadcast",
+			"\x02\x06\x01devicex",
+			Message{Topic: "device", Event: "x", Payload: []byte{}, Binary: true},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -175,7 +271,13 @@ func TestCodecAllocations(t *testing.T) {
 		t.Skip("the race detector makes pools forget")
 	}
 	heartbeat := []byte(`[null,"4711","phoenix","phx_reply",{"response":{},"status":"ok"}]`)
-	push := Message{JoinRef: "1", Ref: "2", Topic: "device", Event: "fwup_progress", Payload: []byte(`{"stage":"updating","value":3}`)}
+	push := Message{
+		JoinRef: "1",
+		Ref:     "2",
+		Topic:   "device",
+		Event:   "fwup_progress",
+		Payload: []byte(`{"stage":"updating","value":3}`),
+	}
 	buf := make([]byte, 0, 256)
 	require.Zero(t, testing.AllocsPerRun(500, func() {
 		if _, err := (JSON{}).Decode(heartbeat, false); err != nil {
@@ -230,7 +332,8 @@ func FuzzJSONDecode(f *testing.F) {
 	})
 }
 
-// BenchmarkCodec shows the two wire forms next to each other; B/s counts the bytes on the wire of each.
+// BenchmarkCodec shows the two wire forms next to each other; B/s counts the bytes on the wire of
+// each.
 func BenchmarkCodec(b *testing.B) {
 	messages := map[string]string{
 		"heartbeat_reply": `[null,"16","phoenix","phx_reply",{"response":{},"status":"ok"}]`,

@@ -23,11 +23,13 @@ const (
 	SocketOpened                            // the dial succeeded
 	SocketDialFailed                        // the dial failed: Cause, After
 	SocketReceived                          // a message arrived: Msg
-	SocketTransmit                          // somebody wants Msg sent; Ref is assigned here, JoinRef too when Msg is a phx_join
-	SocketLost                              // the byte stream ended: Cause, Code
-	SocketJoined                            // the device channel has joined: resets the backoff
-	SocketReconnect                         // somebody asked for a new connection at once; resets the backoff
-	SocketStop                              // hang up for good
+	// somebody wants Msg sent; Ref is assigned here, JoinRef too when Msg is a phx_join
+	SocketTransmit
+	SocketLost   // the byte stream ended: Cause, Code
+	SocketJoined // the device channel has joined: resets the backoff
+	// somebody asked for a new connection at once; resets the backoff
+	SocketReconnect
+	SocketStop // hang up for good
 )
 
 // SocketEffect is one thing to do, in order; Kind says which fields are set.
@@ -47,27 +49,32 @@ type SocketEffectKind uint8
 
 // What a socket can ask for.
 const (
-	DoDial    SocketEffectKind = iota + 1 // dial; answer with SocketOpened or SocketDialFailed
-	DoSend                                // write Msg to the socket
-	DoSent                                // tell the sender of Tag which Ref its message got; comes right after its DoSend
-	DoHangup                              // close the socket; answer with SocketLost when it is gone. DoDown comes right after it
-	DoDeliver                             // hand Msg to the channel of its topic
-	DoUp                                  // tell everybody: socket generation Gen is up
-	DoDown                                // tell everybody: socket generation Gen is gone, Cause
-	DoConfirm                             // a heartbeat was answered: everything sent before it has arrived
-	DoWait                                // tell whoever watches: the next dial comes at Until, because of Cause
-	DoDrop                                // Msg came while no socket was up, or is nobody's: count it
+	DoDial SocketEffectKind = iota + 1 // dial; answer with SocketOpened or SocketDialFailed
+	DoSend                             // write Msg to the socket
+	// tell the sender of Tag which Ref its message got; comes right after its DoSend
+	DoSent
+	// close the socket; answer with SocketLost when it is gone. DoDown comes right after it
+	DoHangup
+	DoDeliver // hand Msg to the channel of its topic
+	DoUp      // tell everybody: socket generation Gen is up
+	DoDown    // tell everybody: socket generation Gen is gone, Cause
+	// a heartbeat was answered: everything sent before it has arrived
+	DoConfirm
+	// tell whoever watches: the next dial comes at Until, because of Cause
+	DoWait
+	DoDrop // Msg came while no socket was up, or is nobody's: count it
 )
 
 // ChannelInput is one thing that happened to a channel; Kind says which fields are set.
 // The zero value means "time has passed".
 type ChannelInput struct {
-	Kind  ChannelInputKind
-	Msg   Message // Received; Push: Event and Payload; Params: Payload
-	Tag   uint64  // Sent: the channel's own number of the transmission; Push: the pusher's number, handed back
-	Ref   string  // Sent
-	Gen   uint64  // Up
-	Reply bool    // Push: a reply is expected within the push timeout
+	Kind ChannelInputKind
+	Msg  Message // Received; Push: Event and Payload; Params: Payload
+	// Sent: the channel's own number of the transmission; Push: the pusher's number, handed back
+	Tag   uint64
+	Ref   string // Sent
+	Gen   uint64 // Up
+	Reply bool   // Push: a reply is expected within the push timeout
 }
 
 // ChannelInputKind names what happened.
@@ -88,11 +95,12 @@ const (
 
 // ChannelEffect is one thing to do, in order; Kind says which fields are set.
 type ChannelEffect struct {
-	Kind  ChannelEffectKind
-	Msg   Message // Transmit; Event; Reply, Joined, Refused: Payload is the response
-	Tag   uint64  // Transmit: the channel's own number; Pushed, Reply, PushTimeout, NotJoined: the pusher's
-	OK    bool    // Reply: status "ok"
-	Cause error   // Refused, Errored; Reply when not OK
+	Kind ChannelEffectKind
+	Msg  Message // Transmit; Event; Reply, Joined, Refused: Payload is the response
+	// Transmit: the channel's own number; Pushed, Reply, PushTimeout, NotJoined: the pusher's
+	Tag   uint64
+	OK    bool  // Reply: status "ok"
+	Cause error // Refused, Errored; Reply when not OK
 }
 
 // ChannelEffectKind names what to do.
@@ -100,17 +108,24 @@ type ChannelEffectKind uint8
 
 // What a channel can ask for.
 const (
-	DoParams      ChannelEffectKind = iota + 1 // build fresh join parameters; answer with ChannelParams
-	DoTransmit                                 // give Msg to the socket under Tag; answer with ChannelSent
-	DoJoined                                   // the hub accepted the join
-	DoRefused                                  // the join was refused or not answered; a retry is planned, unless the state is Closed
-	DoEvent                                    // the hub pushed an event to the joined channel
-	DoPushed                                   // the push of the pusher's Tag was given to the socket; right after its DoTransmit
-	DoReply                                    // the hub replied to the push of the pusher's Tag
-	DoPushTimeout                              // the hub did not reply in time, or the join was lost before
-	DoNotJoined                                // the push was dropped, the channel is not joined
-	DoErrored                                  // the joined channel was lost (phx_error, phx_close, socket gone); Cause
-	DoLeft                                     // the channel has left on request
-	DoReconnect                                // joins keep failing: ask for a new socket
-	DoStale                                    // a message of an older join, or a reply that nobody awaits, was dropped: count it
+	// build fresh join parameters; answer with ChannelParams
+	DoParams ChannelEffectKind = iota + 1
+	// give Msg to the socket under Tag; answer with ChannelSent
+	DoTransmit
+	DoJoined // the hub accepted the join
+	// the join was refused or not answered; a retry is planned, unless the state is Closed
+	DoRefused
+	DoEvent // the hub pushed an event to the joined channel
+	// the push of the pusher's Tag was given to the socket; right after its DoTransmit
+	DoPushed
+	DoReply // the hub replied to the push of the pusher's Tag
+	// the hub did not reply in time, or the join was lost before
+	DoPushTimeout
+	DoNotJoined // the push was dropped, the channel is not joined
+	// the joined channel was lost (phx_error, phx_close, socket gone); Cause
+	DoErrored
+	DoLeft      // the channel has left on request
+	DoReconnect // joins keep failing: ask for a new socket
+	// a message of an older join, or a reply that nobody awaits, was dropped: count it
+	DoStale
 )

@@ -10,11 +10,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Reasons for which a socket or a channel is lost, to be found with errors.Is in the Cause of an effect.
+// Reasons for which a socket or a channel is lost, to be found with errors.Is in the Cause of an
+// effect.
 var (
 	ErrHeartbeatTimeout  = errors.New("heartbeat was not answered")
-	ErrDuplicateIdentity = errors.New("duplicate identity suspected: closed within seconds of joining, three times in a row; " +
-		"check whether another device has the same identity")
+	ErrDuplicateIdentity = errors.New(
+		"duplicate identity suspected: closed within seconds of joining, three times in a row; " +
+			"check whether another device has the same identity",
+	)
 	ErrReconnect      = errors.New("reconnect was asked for")
 	ErrStopped        = errors.New("hung up on request")
 	ErrClosed         = errors.New("socket closed")
@@ -43,7 +46,8 @@ func (e *JoinError) Error() string {
 	return fmt.Sprintf("join %s: refused by the hub: %s", e.Topic, e.Reason)
 }
 
-// Unmatched reports whether the hub has no such topic, which old hubs say of topics that came later.
+// Unmatched reports whether the hub has no such topic, which old hubs say of topics that came
+// later.
 func (e *JoinError) Unmatched() bool { return e.Reason == reasonUnmatched }
 
 // ReplyError is the hub's refusal of a push.
@@ -62,8 +66,8 @@ const (
 	reasonMax       = 200 // bytes
 )
 
-// reasonOf finds the reason in the response of an error reply: the response itself when it is a string, else its member
-// "reason" or "error" (the hub uses both).
+// reasonOf finds the reason in the response of an error reply: the response itself when it is a
+// string, else its member "reason" or "error" (the hub uses both).
 func reasonOf(response jsontext.Value) string {
 	switch response.Kind() {
 	case '"':

@@ -27,7 +27,12 @@ func Example() {
 	}
 	run(protocol.SocketInput{Kind: protocol.SocketStart})
 	run(protocol.SocketInput{Kind: protocol.SocketOpened})
-	run(protocol.SocketInput{Kind: protocol.SocketTransmit, Msg: protocol.Message{Topic: "device", Event: protocol.EventJoin}})
+	run(
+		protocol.SocketInput{
+			Kind: protocol.SocketTransmit,
+			Msg:  protocol.Message{Topic: "device", Event: protocol.EventJoin},
+		},
+	)
 	for range 2 { // nobody answers the heartbeat
 		now = socket.Deadline()
 		run(protocol.SocketInput{})

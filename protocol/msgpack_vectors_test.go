@@ -17,7 +17,8 @@ import (
 	"github.com/hublink-go/hublink/tests/golden"
 )
 
-// msgpackVectors is what the hub's serializer (Msgpax) makes of values and envelopes, and of what others send it.
+// msgpackVectors is what the hub's serializer (Msgpax) makes of values and envelopes, and of what
+// others send it.
 type msgpackVectors struct {
 	Values []struct {
 		Name, Hex string
@@ -78,7 +79,8 @@ func requireValue(t testing.TB, want any, got []byte) {
 	require.Empty(t, differs(t, want, have, string(got)))
 }
 
-// differs says where have is not what the vectors want, with their notation of what JSON does not have.
+// differs says where have is not what the vectors want, with their notation of what JSON does not
+// have.
 func differs(t testing.TB, want, have any, whole string) string {
 	wrong := "want " + fmtJSON(want) + ", have " + fmtJSON(have)
 	switch w := want.(type) {
@@ -131,7 +133,8 @@ func special(t testing.TB, want map[string]any, have any, whole string) (same, o
 	case want["bits_hex"] != nil:
 		f, err := number.Float64()
 		bits := strconv.FormatUint(math.Float64bits(f), 16)
-		return err == nil && strings.ContainsAny(string(number), ".e") && strings.Repeat("0", 16-len(bits))+bits == want["bits_hex"], true
+		return err == nil && strings.ContainsAny(string(number), ".e") &&
+			strings.Repeat("0", 16-len(bits))+bits == want["bits_hex"], true
 	case want["$int"] != nil:
 		return string(number) == want["$int"], true
 	case want["$timestamp"] != nil:
@@ -169,7 +172,8 @@ func TestMessagePackValues(t *testing.T) {
 				require.NoError(t, err)
 				requireValue(t, v.DecodesTo, m.Payload)
 				switch {
-				case strings.Contains(fmtJSON(v.Value), `{"$timestamp"`), strings.Contains(fmtJSON(v.Value), `{"$map"`): // JSON has no such thing
+				case strings.Contains(fmtJSON(v.Value), `{"$timestamp"`),
+					strings.Contains(fmtJSON(v.Value), `{"$map"`): // JSON has no such thing
 				case strings.Contains(fmtJSON(v.DecodesTo), `{"$invalid_utf8_hex"`):
 					_, err := MessagePack{}.Append(nil, Message{Payload: m.Payload})
 					require.Error(t, err, "taken, but not sent")
@@ -181,7 +185,8 @@ func TestMessagePackValues(t *testing.T) {
 	}
 }
 
-// requireLongValue checks the values that are too long to stand in the vectors, which their names describe: a count of what.
+// requireLongValue checks the values that are too long to stand in the vectors, which their names
+// describe: a count of what.
 func requireLongValue(t *testing.T, name, sum string) {
 	count, what, _ := strings.Cut(name, " ")
 	n, err := strconv.Atoi(count)
@@ -219,7 +224,8 @@ func TestMessagePackForeign(t *testing.T) {
 	}
 }
 
-// What the hub reads is what was meant, and what we write reads the same. JSON devices see their topic without the id.
+// What the hub reads is what was meant, and what we write reads the same. JSON devices see their
+// topic without the id.
 func TestMessagePackDeviceToServer(t *testing.T) {
 	for _, file := range readMsgpackVectors(t) {
 		for _, v := range file.DeviceToServer {
@@ -272,7 +278,8 @@ func TestMessagePackServerToDevice(t *testing.T) {
 				require.NoError(t, err)
 				e := v.Envelope
 				requireDecoded(t, map[string]any{
-					"join_ref": e[0], "ref": e[1], "topic": strings.Replace(e[2].(string), "device", "device:7", 1), "event": e[3], "payload": e[4],
+					"join_ref": e[0], "ref": e[1], "topic": strings.Replace(e[2].(string), "device", "device:7",
+						1), "event": e[3], "payload": e[4],
 				}, m)
 				again, err := MessagePack{}.Append(nil, m)
 				require.NoError(t, err)
@@ -285,10 +292,14 @@ func TestMessagePackServerToDevice(t *testing.T) {
 // The two forms of the wire say the same.
 func TestMessagePackIsJSON(t *testing.T) {
 	for _, payload := range []string{
-		`{}`, `[]`, `null`, `true`, `"detach"`, `["health","logging"]`, `{"a":{"b":[1,-1,1.5,{"c":""}]}}`, `{"é\n\"\\\u0001":"🚀"}`,
+		`{}`, `[]`, `null`, `true`, `"detach"`, `["health","logging"]`, `{"a":{"b":[1,-1,1.5,{"c":""}]}}`,
+		`{"é\n\"\\\u0001":"🚀"}`,
 		`[` + strings.Repeat(`[1],`, 70_000) + `0]`, `{"a":1,"a":2}`, `1e300`, `-0.0`,
 	} {
-		frame, err := MessagePack{}.Append([]byte("kept"), Message{JoinRef: "1", Ref: "2", Topic: "device", Event: "x", Payload: []byte(payload)})
+		frame, err := MessagePack{}.Append(
+			[]byte("kept"),
+			Message{JoinRef: "1", Ref: "2", Topic: "device", Event: "x", Payload: []byte(payload)},
+		)
 		require.NoError(t, err)
 		require.Equal(t, "kept", string(frame[:4]))
 		m, err := MessagePack{}.Decode(frame[4:], true)
@@ -304,32 +315,36 @@ func TestMessagePackDecodeRefuses(t *testing.T) {
 	const secret = "s3cret"
 	head := "\x95\xc0\xc0\xa1t\xa1e"
 	frames := map[string]string{
-		"empty":                     "",
-		"reserved byte":             "\xc1",
-		"JSON":                      `[null,null,"s3cret","e",{}]`,
-		"array of four":             "\x94\xc0\xc0\xa6s3cret\xa1e",
-		"array of six":              "\x96\xc0\xc0\xa6s3cret\xa1e\x80\x01",
-		"map":                       "\x81\xa6s3cret\xc0",
-		"boolean ref":               "\x95\xc3\xc0\xa6s3cret\xa1e\x80",
-		"topic nil":                 "\x95\xc0\xc0\xc0\xa6s3cret\x80",
-		"more after the array":      head + "\x80\xa6s3cret",
-		"no payload":                head,
-		"array of 2^32-1":           head + "\xdd\xff\xff\xff\xff" + secret,
-		"map of 2^32-1":             head + "\xdf\xff\xff\xff\xff\xa6s3cret\x01",
-		"string of 2^32-1":          head + "\xdb\xff\xff\xff\xff" + secret,
-		"binary of 2^31":            head + "\xc6\x80\x00\x00\x00" + secret,
-		"key of 2^32-2":             head + "\x81\xdb\xff\xff\xff\xfe" + secret,
-		"topic of 2^32-1":           "\x95\xc0\xc0\xdb\xff\xff\xff\xff" + secret,
-		"ext of 2^32-1":             head + "\xc9\xff\xff\xff\xff\xff" + secret,
-		"array key":                 head + "\x81\x91\x01\x01",
-		"boolean key":               head + "\x81\xc3\x01",
-		"timestamp of five bytes":   head + "\xc7\x05\xff12345",
-		"timestamp in the far end":  head + "\xc7\x0c\xff\x00\x00\x00\x00\x7f\xff\xff\xff\xff\xff\xff\xff",
+		"empty":                   "",
+		"reserved byte":           "\xc1",
+		"JSON":                    `[null,null,"s3cret","e",{}]`,
+		"array of four":           "\x94\xc0\xc0\xa6s3cret\xa1e",
+		"array of six":            "\x96\xc0\xc0\xa6s3cret\xa1e\x80\x01",
+		"map":                     "\x81\xa6s3cret\xc0",
+		"boolean ref":             "\x95\xc3\xc0\xa6s3cret\xa1e\x80",
+		"topic nil":               "\x95\xc0\xc0\xc0\xa6s3cret\x80",
+		"more after the array":    head + "\x80\xa6s3cret",
+		"no payload":              head,
+		"array of 2^32-1":         head + "\xdd\xff\xff\xff\xff" + secret,
+		"map of 2^32-1":           head + "\xdf\xff\xff\xff\xff\xa6s3cret\x01",
+		"string of 2^32-1":        head + "\xdb\xff\xff\xff\xff" + secret,
+		"binary of 2^31":          head + "\xc6\x80\x00\x00\x00" + secret,
+		"key of 2^32-2":           head + "\x81\xdb\xff\xff\xff\xfe" + secret,
+		"topic of 2^32-1":         "\x95\xc0\xc0\xdb\xff\xff\xff\xff" + secret,
+		"ext of 2^32-1":           head + "\xc9\xff\xff\xff\xff\xff" + secret,
+		"array key":               head + "\x81\x91\x01\x01",
+		"boolean key":             head + "\x81\xc3\x01",
+		"timestamp of five bytes": head + "\xc7\x05\xff12345",
+		"timestamp in the far end": head +
+			"\xc7\x0c\xff\x00\x00\x00\x00\x7f\xff\xff\xff\xff\xff\xff\xff",
 		"timestamp with long nanos": head + "\xd7\xff\xff\xff\xff\xff\xff\xff\xff\xff",
 		"nested too deep":           head + strings.Repeat("\x91", 200) + "\xc0",
 		"megabytes of nested":       head + strings.Repeat("\x91", 8<<20),
 		"millions of nils":          head + "\xdd\x00\x20\x00\x00" + strings.Repeat("\xc0", 2<<20),
-		"megabytes of controls":     head + "\x92\xdb\x00\x70\x00\x00" + strings.Repeat("\x01", 7<<20) + "\xc0",
+		"megabytes of controls": head + "\x92\xdb\x00\x70\x00\x00" + strings.Repeat(
+			"\x01",
+			7<<20,
+		) + "\xc0",
 	}
 	for name, frame := range frames {
 		t.Run(name, func(t *testing.T) {
@@ -346,9 +361,13 @@ func TestMessagePackDecodeRefuses(t *testing.T) {
 
 func TestMessagePackAppendRefuses(t *testing.T) {
 	for _, payload := range []string{
-		`{`, `{}]`, `{} {}`, `{"a":}`, "{\"a\":\"\xff\"}", `,`, ` `, `s3cret`, `{1:2}`, `["\ud800"]`, `1e999`, strings.Repeat("[", 200) + strings.Repeat("]", 200),
+		`{`, `{}]`, `{} {}`, `{"a":}`, "{\"a\":\"\xff\"}", `,`, ` `, `s3cret`, `{1:2}`, `["\ud800"]`,
+		`1e999`, strings.Repeat("[", 200) + strings.Repeat("]", 200),
 	} {
-		got, err := MessagePack{}.Append([]byte("kept"), Message{Topic: "t", Event: "e", Payload: []byte(payload)})
+		got, err := MessagePack{}.Append(
+			[]byte("kept"),
+			Message{Topic: "t", Event: "e", Payload: []byte(payload)},
+		)
 		require.Error(t, err, payload)
 		require.NotContains(t, err.Error(), "s3cret")
 		require.Equal(t, "kept", string(got))
@@ -356,15 +375,18 @@ func TestMessagePackAppendRefuses(t *testing.T) {
 }
 
 func TestMessagePackRawBytes(t *testing.T) {
-	frame, err := MessagePack{}.Append(nil, Message{Topic: "t", Event: "e", Payload: []byte{0, 0xff}, Binary: true})
+	frame, err := MessagePack{}.Append(
+		nil,
+		Message{Topic: "t", Event: "e", Payload: []byte{0, 0xff}, Binary: true},
+	)
 	require.NoError(t, err)
 	raw, _, err := msgp.ReadBytesBytes(frame[7:], nil)
 	require.NoError(t, err)
 	require.Equal(t, []byte{0, 0xff}, raw)
 }
 
-// FuzzMessagePackDecode: nothing makes decoding panic or grow, what is decoded is JSON, and means the same when it has gone over the
-// wire again.
+// FuzzMessagePackDecode: nothing makes decoding panic or grow, what is decoded is JSON, and means
+// the same when it has gone over the wire again.
 func FuzzMessagePackDecode(f *testing.F) {
 	for _, file := range readMsgpackVectors(f) {
 		for _, v := range file.ServerToDevice {
@@ -407,7 +429,10 @@ func FuzzMessagePackDecode(f *testing.F) {
 
 // FuzzMessagePackAppend: any JSON goes over the wire and means the same on the other side.
 func FuzzMessagePackAppend(f *testing.F) {
-	for _, payload := range []string{`{"a":[1,2.5,-3,null,true,"\u00e9\n"]}`, `"detach"`, `[[[]]]`, `18446744073709551616`, `-0`, ` 1E5 `, `{`} {
+	for _, payload := range []string{
+		`{"a":[1,2.5,-3,null,true,"\u00e9\n"]}`, `"detach"`, `[[[]]]`,
+		`18446744073709551616`, `-0`, ` 1E5 `, `{`,
+	} {
 		f.Add([]byte(payload))
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {

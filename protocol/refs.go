@@ -2,9 +2,9 @@ package protocol
 
 import "strconv"
 
-// Refs are decimal numbers, "1" first, that rise over the life of the connection object.
-// The first ten thousand are slices of one string, so that neither giving nor reading one allocates; a connection that lives
-// longer pays one small allocation a message.
+// Refs are decimal numbers, "1" first, that rise over the life of the connection object. The first
+// ten thousand are slices of one string, so that neither giving nor reading one allocates; a
+// connection that lives longer pays one small allocation a message.
 const (
 	sharedRefs   = 10_000
 	sharedDigits = 4
@@ -56,8 +56,8 @@ func internRef(text []byte) string {
 	return string(text)
 }
 
-// RefBefore reports whether the message with ref a was sent before the one with ref b. Both are refs given by a Socket;
-// for anything else it is false.
+// RefBefore reports whether the message with ref a was sent before the one with ref b. Both are
+// refs given by a Socket; for anything else it is false.
 func RefBefore(a, b string) bool {
 	x, okX := refNumber(a)
 	y, okY := refNumber(b)

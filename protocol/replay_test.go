@@ -48,11 +48,13 @@ func (r recorded) decode(t *testing.T, msgpack bool) (Message, error) {
 	return JSON{}.Decode(data, r.Opcode == "binary")
 }
 
-// Every frame that real hubs sent is understood: it decodes, and the channel cores, driven by what the recorded client sent, make of
-// it what it means. A client may have been made to misbehave; then only decoding is checked.
+// Every frame that real hubs sent is understood: it decodes, and the channel cores, driven by what
+// the recorded client sent, make of it what it means. A client may have been made to misbehave;
+// then only decoding is checked.
 func TestReplayRecordedHubs(t *testing.T) {
 	seen := map[ChannelEffectKind]int{}
-	for _, file := range golden.Files(t, "transcripts/nerveshub/*.jsonl", "testdata", "hubtest/testdata") {
+	for _, file := range golden.Files(t, "transcripts/nerveshub/*.jsonl", "testdata",
+		"hubtest/testdata") {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			lines, msgpack := readTranscript(t, file)
 			conns := map[int]*replayed{}
@@ -72,7 +74,10 @@ func TestReplayRecordedHubs(t *testing.T) {
 			}
 		})
 	}
-	for _, kind := range []ChannelEffectKind{DoJoined, DoRefused, DoErrored, DoEvent, DoStale, DoLeft} {
+	for _, kind := range []ChannelEffectKind{
+		DoJoined, DoRefused, DoErrored, DoEvent, DoStale,
+		DoLeft,
+	} {
 		require.NotZero(t, seen[kind], "the transcripts show effect %d", kind)
 	}
 }
@@ -101,7 +106,16 @@ func (r *replayed) message(now time.Time, dir string, m Message) {
 	out := c.Step(now, ChannelInput{Kind: ChannelReceived, Msg: m}, nil)
 	require.NotEmpty(r.t, out)
 	r.seen[out[0].Kind]++
-	require.Equal(r.t, expect(m, state, joinRef), out[0].Kind, "%s %s %s while %s", m.Topic, m.Event, m.Payload, state)
+	require.Equal(
+		r.t,
+		expect(m, state, joinRef),
+		out[0].Kind,
+		"%s %s %s while %s",
+		m.Topic,
+		m.Event,
+		m.Payload,
+		state,
+	)
 }
 
 // client makes the core do what the recorded client did.

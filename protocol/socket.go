@@ -29,8 +29,9 @@ const (
 	socketStopped                    // for good
 )
 
-// Socket is the core of one connection object: it dials, keeps the socket alive with heartbeats, gives every message its
-// ref, and decides when to dial again. It is a plain value: an owner may step a copy and keep that when the step came to its end.
+// Socket is the core of one connection object: it dials, keeps the socket alive with heartbeats,
+// gives every message its ref, and decides when to dial again. It is a plain value: an owner may
+// step a copy and keep that when the step came to its end.
 type Socket struct {
 	cfg       SocketConfig
 	rng       *rand.Rand
@@ -83,7 +84,8 @@ func (s *Socket) NextDial() time.Time {
 // Deadline is when Step wants to be called at the latest; zero: only when something happens.
 func (s *Socket) Deadline() time.Time { return s.due }
 
-// Step takes in what happened at now and appends what is to be done to out. Every input is allowed at any time.
+// Step takes in what happened at now and appends what is to be done to out. Every input is allowed
+// at any time.
 func (s *Socket) Step(now time.Time, in SocketInput, out []SocketEffect) []SocketEffect {
 	s.follow(now)
 	switch in.Kind {
@@ -216,7 +218,8 @@ func (s *Socket) deviceJoined() {
 	}
 }
 
-// hangup closes the socket. For everybody it is gone from here on; the next dial waits until it really is.
+// hangup closes the socket. For everybody it is gone from here on; the next dial waits until it
+// really is.
 func (s *Socket) hangup(reason string, cause error, out []SocketEffect) []SocketEffect {
 	s.phase, s.due, s.code = socketHanging, s.now.Add(s.cfg.Hangup), 0
 	return append(out,

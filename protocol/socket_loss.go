@@ -6,8 +6,9 @@ import (
 )
 
 const (
-	quickClose      = 10 * time.Second // a close this soon after joining may be the work of a second device ...
-	quickCloseLimit = 3                // ... when it happens this often in a row
+	// a close this soon after joining may be the work of a second device ...
+	quickClose      = 10 * time.Second
+	quickCloseLimit = 3 // ... when it happens this often in a row
 )
 
 // lost: the byte stream has ended. Without a hang-up of our own it is somebody else's doing.
@@ -29,7 +30,8 @@ func (s *Socket) lost(in SocketInput, out []SocketEffect) []SocketEffect {
 	}
 }
 
-// judge counts closes soon after joining: two devices with one identity throw each other out for ever.
+// judge counts closes soon after joining: two devices with one identity throw each other out for
+// ever.
 func (s *Socket) judge(cause error) error {
 	switch {
 	case s.joined.IsZero() || s.code == closeRestart:
@@ -44,7 +46,8 @@ func (s *Socket) judge(cause error) error {
 	return fmt.Errorf("%w: %w", ErrDuplicateIdentity, cause)
 }
 
-// gone: nothing is left of the socket. What comes next was decided before, or is a wait because of cause.
+// gone: nothing is left of the socket. What comes next was decided before, or is a wait because of
+// cause.
 func (s *Socket) gone(cause error, out []SocketEffect) []SocketEffect {
 	switch {
 	case s.stopping:
@@ -59,7 +62,8 @@ func (s *Socket) gone(cause error, out []SocketEffect) []SocketEffect {
 	return s.wait(cause, 0, out)
 }
 
-// wait plans the next dial after a failure; after comes on top, so that the devices that the hub sends away come back spread out.
+// wait plans the next dial after a failure; after comes on top, so that the devices that the hub
+// sends away come back spread out.
 func (s *Socket) wait(cause error, after time.Duration, out []SocketEffect) []SocketEffect {
 	if s.stopping {
 		s.phase, s.due = socketStopped, time.Time{}

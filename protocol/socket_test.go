@@ -22,8 +22,10 @@ func (g *goldenSocket) Step(t *testing.T, now time.Time, words []string) []strin
 	in := SocketInput{}
 	if len(words) > 0 {
 		kind, ok := map[string]SocketInputKind{
-			"start": SocketStart, "opened": SocketOpened, "dial-failed": SocketDialFailed, "received": SocketReceived,
-			"transmit": SocketTransmit, "lost": SocketLost, "joined": SocketJoined, "reconnect": SocketReconnect, "stop": SocketStop,
+			"start": SocketStart, "opened": SocketOpened, "dial-failed": SocketDialFailed,
+			"received": SocketReceived,
+			"transmit": SocketTransmit, "lost": SocketLost, "joined": SocketJoined,
+			"reconnect": SocketReconnect, "stop": SocketStop,
 		}[words[0]]
 		require.True(t, ok, words[0])
 		in.Kind = kind
@@ -75,7 +77,11 @@ func showSocket(t *testing.T, e SocketEffect) string {
 }
 
 func TestSocketGolden(t *testing.T) {
-	golden.Play(t, "socket", func() golden.Core { return &goldenSocket{NewSocket(SocketConfig{}, newRand())} })
+	golden.Play(
+		t,
+		"socket",
+		func() golden.Core { return &goldenSocket{NewSocket(SocketConfig{}, newRand())} },
+	)
 }
 
 // socketAt returns a socket that is up since now.
@@ -129,9 +135,30 @@ func TestSocketWaits(t *testing.T) {
 		low, high time.Duration
 	}{
 		{"hub restarts", true, 0, SocketInput{Kind: SocketLost, Code: 1012}, 0, 10 * time.Second},
-		{"hub restarts, long failing", false, 9, SocketInput{Kind: SocketLost, Code: 1012}, 0, time.Minute},
-		{"lost after the join", true, 0, SocketInput{Kind: SocketLost, Code: 1006}, time.Second, 2 * time.Second},
-		{"cut without a join counts on", false, 3, SocketInput{Kind: SocketLost, Code: 1006}, time.Second, 16 * time.Second},
+		{
+			"hub restarts, long failing",
+			false,
+			9,
+			SocketInput{Kind: SocketLost, Code: 1012},
+			0,
+			time.Minute,
+		},
+		{
+			"lost after the join",
+			true,
+			0,
+			SocketInput{Kind: SocketLost, Code: 1006},
+			time.Second,
+			2 * time.Second,
+		},
+		{
+			"cut without a join counts on",
+			false,
+			3,
+			SocketInput{Kind: SocketLost, Code: 1006},
+			time.Second,
+			16 * time.Second,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -176,7 +203,8 @@ func TestSocketSpreadsUntilTheHubIsBack(t *testing.T) {
 
 func TestSocketRetryAfter(t *testing.T) {
 	for after, low := range map[time.Duration]time.Duration{
-		0: time.Second, 30 * time.Second: 30 * time.Second, 24 * time.Hour: 10 * time.Minute, -time.Hour: time.Second,
+		0: time.Second, 30 * time.Second: 30 * time.Second, 24 * time.Hour: 10 * time.Minute,
+		-time.Hour: time.Second,
 	} {
 		s := NewSocket(SocketConfig{}, newRand())
 		s.Step(epoch, SocketInput{Kind: SocketStart}, nil)
@@ -220,7 +248,10 @@ func TestSocketDuplicateIdentitySlowsDown(t *testing.T) {
 func TestSocketIsAValue(t *testing.T) {
 	s := socketAt(epoch, newRand())
 	before := s
-	for _, kind := range []SocketInputKind{SocketLost, SocketStop, SocketReconnect, SocketJoined, SocketTransmit} {
+	for _, kind := range []SocketInputKind{
+		SocketLost, SocketStop, SocketReconnect, SocketJoined,
+		SocketTransmit,
+	} {
 		c := s
 		c.Step(epoch.Add(time.Hour), SocketInput{Kind: kind}, nil)
 		require.Equal(t, before, s)
@@ -240,7 +271,13 @@ func TestSocketClockJumps(t *testing.T) {
 					s.Step(now, SocketInput{Kind: SocketReceived, Msg: reply("phoenix", "", e.Msg.Ref)}, nil)
 				}
 			}
-			require.LessOrEqual(t, s.Deadline().Sub(now), 30*time.Second, "heartbeats go on after a jump of %v", jump)
+			require.LessOrEqual(
+				t,
+				s.Deadline().Sub(now),
+				30*time.Second,
+				"heartbeats go on after a jump of %v",
+				jump,
+			)
 			now = s.Deadline()
 		}
 		require.InDelta(t, 10, beats, 1, "one heartbeat a period after a jump of %v, no volley", jump)
@@ -249,7 +286,13 @@ func TestSocketClockJumps(t *testing.T) {
 }
 
 func reply(topic, joinRef, ref string) Message {
-	return Message{Topic: topic, JoinRef: joinRef, Ref: ref, Event: EventReply, Payload: []byte(`{"status":"ok","response":{}}`)}
+	return Message{
+		Topic:   topic,
+		JoinRef: joinRef,
+		Ref:     ref,
+		Event:   EventReply,
+		Payload: []byte(`{"status":"ok","response":{}}`),
+	}
 }
 
 func TestSocketStepDoesNotAllocate(t *testing.T) {
@@ -259,7 +302,10 @@ func TestSocketStepDoesNotAllocate(t *testing.T) {
 	s, out, now := socketAt(epoch, newRand()), make([]SocketEffect, 0, 8), epoch
 	event := SocketInput{Kind: SocketReceived, Msg: parse(t, `["1",null,"device","update",{"a":1}]`)}
 	answer := SocketInput{Kind: SocketReceived, Msg: reply("phoenix", "", "")}
-	push := SocketInput{Kind: SocketTransmit, Msg: parse(t, `["1",null,"device","fwup_progress",{"value":1}]`)}
+	push := SocketInput{
+		Kind: SocketTransmit,
+		Msg:  parse(t, `["1",null,"device","fwup_progress",{"value":1}]`),
+	}
 	tests := map[string]func(){
 		"heartbeat and its reply": func() {
 			now = now.Add(30 * time.Second)
@@ -301,7 +347,8 @@ func BenchmarkSocketStep(b *testing.B) {
 	})
 }
 
-// FuzzSocket feeds any inputs at any times: no panic, one dial at a time, refs rise, ups and downs alternate.
+// FuzzSocket feeds any inputs at any times: no panic, one dial at a time, refs rise, ups and downs
+// alternate.
 func FuzzSocket(f *testing.F) {
 	f.Add([]byte{1, 0, 2, 0, 4, 9, 5, 9, 6, 9, 7, 0, 0, 255})
 	f.Add([]byte{1, 0, 3, 200, 0, 255, 2, 3, 8, 3, 6, 3, 2, 3, 9, 3})
@@ -314,7 +361,10 @@ func FuzzSocket(f *testing.F) {
 			kind := SocketInputKind(script[i] % 11)
 			now = now.Add(time.Duration(int8(script[i+1])) * time.Second)
 			in := SocketInput{
-				Kind: kind, Msg: Message{Topic: []string{"phoenix", "device"}[i/2%2], Ref: refText(ref), Event: EventReply},
+				Kind: kind, Msg: Message{
+					Topic: []string{"phoenix", "device"}[i/2%2], Ref: refText(ref),
+					Event: EventReply,
+				},
 				Code: 1000 + int(script[i+1]%16), After: time.Duration(int8(script[i+1])) * time.Minute,
 			}
 			if kind == SocketOpened || kind == SocketDialFailed {

@@ -9,8 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRestartBringsNoSecondWave closes the sockets of a fleet with 1012 at once, lets nobody in for a while, and counts when the hub is asked
-// after that. Who dials in between is refused by the port, which the hub does not see.
+// TestRestartBringsNoSecondWave closes the sockets of a fleet with 1012 at once, lets nobody in for
+// a while, and counts when the hub is asked after that. Who dials in between is refused by the
+// port, which the hub does not see.
 func TestRestartBringsNoSecondWave(t *testing.T) {
 	const devices = 8000
 	for _, tt := range []struct {
@@ -37,13 +38,18 @@ func TestRestartBringsNoSecondWave(t *testing.T) {
 				}
 				busiest = max(busiest, to-from+1)
 			}
-			t.Logf("the busiest second: %.1f %% of the fleet; the last one after %v", 100*float64(busiest)/devices, asked[devices-1])
+			t.Logf(
+				"the busiest second: %.1f %% of the fleet; the last one after %v",
+				100*float64(busiest)/devices,
+				asked[devices-1],
+			)
 			require.LessOrEqual(t, busiest, devices*tt.percent/100, "the busiest second, wherever it starts")
 		})
 	}
 }
 
-// comeBack is the way of one device back to a hub that is down for a time. It returns when the hub lets it in.
+// comeBack is the way of one device back to a hub that is down for a time. It returns when the hub
+// lets it in.
 func comeBack(rng *rand.Rand, down time.Duration) time.Duration {
 	s := socketAt(epoch, rng)
 	s.Step(epoch, SocketInput{Kind: SocketJoined}, nil)

@@ -6,7 +6,8 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// shell is the cell of an actor: it runs a Behavior and nothing that the Behavior does can hurt anybody else.
+// shell is the cell of an actor: it runs a Behavior and nothing that the Behavior does can hurt
+// anybody else.
 type shell struct {
 	cell
 	ctx      Ctx
@@ -92,8 +93,8 @@ func (a *shell) handle(msg any) (err error) {
 	return err
 }
 
-// guard runs user code and makes its panic an error. runtime.Goexit cannot be caught: it ends the worker, and the next one goes on
-// with the command instead.
+// guard runs user code and makes its panic an error. runtime.Goexit cannot be caught: it ends the
+// worker, and the next one goes on with the command instead.
 func (a *shell) guard(instead any, f func() error) (err error) {
 	ended := false
 	defer func() {

@@ -61,7 +61,10 @@ func benchSystem(b *testing.B) *supervisor.System {
 func eightActors(name string) supervisor.Spec {
 	spec := supervisor.Spec{Name: name}
 	for i := range 8 {
-		spec.Children = append(spec.Children, supervisor.ChildSpec{ID: fmt.Sprintf("actor-%d", i), New: newEcho})
+		spec.Children = append(
+			spec.Children,
+			supervisor.ChildSpec{ID: fmt.Sprintf("actor-%d", i), New: newEcho},
+		)
 	}
 	return spec
 }
@@ -141,7 +144,10 @@ func BenchmarkPingPong(b *testing.B) {
 		done := make(chan struct{})
 		b.ReportAllocs()
 		b.ResetTimer()
-		if err := sys.Ref("tree/actor-0").Send(&ping{to: sys.Ref("tree/actor-1"), left: 2 * b.N, done: done}); err != nil {
+		if err := sys.Ref("tree/actor-0").Send(&ping{
+			to: sys.Ref("tree/actor-1"), left: 2 * b.N,
+			done: done,
+		}); err != nil {
 			b.Fatal(err)
 		}
 		<-done
@@ -176,8 +182,8 @@ func BenchmarkPingPong(b *testing.B) {
 	})
 }
 
-// Memory of a tree of one supervisor and eight idle actors, each of which has got a message: its names, PIDs and specs included, the
-// System's own share (3 MB of protoactor's registry) not.
+// Memory of a tree of one supervisor and eight idle actors, each of which has got a message: its
+// names, PIDs and specs included, the System's own share (3 MB of protoactor's registry) not.
 func BenchmarkIdleTree(b *testing.B) {
 	const trees = 5000
 	for b.Loop() {

@@ -5,7 +5,8 @@ import (
 	"fmt"
 )
 
-// call is one request that waits for its answer. It stands in the callee's list until it is answered or given up.
+// call is one request that waits for its answer. It stands in the callee's list until it is
+// answered or given up.
 type call struct {
 	req        any
 	callee     *cell
@@ -20,9 +21,11 @@ type answer struct {
 	err error
 }
 
-// Call sends req to r and waits for what the actor gives to [Ctx.Reply]. It fails at once with a *DownError when the actor ends before
-// it has answered, with ErrNoProc when there is none, with ErrMailboxFull by the policy of its mailbox, and with ctx's error when ctx
-// ends, which is the only bound on an actor that never answers. A reply that is an error is returned as the error, unless R is one.
+// Call sends req to r and waits for what the actor gives to [Ctx.Reply]. It fails at once with a
+// *DownError when the actor ends before it has answered, with ErrNoProc when there is none, with
+// ErrMailboxFull by the policy of its mailbox, and with ctx's error when ctx ends, which is the
+// only bound on an actor that never answers. A reply that is an error is returned as the error,
+// unless R is one.
 //
 // An actor that calls blocks: prefer Send and a message back. One that calls itself waits for ever.
 func Call[R any](ctx context.Context, r Ref, req any) (R, error) {
@@ -90,7 +93,8 @@ func (c *cell) list(l *call) {
 	links.calls = l
 }
 
-// leave takes the call out of the list and says whether it was in it: whoever takes it out answers it.
+// leave takes the call out of the list and says whether it was in it: whoever takes it out answers
+// it.
 func (l *call) leave() bool {
 	l.callee.mu.Lock()
 	defer l.callee.mu.Unlock()
@@ -139,8 +143,8 @@ func (c *cell) failCalls(reason error) {
 	}
 }
 
-// Caller is who waits for the answer to a Call. It may answer after Receive has returned, from any goroutine. The zero Caller is
-// nobody.
+// Caller is who waits for the answer to a Call. It may answer after Receive has returned, from any
+// goroutine. The zero Caller is nobody.
 type Caller struct{ l *call }
 
 // Reply answers and says whether anybody still waited.

@@ -100,7 +100,8 @@ func TestCall(t *testing.T) {
 	})
 }
 
-// The callee dies with one call being handled, one in the mailbox and one that was to be answered later.
+// The callee dies with one call being handled, one in the mailbox and one that was to be answered
+// later.
 func TestCallsOfACalleeThatDies(t *testing.T) {
 	inBubble(t, func(w *world) {
 		release := make(chan struct{})
@@ -128,7 +129,13 @@ func TestCallsOfACalleeThatDies(t *testing.T) {
 			var downErr *supervisor.DownError
 			require.ErrorAs(w, <-answers, &downErr)
 		}
-		w.expect("none of them reached the successor", "receive r/a later", "receive r/a now", "terminate r/a boom", "init r/a")
+		w.expect(
+			"none of them reached the successor",
+			"receive r/a later",
+			"receive r/a now",
+			"terminate r/a boom",
+			"init r/a",
+		)
 	})
 }
 
@@ -150,7 +157,10 @@ func TestTerminateMayStillAnswer(t *testing.T) {
 func TestCallToAnActorThatIsAbandoned(t *testing.T) {
 	inBubble(t, func(w *world) {
 		release := make(chan struct{})
-		child := w.probe.ChildWith("a", supervisortest.Hooks{Receive: func(c *supervisor.Ctx, _ any) error { return hang(release)(c) }})
+		child := w.probe.ChildWith(
+			"a",
+			supervisortest.Hooks{Receive: func(c *supervisor.Ctx, _ any) error { return hang(release)(c) }},
+		)
 		child.Shutdown = time.Second
 		root := w.start(supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{child}})
 		go func() {
@@ -172,7 +182,10 @@ func TestMonitor(t *testing.T) {
 		children[1].Restart = supervisor.Temporary
 		root := w.start(supervisor.Spec{Name: "r", Children: append(children, supervisor.ChildSpec{
 			ID: "s", Restart: supervisor.Temporary,
-			Supervisor: &supervisor.Spec{Intensity: supervisor.Intensity{Within: time.Second}, Children: w.children("b")},
+			Supervisor: &supervisor.Spec{
+				Intensity: supervisor.Intensity{Within: time.Second},
+				Children:  w.children("b"),
+			},
 		})})
 		monitor := func(path string) {
 			w.do("r/watcher", func(c *supervisor.Ctx) error {
@@ -191,7 +204,11 @@ func TestMonitor(t *testing.T) {
 		require.Len(w, notes, 2)
 		require.Contains(w, notes[1], "receive r/watcher {r/s supervisor r/s gave up", "a supervisor")
 		monitor("r/nobody")
-		w.expect("at once, for each try", "receive r/watcher {r/nobody no such actor is alive}", "receive r/watcher {r/nobody no such actor is alive}")
+		w.expect(
+			"at once, for each try",
+			"receive r/watcher {r/nobody no such actor is alive}",
+			"receive r/watcher {r/nobody no such actor is alive}",
+		)
 
 		_, err := root.StartChild(w.Context(), children[1])
 		require.NoError(w, err, "the ID is free before anybody hears of the end")
@@ -220,20 +237,23 @@ func TestDownComesAfterTheIDIsFree(t *testing.T) {
 				return c.Self().Send(ref)
 			})
 		}
-		watcher := w.probe.ChildWith("watcher", supervisortest.Hooks{Receive: func(c *supervisor.Ctx, msg any) error {
-			switch m := msg.(type) {
-			case supervisor.Ref:
-				c.Monitor(m)
-				if started < 50 {
-					return m.Send(supervisortest.Do(func(*supervisor.Ctx) error { return errBoom }))
+		watcher := w.probe.ChildWith(
+			"watcher",
+			supervisortest.Hooks{Receive: func(c *supervisor.Ctx, msg any) error {
+				switch m := msg.(type) {
+				case supervisor.Ref:
+					c.Monitor(m)
+					if started < 50 {
+						return m.Send(supervisortest.Do(func(*supervisor.Ctx) error { return errBoom }))
+					}
+				case supervisor.Down:
+					again(c)
+				case string:
+					again(c)
 				}
-			case supervisor.Down:
-				again(c)
-			case string:
-				again(c)
-			}
-			return nil
-		}})
+				return nil
+			}},
+		)
 		root = w.start(supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{watcher}})
 		w.send("r/watcher", "go")
 		synctest.Wait()
@@ -245,7 +265,12 @@ func TestDownComesAfterTheIDIsFree(t *testing.T) {
 func TestUnexpected(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.start(supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{
-			w.probe.ChildWith("a", supervisortest.Hooks{Receive: func(c *supervisor.Ctx, msg any) error { return c.Unexpected(msg) }}),
+			w.probe.ChildWith(
+				"a",
+				supervisortest.Hooks{
+					Receive: func(c *supervisor.Ctx, msg any) error { return c.Unexpected(msg) },
+				},
+			),
 		}})
 		w.send("r/a", errors.New("secret"))
 		w.send("r", "secret")

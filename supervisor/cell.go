@@ -6,8 +6,9 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// cell is one incarnation of an actor or of a supervisor: a protoactor actor with a PID of its own, its mailbox, and what is
-// tied to its life. Everything behind mu is for any goroutine, the rest for the cell's own turn.
+// cell is one incarnation of an actor or of a supervisor: a protoactor actor with a PID of its own,
+// its mailbox, and what is tied to its life. Everything behind mu is for any goroutine, the rest
+// for the cell's own turn.
 type cell struct {
 	sys         *System
 	parent      *Supervisor // nil: a root supervisor
@@ -105,7 +106,15 @@ func (c *cell) finish(reason error) {
 	if c.setFlag(registered, false) {
 		c.invoker.InvokeSystemMessage(&actor.Stop{})
 	}
-	c.sys.emit(Event{Kind: EventExited, Path: c.path(), Incarnation: c.incarnation, Reason: reason, Stack: stackOf(reason)})
+	c.sys.emit(
+		Event{
+			Kind:        EventExited,
+			Path:        c.path(),
+			Incarnation: c.incarnation,
+			Reason:      reason,
+			Stack:       stackOf(reason),
+		},
+	)
 	c.failCalls(reason)
 	for _, o := range orders {
 		o.answer(nil, ErrNoProc)
@@ -123,8 +132,8 @@ func (c *cell) close() {
 	c.reportLost(lost)
 }
 
-// abandon gives up waiting for the cell, which does not come back from user code or has goroutines that do not. It says what hangs;
-// false: nothing does, the cell has just ended.
+// abandon gives up waiting for the cell, which does not come back from user code or has goroutines
+// that do not. It says what hangs; false: nothing does, the cell has just ended.
 func (c *cell) abandon(reason error) (what string, ok bool) {
 	c.mu.Lock()
 	if c.is(dead | abandoned) {

@@ -38,7 +38,8 @@ const (
 
 func (p phase) running() bool { return p >= starting }
 
-// children of one supervisor: in start order, or, when they are very many and independent of each other, by ID.
+// children of one supervisor: in start order, or, when they are very many and independent of each
+// other, by ID.
 type children struct {
 	order []*child
 	byID  map[string]*child // not nil: instead of order
@@ -89,7 +90,8 @@ func (cs *children) remove(c *child) {
 	}
 }
 
-// all visits every child, in start order if there is one. The visitor may remove the child that it is at.
+// all visits every child, in start order if there is one. The visitor may remove the child that it
+// is at.
 func (cs *children) all() iter.Seq[*child] {
 	return func(yield func(*child) bool) {
 		for _, c := range cs.byID {

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// closing is the end of what a child has kept and nobody inherits. It happens outside of the supervisor's turn.
+// closing is the end of what a child has kept and nobody inherits. It happens outside of the
+// supervisor's turn.
 type closing struct {
 	c        *cell
 	slots    []slot
@@ -34,7 +35,8 @@ func (s *Supervisor) discard(c *child) {
 	go cl.run(s)
 }
 
-// run closes one value after the other: started by discard, ends with the last Close, abandoned after the child's Shutdown.
+// run closes one value after the other: started by discard, ends with the last Close, abandoned
+// after the child's Shutdown.
 func (cl *closing) run(s *Supervisor) {
 	for _, sl := range cl.slots {
 		done := make(chan struct{})
@@ -77,5 +79,13 @@ func (s *Supervisor) closed(cl *closing) {
 	}
 	what := "Close of " + strings.Join(keys, ", ")
 	s.sys.hanging.note(cl, cl.c, what)
-	s.sys.emit(Event{Kind: EventAbandoned, Path: cl.c.path(), Incarnation: cl.c.incarnation, Reason: ErrStopTimeout, Detail: what})
+	s.sys.emit(
+		Event{
+			Kind:        EventAbandoned,
+			Path:        cl.c.path(),
+			Incarnation: cl.c.incarnation,
+			Reason:      ErrStopTimeout,
+			Detail:      what,
+		},
+	)
 }

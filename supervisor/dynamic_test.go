@@ -57,8 +57,13 @@ func TestChildrenByHand(t *testing.T) {
 
 func TestStartChildThatFails(t *testing.T) {
 	inBubble(t, func(w *world) {
-		root := w.start(supervisor.Spec{Name: "r", Strategy: supervisor.OneForAll, Children: w.children("a")})
-		bad := w.probe.ChildWith("b", supervisortest.Hooks{Init: func(*supervisor.Ctx) error { return errBoom }})
+		root := w.start(
+			supervisor.Spec{Name: "r", Strategy: supervisor.OneForAll, Children: w.children("a")},
+		)
+		bad := w.probe.ChildWith(
+			"b",
+			supervisortest.Hooks{Init: func(*supervisor.Ctx) error { return errBoom }},
+		)
 		for range 10 {
 			_, err := root.StartChild(w.Context(), bad)
 			require.ErrorIs(w, err, errBoom)
@@ -66,18 +71,25 @@ func TestStartChildThatFails(t *testing.T) {
 			require.ErrorAs(w, err, &start)
 			require.Equal(w, "r/b", start.Path)
 		}
-		require.Empty(w, w.events.Events(supervisor.EventRestarting), "it is the starter's business, not the supervisor's")
+		require.Empty(
+			w,
+			w.events.Events(supervisor.EventRestarting),
+			"it is the starter's business, not the supervisor's",
+		)
 		infos, err := root.WhichChildren(w.Context())
 		require.NoError(w, err)
 		require.Len(w, infos, 1, "and leaves nothing behind")
 
 		fail := false
-		_, err = root.StartChild(w.Context(), w.probe.ChildWith("c", supervisortest.Hooks{Init: func(*supervisor.Ctx) error {
-			if fail {
-				return errBoom
-			}
-			return nil
-		}}))
+		_, err = root.StartChild(
+			w.Context(),
+			w.probe.ChildWith("c", supervisortest.Hooks{Init: func(*supervisor.Ctx) error {
+				if fail {
+					return errBoom
+				}
+				return nil
+			}}),
+		)
 		require.NoError(w, err)
 		require.NoError(w, root.TerminateChild(w.Context(), "c"))
 		fail = true
@@ -90,10 +102,19 @@ func TestStartChildThatFails(t *testing.T) {
 }
 
 func TestTerminateChildThatIsBeingRestarted(t *testing.T) {
-	for _, strategy := range []supervisor.Strategy{supervisor.OneForOne, supervisor.OneForAll, supervisor.RestForOne, supervisor.Dynamic} {
+	for _, strategy := range []supervisor.Strategy{
+		supervisor.OneForOne, supervisor.OneForAll,
+		supervisor.RestForOne, supervisor.Dynamic,
+	} {
 		t.Run(strategy.String(), func(t *testing.T) {
 			inBubble(t, func(w *world) {
-				root := w.start(supervisor.Spec{Name: "r", Strategy: strategy, Backoff: supervisor.Backoff{Min: time.Hour, Max: time.Hour}})
+				root := w.start(
+					supervisor.Spec{
+						Name:     "r",
+						Strategy: strategy,
+						Backoff:  supervisor.Backoff{Min: time.Hour, Max: time.Hour},
+					},
+				)
 				for _, child := range w.children("a", "b") {
 					_, err := root.StartChild(w.Context(), child)
 					require.NoError(w, err)
@@ -102,7 +123,11 @@ func TestTerminateChildThatIsBeingRestarted(t *testing.T) {
 				_, err := root.RestartChild(w.Context(), "a")
 				require.ErrorIs(w, err, supervisor.ErrRestarting)
 				require.ErrorIs(w, root.DeleteChild(w.Context(), "a"), supervisor.ErrRestarting)
-				require.Zero(w, elapsed(func() { require.NoError(w, root.TerminateChild(w.Context(), "a")) }), "it waits for nothing")
+				require.Zero(
+					w,
+					elapsed(func() { require.NoError(w, root.TerminateChild(w.Context(), "a")) }),
+					"it waits for nothing",
+				)
 				time.Sleep(2 * time.Hour)
 				require.False(w, w.alive("r/a"), "and is not restarted")
 				require.True(w, w.alive("r/b"))
@@ -114,7 +139,8 @@ func TestTerminateChildThatIsBeingRestarted(t *testing.T) {
 func TestOrdersWaitWhileOthersAreRestarted(t *testing.T) {
 	inBubble(t, func(w *world) {
 		root := w.start(supervisor.Spec{
-			Name: "r", Strategy: supervisor.OneForAll, Backoff: supervisor.Backoff{Min: time.Second, Max: time.Second}, Children: w.children("a", "b"),
+			Name: "r", Strategy: supervisor.OneForAll,
+			Backoff: supervisor.Backoff{Min: time.Second, Max: time.Second}, Children: w.children("a", "b"),
 		})
 		require.NoError(w, root.TerminateChild(w.Context(), "b"))
 		w.end("r/a", errBoom)
@@ -122,7 +148,13 @@ func TestOrdersWaitWhileOthersAreRestarted(t *testing.T) {
 			_, err := root.StartChild(w.Context(), w.probe.Child("c"))
 			require.NoError(w, err)
 		}))
-		w.expect("after the restart of those that run", "terminate r/b shutdown", "terminate r/a boom", "init r/a", "init r/c")
+		w.expect(
+			"after the restart of those that run",
+			"terminate r/b shutdown",
+			"terminate r/a boom",
+			"init r/a",
+			"init r/c",
+		)
 		w.end("r/a", errBoom)
 		errs := make(chan error, 2)
 		go func() {
@@ -141,10 +173,20 @@ func TestStartChildWhoseCallerLeaves(t *testing.T) {
 		root := w.start(supervisor.Spec{Name: "r", Strategy: supervisor.Dynamic})
 		ctx, cancel := context.WithTimeout(w.Context(), time.Second)
 		defer cancel()
-		slow := w.probe.ChildWith("a", supervisortest.Hooks{Init: func(*supervisor.Ctx) error { time.Sleep(2 * time.Second); return nil }})
+		slow := w.probe.ChildWith(
+			"a",
+			supervisortest.Hooks{
+				Init: func(*supervisor.Ctx) error { time.Sleep(2 * time.Second); return nil },
+			},
+		)
 		_, err := root.StartChild(ctx, slow)
 		require.ErrorIs(w, err, context.DeadlineExceeded)
-		require.Equal(w, time.Second, elapsed(func() { require.NoError(w, root.TerminateChild(w.Context(), "a")) }), "Init cannot be interrupted")
+		require.Equal(
+			w,
+			time.Second,
+			elapsed(func() { require.NoError(w, root.TerminateChild(w.Context(), "a")) }),
+			"Init cannot be interrupted",
+		)
 		require.False(w, w.alive("r/a"))
 	})
 }
@@ -153,7 +195,13 @@ func TestStartChildWhoseCallerLeaves(t *testing.T) {
 func TestManyDynamicChildren(t *testing.T) {
 	const n = 10_000
 	inBubble(t, func(w *world) {
-		root := w.start(supervisor.Spec{Name: "r", Strategy: supervisor.Dynamic, Intensity: supervisor.Intensity{Max: 100, Within: time.Minute}})
+		root := w.start(
+			supervisor.Spec{
+				Name:      "r",
+				Strategy:  supervisor.Dynamic,
+				Intensity: supervisor.Intensity{Max: 100, Within: time.Minute},
+			},
+		)
 		slow := supervisortest.Hooks{Terminate: func(*supervisor.Ctx, error) { time.Sleep(time.Second) }}
 		for i := range n {
 			child := w.probe.ChildWith(fmt.Sprintf("c%d", i), slow)
@@ -171,7 +219,12 @@ func TestManyDynamicChildren(t *testing.T) {
 		require.NoError(w, root.TerminateChild(w.Context(), "c2"))
 		counts, err := root.CountChildren(w.Context())
 		require.NoError(w, err)
-		require.Equal(w, supervisor.Counts{Specs: n - 2, Active: n - 2, Workers: n - 2}, counts, "what ended for good or was terminated is forgotten")
+		require.Equal(
+			w,
+			supervisor.Counts{Specs: n - 2, Active: n - 2, Workers: n - 2},
+			counts,
+			"what ended for good or was terminated is forgotten",
+		)
 		require.Equal(w, time.Second, elapsed(func() {
 			_, err := root.Stop(w.Context())
 			require.NoError(w, err)

@@ -9,8 +9,9 @@ import (
 // Heir is what the previous incarnation of a child kept for the next one. The zero Heir is empty.
 type Heir struct{ c *cell }
 
-// Take hands over the value that was kept under key; false: there is none. It belongs to the new incarnation from then on: keep it
-// again with [Ctx.Keep], or close it. When Init does not succeed, it goes back into its slot for the next try.
+// Take hands over the value that was kept under key; false: there is none. It belongs to the new
+// incarnation from then on: keep it again with [Ctx.Keep], or close it. When Init does not succeed,
+// it goes back into its slot for the next try.
 func (h Heir) Take(key string) (io.Closer, bool) {
 	if h.c == nil {
 		return nil, false
@@ -90,7 +91,8 @@ func (c *cell) offer(slots []slot) {
 	c.tied().slots = slots
 }
 
-// settle is called when Init has succeeded: what was taken is the actor's, what was not is to be closed.
+// settle is called when Init has succeeded: what was taken is the actor's, what was not is to be
+// closed.
 func (c *cell) settle() (left []slot) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -139,7 +141,11 @@ func (c *cell) closeSlot(s slot) {
 		}
 	}()
 	if err := s.v.Close(); err != nil {
-		c.sys.opts.Logger.Debug().Err(err).Str("actor", c.path()).Str("slot", s.key).Msg("closing what nobody inherited")
+		c.sys.opts.Logger.Debug().
+			Err(err).
+			Str("actor", c.path()).
+			Str("slot", s.key).
+			Msg("closing what nobody inherited")
 	}
 	ended = true
 }

@@ -27,7 +27,8 @@ func (s *socket) Close() error {
 	return nil
 }
 
-// keeper is an actor with a socket in its heir slot: it takes the one that is there, or opens another.
+// keeper is an actor with a socket in its heir slot: it takes the one that is there, or opens
+// another.
 type keeper struct {
 	w       *world
 	fail    *int // Init fails as many times, after the socket was taken
@@ -99,7 +100,8 @@ func TestHeirSlotSurvives(t *testing.T) {
 			inBubble(t, func(w *world) {
 				k := &keeper{w: w}
 				root := w.start(supervisor.Spec{
-					Name: "r", Strategy: supervisor.OneForAll, Children: []supervisor.ChildSpec{k.child("k"), w.probe.Child("sibling")},
+					Name: "r", Strategy: supervisor.OneForAll,
+					Children: []supervisor.ChildSpec{k.child("k"), w.probe.Child("sibling")},
 				})
 				before := w.incarnation("r/k")
 				cause(w, root)
@@ -134,8 +136,14 @@ func TestHeirSlotIsClosedWhenNobodyInherits(t *testing.T) {
 		restart supervisor.Restart
 		end     func(w *world, root *supervisor.Supervisor)
 	}{
-		"done for good": {supervisor.Transient, func(w *world, _ *supervisor.Supervisor) { w.end("r/k", supervisor.ErrNormal) }},
-		"temporary":     {supervisor.Temporary, func(w *world, _ *supervisor.Supervisor) { w.end("r/k", errBoom) }},
+		"done for good": {supervisor.Transient, func(w *world, _ *supervisor.Supervisor) {
+			w.end("r/k",
+				supervisor.ErrNormal)
+		}},
+		"temporary": {supervisor.Temporary, func(w *world, _ *supervisor.Supervisor) {
+			w.end("r/k",
+				errBoom)
+		}},
 		"terminated temporary": {supervisor.Temporary, func(w *world, root *supervisor.Supervisor) {
 			require.NoError(w, root.TerminateChild(w.Context(), "k"))
 		}},
@@ -190,9 +198,16 @@ func TestHeirSlotOfAnAbandonedActorIsClosed(t *testing.T) {
 		k := &keeper{w: w}
 		child := k.child("k")
 		child.Shutdown = time.Second
-		w.start(supervisor.Spec{Name: "r", Strategy: supervisor.OneForAll, Children: []supervisor.ChildSpec{child, w.probe.Child("a")}})
+		w.start(
+			supervisor.Spec{
+				Name:     "r",
+				Strategy: supervisor.OneForAll,
+				Children: []supervisor.ChildSpec{child, w.probe.Child("a")},
+			},
+		)
 		release := make(chan struct{})
-		k.current.onClose = func() error { close(release); return nil } // as a closed socket lets a Write return
+		// as a closed socket lets a Write return
+		k.current.onClose = func() error { close(release); return nil }
 		w.do("r/k", hang(release))
 		synctest.Wait()
 		w.end("r/a", errBoom)
@@ -208,10 +223,19 @@ func TestCloseThatMisbehaves(t *testing.T) {
 		onClose func() error
 		event   string
 	}{
-		"panics":      {func() error { panic("no way") }, "terminate-failed r/k: close socket: panic: no way"},
-		"ends itself": {func() error { runtime.Goexit(); return nil }, "terminate-failed r/k: close socket: runtime.Goexit called"},
-		"errs":        {func() error { return errBoom }, ""},
-		"hangs":       {func() error { time.Sleep(time.Hour); return nil }, "abandoned r/k: Close of socket"},
+		"panics": {
+			func() error { panic("no way") },
+			"terminate-failed r/k: close socket: panic: no way",
+		},
+		"ends itself": {
+			func() error { runtime.Goexit(); return nil },
+			"terminate-failed r/k: close socket: runtime.Goexit called",
+		},
+		"errs": {func() error { return errBoom }, ""},
+		"hangs": {
+			func() error { time.Sleep(time.Hour); return nil },
+			"abandoned r/k: Close of socket",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(w *world) {

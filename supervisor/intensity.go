@@ -15,8 +15,8 @@ func newIntensity(limit Intensity) intensity {
 	return intensity{limit: limit}
 }
 
-// allow notes a restart at now and says whether the supervisor may carry it out. As in OTP, a restart that lies exactly the
-// whole period back still counts.
+// allow notes a restart at now and says whether the supervisor may carry it out. As in OTP, a
+// restart that lies exactly the whole period back still counts.
 func (w *intensity) allow(now time.Time) bool {
 	first := 0
 	for first < len(w.times) && now.Sub(w.times[first]) > w.limit.Within {

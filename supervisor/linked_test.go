@@ -23,7 +23,10 @@ func TestLinkedGoroutines(t *testing.T) {
 		{"returns", func(context.Context) error { return nil }, nil},
 		{"errs", func(context.Context) error { return errBoom }, errBoom},
 		{"panics", func(context.Context) error { panic(errBoom) }, errBoom},
-		{"ends itself", func(context.Context) error { runtime.Goexit(); return nil }, supervisor.ErrGoexit},
+		{
+			"ends itself", func(context.Context) error { runtime.Goexit(); return nil },
+			supervisor.ErrGoexit,
+		},
 		{"is done", func(context.Context) error { return supervisor.ErrNormal }, supervisor.ErrNormal},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -148,7 +151,9 @@ func TestGoexitIsACrash(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inBubble(t, func(w *world) {
-				w.start(supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{w.probe.ChildWith("a", c.hooks)}})
+				w.start(
+					supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{w.probe.ChildWith("a", c.hooks)}},
+				)
 				w.send("r/a", "x")
 				w.expect("a worker more or less", c.want...)
 				w.send("r/a", supervisortest.Do(func(c *supervisor.Ctx) error { return nil }))
@@ -158,7 +163,10 @@ func TestGoexitIsACrash(t *testing.T) {
 	}
 	inBubble(t, func(w *world) {
 		_, err := w.sys.Start(w.Context(), supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{
-			w.probe.ChildWith("a", supervisortest.Hooks{Init: func(c *supervisor.Ctx) error { return goexit(c, nil) }}),
+			w.probe.ChildWith(
+				"a",
+				supervisortest.Hooks{Init: func(c *supervisor.Ctx) error { return goexit(c, nil) }},
+			),
 		}})
 		require.ErrorIs(w, err, supervisor.ErrGoexit)
 	})
@@ -171,12 +179,22 @@ func goexit(*supervisor.Ctx, any) error {
 
 func TestPanicsHaveStacks(t *testing.T) {
 	inBubble(t, func(w *world) {
-		w.start(supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{w.probe.ChildWith("a", supervisortest.Hooks{
-			Receive:   panics,
-			Terminate: func(c *supervisor.Ctx, _ error) { _ = panics(c, nil) },
-		})}})
+		w.start(
+			supervisor.Spec{
+				Name: "r",
+				Children: []supervisor.ChildSpec{w.probe.ChildWith("a", supervisortest.Hooks{
+					Receive:   panics,
+					Terminate: func(c *supervisor.Ctx, _ error) { _ = panics(c, nil) },
+				})},
+			},
+		)
 		w.send("r/a", "secret")
-		w.expect("Terminate is called after a panic, once", "receive r/a secret", "terminate r/a panic: no way", "init r/a")
+		w.expect(
+			"Terminate is called after a panic, once",
+			"receive r/a secret",
+			"terminate r/a panic: no way",
+			"init r/a",
+		)
 		exited := w.events.Events(supervisor.EventExited)[0]
 		var p *supervisor.PanicError
 		require.True(w, errors.As(exited.Reason, &p))
@@ -189,7 +207,8 @@ func TestPanicsHaveStacks(t *testing.T) {
 
 func panics(*supervisor.Ctx, any) error { panic("no way") }
 
-// A context that has served its goroutines is forgotten; what was asked for with Context lives as long as the actor.
+// A context that has served its goroutines is forgotten; what was asked for with Context lives as
+// long as the actor.
 func TestContextsOfGoroutines(t *testing.T) {
 	inBubble(t, func(w *world) {
 		w.start(supervisor.Spec{Name: "r", Children: w.children("a")})

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// links is what is tied to the life of a cell. Most cells have none of it most of the time. The cell's lock guards it.
+// links is what is tied to the life of a cell. Most cells have none of it most of the time. The
+// cell's lock guards it.
 type links struct {
 	timers   *timer             // list
 	calls    *call              // list: asked, not answered
@@ -51,7 +52,8 @@ func (c *cell) context() context.Context {
 	return l.ctx
 }
 
-// dropContext forgets a context that only goroutines had, which have ended: the next one gets a fresh one.
+// dropContext forgets a context that only goroutines had, which have ended: the next one gets a
+// fresh one.
 func (l *links) dropContext() {
 	if l.ctx != nil && !l.given {
 		l.cancel()
@@ -126,7 +128,8 @@ func (c *cell) stopping() {
 	}
 }
 
-// cut ends what is tied to the cell, but for goroutines that need their time and calls that Terminate may answer.
+// cut ends what is tied to the cell, but for goroutines that need their time and calls that
+// Terminate may answer.
 func (c *cell) cut() {
 	c.stopping()
 	c.mu.Lock()
@@ -184,7 +187,15 @@ func (c *cell) hangs() bool {
 }
 
 func (c *cell) terminateFailed(reason error) {
-	c.sys.emit(Event{Kind: EventTerminateFailed, Path: c.path(), Incarnation: c.incarnation, Reason: reason, Stack: stackOf(reason)})
+	c.sys.emit(
+		Event{
+			Kind:        EventTerminateFailed,
+			Path:        c.path(),
+			Incarnation: c.incarnation,
+			Reason:      reason,
+			Stack:       stackOf(reason),
+		},
+	)
 }
 
 func newPanicError(value any) *PanicError { return &PanicError{Value: value, Stack: debug.Stack()} }

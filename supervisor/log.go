@@ -9,7 +9,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// level of an event: a crash is repaired, but somebody should look; a crash loop and what does not return need a person.
+// level of an event: a crash is repaired, but somebody should look; a crash loop and what does not
+// return need a person.
 func (e *Event) level() zerolog.Level {
 	switch e.Kind {
 	case EventGaveUp, EventAbandoned:
@@ -63,8 +64,8 @@ func talks(log zerolog.Logger) bool {
 	return e.Enabled()
 }
 
-// protoLogger makes protoactor log through a zerolog.Logger, on level debug at most for what is not a problem, and without what
-// was in messages.
+// protoLogger makes protoactor log through a zerolog.Logger, on level debug at most for what is not
+// a problem, and without what was in messages.
 func protoLogger(log zerolog.Logger) func(*actor.ActorSystem) *slog.Logger {
 	return func(*actor.ActorSystem) *slog.Logger {
 		return slog.New(discreet{zerolog.NewSlogHandler(log.With().Str("lib", "protoactor").Logger())})

@@ -16,18 +16,28 @@ import (
 func logged(t *testing.T, level zerolog.Level, f func(w *world)) string {
 	t.Helper()
 	var out output.Text
-	inBubbleWith(t, supervisor.Options{Name: "fleet", Logger: zerolog.New(&out).Level(level)}, func(w *world) {
-		f(w)
-		synctest.Wait()
-		_, err := w.sys.Shutdown(w.Context())
-		require.NoError(w, err)
-	})
+	inBubbleWith(
+		t,
+		supervisor.Options{Name: "fleet", Logger: zerolog.New(&out).Level(level)},
+		func(w *world) {
+			f(w)
+			synctest.Wait()
+			_, err := w.sys.Shutdown(w.Context())
+			require.NoError(w, err)
+		},
+	)
 	return out.String()
 }
 
 func TestLogLevels(t *testing.T) {
 	scenario := func(w *world) {
-		root := w.start(supervisor.Spec{Name: "r", Intensity: supervisor.Intensity{Max: 1, Within: time.Minute}, Children: w.children("a")})
+		root := w.start(
+			supervisor.Spec{
+				Name:      "r",
+				Intensity: supervisor.Intensity{Max: 1, Within: time.Minute},
+				Children:  w.children("a"),
+			},
+		)
 		w.end("r/a", errBoom)
 		w.do("r/a", func(c *supervisor.Ctx) error { return panics(c, nil) })
 		require.Error(w, root.Wait())
@@ -35,7 +45,11 @@ func TestLogLevels(t *testing.T) {
 	require.Contains(t, logged(t, zerolog.DebugLevel, scenario), `"event":"started"`)
 	warnings := logged(t, zerolog.WarnLevel, scenario)
 	require.NotContains(t, warnings, "started")
-	require.Contains(t, warnings, `{"level":"warn","system":"fleet","actor":"r/a","event":"exited","incarnation":2,"error":"boom","message":"supervision"}`)
+	require.Contains(
+		t,
+		warnings,
+		`{"level":"warn","system":"fleet","actor":"r/a","event":"exited","incarnation":2,"error":"boom","message":"supervision"}`,
+	)
 	require.Contains(t, warnings, "panics(", "a panic is logged with its stack")
 	failures := logged(t, zerolog.ErrorLevel, scenario)
 	require.NotContains(t, failures, `"exited"`)
@@ -50,7 +64,12 @@ func TestLogsShowNoMessages(t *testing.T) {
 		root := w.sys.ActorSystem().Root
 		pid, _ := w.sys.Ref("r/a").PID()
 		w.end("r/a", errBoom)
-		for _, msg := range []any{"hush", credential{"hush"}, &credential{"hush"}, []byte("hush"), map[string]string{"hush": "hush"}} {
+		for _, msg := range []any{
+			"hush",
+			credential{"hush"},
+			&credential{"hush"}, []byte("hush"),
+			map[string]string{"hush": "hush"},
+		} {
 			root.Send(pid, msg) // a dead letter
 			root.Send(actor.NewPID("nonhost", "nobody"), msg)
 			time.Sleep(time.Second)
@@ -75,9 +94,14 @@ func TestLogsShowNoMessages(t *testing.T) {
 
 func TestEventHookThatPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sys, err := supervisor.NewSystem(supervisor.Options{OnEvent: func(supervisor.Event) { panic("hook") }})
+		sys, err := supervisor.NewSystem(
+			supervisor.Options{OnEvent: func(supervisor.Event) { panic("hook") }},
+		)
 		require.NoError(t, err)
-		_, err = sys.Start(t.Context(), supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{{ID: "a", New: newEcho}}})
+		_, err = sys.Start(
+			t.Context(),
+			supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{{ID: "a", New: newEcho}}},
+		)
 		require.NoError(t, err, "harms nobody")
 		_, err = sys.Shutdown(t.Context())
 		require.NoError(t, err)

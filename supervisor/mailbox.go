@@ -44,12 +44,14 @@ func (c *cell) policy() MailboxPolicy {
 	return c.rec.spec.Mailbox
 }
 
-// put appends msg, as far as the policy lets it, and returns what was lost for it. The lock is held.
+// put appends msg, as far as the policy lets it, and returns what was lost for it. The lock is
+// held.
 func (c *cell) put(msg any) (lost any, err error) {
 	if c.is(closed) {
 		return nil, ErrNoProc
 	}
-	if policy := c.policy(); policy.Capacity > 0 && int(c.user.n) >= policy.Capacity && !alwaysFits(msg) {
+	if policy := c.policy(); policy.Capacity > 0 && int(c.user.n) >= policy.Capacity &&
+		!alwaysFits(msg) {
 		switch policy.Overflow {
 		case Refuse:
 			return nil, ErrMailboxFull
@@ -88,7 +90,8 @@ func (c *cell) posted(lost any, wake bool) {
 	}
 }
 
-// tell puts a message of the machinery into the mailbox. It is handled before those of others. False: nobody will ever read it.
+// tell puts a message of the machinery into the mailbox. It is handled before those of others.
+// False: nobody will ever read it.
 func (c *cell) tell(msg any) bool {
 	c.mu.Lock()
 	if c.is(dead | abandoned) {
@@ -142,7 +145,8 @@ func (c *cell) shut() (lost []any) {
 	return lost
 }
 
-// kill closes the mailbox for the machinery too and returns the orders that nobody will carry out. False: the cell was abandoned.
+// kill closes the mailbox for the machinery too and returns the orders that nobody will carry out.
+// False: the cell was abandoned.
 func (c *cell) kill() (orders []*order, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -164,7 +168,15 @@ func (c *cell) reportLost(msgs []any) {
 	if len(msgs) == 0 {
 		return
 	}
-	c.sys.emit(Event{Kind: EventDropped, Path: c.path(), Incarnation: c.incarnation, Count: len(msgs), Detail: typeOf(msgs[0])})
+	c.sys.emit(
+		Event{
+			Kind:        EventDropped,
+			Path:        c.path(),
+			Incarnation: c.incarnation,
+			Count:       len(msgs),
+			Detail:      typeOf(msgs[0]),
+		},
+	)
 }
 
 func typeOf(msg any) string {
@@ -186,7 +198,8 @@ func (c *cell) PostUserMessage(msg any) {
 
 // PostSystemMessage implements actor.Mailbox.
 func (c *cell) PostSystemMessage(msg any) {
-	if _, ok := msg.(actor.SystemMessage); ok { // the others suspend and resume mailboxes, for restarts that are not used here
+	// the others suspend and resume mailboxes, for restarts that are not used here
+	if _, ok := msg.(actor.SystemMessage); ok {
 		c.tell(msg)
 	}
 }

@@ -55,12 +55,20 @@ func TestTimersAndDownsAlwaysFit(t *testing.T) {
 			return nil
 		})
 		time.Sleep(2 * time.Second)
-		w.expect("only what was sent made room", "receive r/a {nobody no such actor is alive}", "receive r/a timer", "receive r/a after")
+		w.expect(
+			"only what was sent made room",
+			"receive r/a {nobody no such actor is alive}",
+			"receive r/a timer",
+			"receive r/a after",
+		)
 	})
 }
 
 func TestCallThatIsDroppedFails(t *testing.T) {
-	for overflow, drops := range map[supervisor.Overflow]int{supervisor.Refuse: 1, supervisor.DropNewest: 1, supervisor.DropOldest: 0} {
+	for overflow, drops := range map[supervisor.Overflow]int{
+		supervisor.Refuse:     1,
+		supervisor.DropNewest: 1, supervisor.DropOldest: 0,
+	} {
 		inBubble(t, func(w *world) {
 			child := w.probe.Child("a")
 			child.Mailbox = supervisor.MailboxPolicy{Capacity: 1, Overflow: overflow}

@@ -16,8 +16,8 @@ import (
 	"github.com/hublink-go/hublink/supervisor/supervisortest"
 )
 
-// model is what OTP says about one supervisor and its actors, as plainly as it can be put: after each thing that happens it knows
-// every Init and Terminate that must follow, in order.
+// model is what OTP says about one supervisor and its actors, as plainly as it can be put: after
+// each thing that happens it knows every Init and Terminate that must follow, in order.
 type model struct {
 	strategy supervisor.Strategy
 	limit    supervisor.Intensity
@@ -80,7 +80,10 @@ func (m *model) ends(c *modelChild, reason error) {
 		return
 	}
 	now := time.Now()
-	m.restarts = slices.DeleteFunc(m.restarts, func(at time.Time) bool { return now.Sub(at) > m.limit.Within })
+	m.restarts = slices.DeleteFunc(
+		m.restarts,
+		func(at time.Time) bool { return now.Sub(at) > m.limit.Within },
+	)
 	if len(m.restarts) >= m.limit.Max {
 		m.stopAll()
 		return
@@ -157,7 +160,8 @@ func (m *model) byHand(id string, f func(*modelChild)) error {
 	return nil
 }
 
-// story is what happens to a supervisor, drawn at once, so that it can be told in a bubble of its own.
+// story is what happens to a supervisor, drawn at once, so that it can be told in a bubble of its
+// own.
 type story struct {
 	Strategy supervisor.Strategy
 	Max      int
@@ -174,7 +178,9 @@ type step struct {
 }
 
 func drawStory(t *rapid.T) story {
-	restart := rapid.SampledFrom([]supervisor.Restart{supervisor.Permanent, supervisor.Transient, supervisor.Temporary})
+	restart := rapid.SampledFrom(
+		[]supervisor.Restart{supervisor.Permanent, supervisor.Transient, supervisor.Temporary},
+	)
 	s := story{
 		Strategy: rapid.SampledFrom([]supervisor.Strategy{
 			supervisor.OneForOne, supervisor.OneForAll, supervisor.RestForOne, supervisor.Dynamic,
@@ -268,7 +274,8 @@ func (p *pair) take(ctx context.Context, s step) (got, want error) {
 		if s.Normal {
 			reason = supervisor.ErrNormal
 		}
-		got = p.sys.Ref("r/" + s.ID).Send(supervisortest.Do(func(*supervisor.Ctx) error { return reason }))
+		got = p.sys.Ref("r/" + s.ID).
+			Send(supervisortest.Do(func(*supervisor.Ctx) error { return reason }))
 		if c := p.find(s.ID); p.over || c == nil || !c.up {
 			want = supervisor.ErrNoProc
 		} else {

@@ -1,7 +1,8 @@
 package supervisor
 
-// Down tells a monitoring actor that an actor or supervisor has ended: Ref as it was given to [Ctx.Monitor], and why. ErrNoProc: it was
-// not alive when the monitor was set; ErrStopTimeout and ErrStartTimeout: it was abandoned.
+// Down tells a monitoring actor that an actor or supervisor has ended: Ref as it was given to
+// [Ctx.Monitor], and why. ErrNoProc: it was not alive when the monitor was set; ErrStopTimeout and
+// ErrStartTimeout: it was abandoned.
 type Down struct {
 	Ref    Ref
 	Reason error

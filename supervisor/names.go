@@ -7,7 +7,8 @@ import (
 
 const nameShards = 64
 
-// names finds the living incarnation of a path. One goroutine at a time may claim or release a path; anybody may look it up.
+// names finds the living incarnation of a path. One goroutine at a time may claim or release a
+// path; anybody may look it up.
 type names struct {
 	seed   maphash.Seed
 	shards [nameShards]nameShard

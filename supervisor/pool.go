@@ -2,11 +2,13 @@ package supervisor
 
 import "sync"
 
-// idleWorkers is how many workers wait for work at most; more of them end when they have nothing to do.
+// idleWorkers is how many workers wait for work at most; more of them end when they have nothing to
+// do.
 const idleWorkers = 64
 
-// pool runs the turns of cells. A cell that has something to do gets the worker that became idle last, whose stack is grown and
-// warm; there is a worker for every cell that is at work, so one that blocks keeps nobody waiting. Idle cells have none.
+// pool runs the turns of cells. A cell that has something to do gets the worker that became idle
+// last, whose stack is grown and warm; there is a worker for every cell that is at work, so one
+// that blocks keeps nobody waiting. Idle cells have none.
 type pool struct {
 	mu      sync.Mutex
 	idle    []chan *cell
@@ -33,8 +35,8 @@ func (p *pool) submit(c *cell) {
 	go p.work(c)
 }
 
-// work is a worker: started by submit, ended by close or when enough others are idle. User code that calls runtime.Goexit ends it
-// too; then another one goes on with the turn.
+// work is a worker: started by submit, ended by close or when enough others are idle. User code
+// that calls runtime.Goexit ends it too; then another one goes on with the turn.
 func (p *pool) work(c *cell) {
 	defer func() {
 		p.gone()
@@ -69,7 +71,8 @@ func (p *pool) gone() {
 	p.tellIfEmpty()
 }
 
-// close ends the idle workers; those at work end with their turn. Turns are still carried out afterwards.
+// close ends the idle workers; those at work end with their turn. Turns are still carried out
+// afterwards.
 func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,9 +1,11 @@
 package supervisor
 
-// queueKeep is the size of a buffer that an empty queue keeps. Larger ones are given back: a burst must not be paid for ever.
+// queueKeep is the size of a buffer that an empty queue keeps. Larger ones are given back: a burst
+// must not be paid for ever.
 const queueKeep = 4
 
-// queue is a ring of messages that grows and shrinks with what waits in it. The zero value is empty and takes no memory.
+// queue is a ring of messages that grows and shrinks with what waits in it. The zero value is empty
+// and takes no memory.
 type queue struct {
 	buf  []any
 	head int32

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Report is what a stop left behind. Go cannot end a goroutine from outside: what does not return is abandoned, no longer waited for,
-// and named here.
+// Report is what a stop left behind. Go cannot end a goroutine from outside: what does not return
+// is abandoned, no longer waited for, and named here.
 type Report struct {
 	Abandoned []Abandoned // sorted by Path
 }

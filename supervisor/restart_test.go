@@ -20,12 +20,17 @@ func TestStrategies(t *testing.T) {
 	}{
 		{supervisor.OneForOne, "b", []string{"terminate r/b boom", "init r/b"}},
 		{supervisor.OneForAll, "b", []string{
-			"terminate r/b boom", "terminate r/c shutdown", "terminate r/a shutdown", "init r/a", "init r/b", "init r/c",
+			"terminate r/b boom", "terminate r/c shutdown", "terminate r/a shutdown", "init r/a", "init r/b",
+			"init r/c",
 		}},
 		{supervisor.RestForOne, "a", []string{
-			"terminate r/a boom", "terminate r/c shutdown", "terminate r/b shutdown", "init r/a", "init r/b", "init r/c",
+			"terminate r/a boom", "terminate r/c shutdown", "terminate r/b shutdown", "init r/a", "init r/b",
+			"init r/c",
 		}},
-		{supervisor.RestForOne, "b", []string{"terminate r/b boom", "terminate r/c shutdown", "init r/b", "init r/c"}},
+		{supervisor.RestForOne, "b", []string{
+			"terminate r/b boom", "terminate r/c shutdown", "init r/b",
+			"init r/c",
+		}},
 		{supervisor.RestForOne, "c", []string{"terminate r/c boom", "init r/c"}},
 	} {
 		t.Run(c.strategy.String()+" "+c.crash, func(t *testing.T) {
@@ -33,7 +38,12 @@ func TestStrategies(t *testing.T) {
 				w.start(supervisor.Spec{Name: "r", Strategy: c.strategy, Children: w.children("a", "b", "c")})
 				w.end("r/"+c.crash, errBoom)
 				w.expect("stopped in reverse, started in order", c.want...)
-				require.Equal(w, 1, restarts(w, "r/"+c.crash), "one crash is one restart, however many siblings it costs")
+				require.Equal(
+					w,
+					1,
+					restarts(w, "r/"+c.crash),
+					"one crash is one restart, however many siblings it costs",
+				)
 				require.Len(w, w.events.Events(supervisor.EventRestarting), 1)
 			})
 		})
@@ -63,7 +73,12 @@ func TestRestartTypes(t *testing.T) {
 				require.Equal(w, c.again, w.alive("r/a"))
 				infos, err := root.WhichChildren(w.Context())
 				require.NoError(w, err)
-				require.Equal(w, c.restart != supervisor.Temporary, len(infos) == 1, "a temporary child is forgotten, others stay known")
+				require.Equal(
+					w,
+					c.restart != supervisor.Temporary,
+					len(infos) == 1,
+					"a temporary child is forgotten, others stay known",
+				)
 			})
 		})
 	}
@@ -78,8 +93,15 @@ func TestSiblingsOfEveryType(t *testing.T) {
 		w.end("r/c", supervisor.ErrNormal)
 		w.expect("a transient child that is done harms nobody", "terminate r/c normal")
 		w.end("r/a", errBoom)
-		w.expect("the temporary one is stopped for good, the transient one is started with the others",
-			"terminate r/a boom", "terminate r/d shutdown", "terminate r/b shutdown", "init r/a", "init r/c", "init r/d")
+		w.expect(
+			"the temporary one is stopped for good, the transient one is started with the others",
+			"terminate r/a boom",
+			"terminate r/d shutdown",
+			"terminate r/b shutdown",
+			"init r/a",
+			"init r/c",
+			"init r/d",
+		)
 	})
 }
 
@@ -128,18 +150,35 @@ func TestGiveUpGoesUpTwoLevels(t *testing.T) {
 		for range 2 {
 			w.end("r/s/a", errBoom)
 		}
-		w.expect("within the intensity", "terminate r/s/a boom", "init r/s/a", "terminate r/s/a boom", "init r/s/a")
+		w.expect(
+			"within the intensity",
+			"terminate r/s/a boom",
+			"init r/s/a",
+			"terminate r/s/a boom",
+			"init r/s/a",
+		)
 		w.end("r/s/a", errBoom)
 		w.expect("the third crash ends the supervisor, its parent starts a new one",
 			"terminate r/s/a boom", "terminate r/s/b shutdown", "init r/s/a", "init r/s/b")
 		require.Equal(w, 1, restarts(w, "r/s"), "and counts that as a crash")
-		for range 3 { // b this time: restarts count for the supervisor, not for the child; a new supervisor counts anew
+		// b this time: restarts count for the supervisor, not for the child; a new supervisor counts anew
+		for range 3 {
 			w.end("r/s/b", errBoom)
 		}
 		<-root.Done()
 		var gaveUp *supervisor.GaveUpError
 		require.ErrorAs(w, root.Wait(), &gaveUp, "the host decides what it means")
-		require.Equal(w, supervisor.GaveUpError{Path: "r", Child: "s", Max: 1, Within: time.Minute, Reason: gaveUp.Reason}, *gaveUp)
+		require.Equal(
+			w,
+			supervisor.GaveUpError{
+				Path:   "r",
+				Child:  "s",
+				Max:    1,
+				Within: time.Minute,
+				Reason: gaveUp.Reason,
+			},
+			*gaveUp,
+		)
 		require.ErrorIs(w, gaveUp, errBoom, "down to the crash that was one too many")
 		require.False(w, w.alive("r/c"), "siblings were stopped")
 		require.ErrorIs(w, w.sys.Ref("r/c").Send("x"), supervisor.ErrNoProc)
@@ -150,7 +189,13 @@ func TestGiveUpGoesUpTwoLevels(t *testing.T) {
 
 func TestIntensityForgets(t *testing.T) {
 	inBubble(t, func(w *world) {
-		w.start(supervisor.Spec{Name: "r", Intensity: supervisor.Intensity{Max: 1, Within: time.Second}, Children: w.children("a")})
+		w.start(
+			supervisor.Spec{
+				Name:      "r",
+				Intensity: supervisor.Intensity{Max: 1, Within: time.Second},
+				Children:  w.children("a"),
+			},
+		)
 		for range 10 {
 			w.end("r/a", errBoom)
 			time.Sleep(time.Second + 1)
@@ -167,7 +212,8 @@ func TestCrashDuringTheFirstStartWaits(t *testing.T) {
 		done := make(chan error, 1)
 		go func() {
 			_, err := w.sys.Start(w.Context(), supervisor.Spec{
-				Name: "r", Strategy: supervisor.OneForAll, Children: []supervisor.ChildSpec{w.probe.Child("a"), slow},
+				Name: "r", Strategy: supervisor.OneForAll,
+				Children: []supervisor.ChildSpec{w.probe.Child("a"), slow},
 			})
 			done <- err
 		}()
@@ -187,7 +233,10 @@ func TestTwoCrashesDuringTheFirstStartAreOneRestartOfAll(t *testing.T) {
 		go func() {
 			_, err := w.sys.Start(w.Context(), supervisor.Spec{
 				Name: "r", Strategy: supervisor.OneForAll,
-				Children: append(w.children("a", "b"), w.probe.ChildWith("c", supervisortest.Hooks{Init: hang(block)})),
+				Children: append(
+					w.children("a", "b"),
+					w.probe.ChildWith("c", supervisortest.Hooks{Init: hang(block)}),
+				),
 			})
 			done <- err
 		}()
@@ -197,7 +246,12 @@ func TestTwoCrashesDuringTheFirstStartAreOneRestartOfAll(t *testing.T) {
 		close(block)
 		require.NoError(w, <-done)
 		synctest.Wait()
-		require.Len(w, w.events.Events(supervisor.EventRestarting), 1, "b is started with a: it was down anyway")
+		require.Len(
+			w,
+			w.events.Events(supervisor.EventRestarting),
+			1,
+			"b is started with a: it was down anyway",
+		)
 		for _, path := range []string{"r/a", "r/b", "r/c"} {
 			require.True(w, w.alive(path))
 		}
@@ -205,7 +259,10 @@ func TestTwoCrashesDuringTheFirstStartAreOneRestartOfAll(t *testing.T) {
 }
 
 func TestStartFailureInARestartCounts(t *testing.T) {
-	for _, strategy := range []supervisor.Strategy{supervisor.OneForOne, supervisor.OneForAll, supervisor.RestForOne} {
+	for _, strategy := range []supervisor.Strategy{
+		supervisor.OneForOne, supervisor.OneForAll,
+		supervisor.RestForOne,
+	} {
 		t.Run(strategy.String(), func(t *testing.T) {
 			inBubble(t, func(w *world) {
 				fail := 0
@@ -249,7 +306,10 @@ func TestBackoff(t *testing.T) {
 	inBubble(t, func(w *world) {
 		root := w.start(supervisor.Spec{
 			Name: "r", Intensity: supervisor.Intensity{Max: 100, Within: time.Minute},
-			Backoff: supervisor.Backoff{Min: time.Second, Max: 8 * time.Second}, Children: w.children("a", "b"),
+			Backoff: supervisor.Backoff{
+				Min: time.Second,
+				Max: 8 * time.Second,
+			}, Children: w.children("a", "b"),
 		})
 		for n, most := range []int{1, 2, 4, 8, 8} {
 			w.end("r/a", errBoom)
@@ -267,7 +327,12 @@ func TestBackoff(t *testing.T) {
 		}
 		time.Sleep(8 * time.Second)
 		w.end("r/a", errBoom)
-		require.Equal(w, time.Second, w.events.Of("r/a", supervisor.EventRestarting)[5].Delay, "a child that has run for Max begins anew")
+		require.Equal(
+			w,
+			time.Second,
+			w.events.Of("r/a", supervisor.EventRestarting)[5].Delay,
+			"a child that has run for Max begins anew",
+		)
 	})
 }
 
@@ -275,7 +340,8 @@ func TestStopDuringBackoff(t *testing.T) {
 	for _, strategy := range []supervisor.Strategy{supervisor.OneForOne, supervisor.OneForAll} {
 		inBubble(t, func(w *world) {
 			root := w.start(supervisor.Spec{
-				Name: "r", Strategy: strategy, Backoff: supervisor.Backoff{Min: time.Hour, Max: time.Hour}, Children: w.children("a", "b"),
+				Name: "r", Strategy: strategy, Backoff: supervisor.Backoff{Min: time.Hour, Max: time.Hour},
+				Children: w.children("a", "b"),
 			})
 			w.end("r/a", errBoom)
 			w.probe.Take()

@@ -6,7 +6,9 @@ import (
 	"time"
 )
 
-var errNameTaken = errors.New("another actor has this name: IDs that contain slashes must not collide with those below another supervisor")
+var errNameTaken = errors.New(
+	"another actor has this name: IDs that contain slashes must not collide with those below another supervisor",
+)
 
 // newChild makes the next incarnation of c.
 func (s *System) newChild(parent *Supervisor, c *child) *cell {
@@ -20,21 +22,35 @@ func (s *System) newChild(parent *Supervisor, c *child) *cell {
 	return &a.cell
 }
 
-func (s *System) newSupervisor(path string, spec *Spec, parent *Supervisor, rec *child) *Supervisor {
+func (s *System) newSupervisor(
+	path string,
+	spec *Spec,
+	parent *Supervisor,
+	rec *child,
+) *Supervisor {
 	sv := &Supervisor{spec: spec, window: newIntensity(spec.Intensity)}
 	sv.cell = s.newCell(path, sv, parent, rec)
 	return sv
 }
 
-// newCell gives the incarnation a number and its PID a name: path, "#", number. No two are alike, so a PID that somebody kept never
-// reaches a successor.
+// newCell gives the incarnation a number and its PID a name: path, "#", number. No two are alike,
+// so a PID that somebody kept never reaches a successor.
 func (s *System) newCell(path string, r role, parent *Supervisor, rec *child) cell {
 	number := s.last.Add(1)
 	name := path + "#" + strconv.FormatUint(number, 36)
-	return cell{sys: s, parent: parent, rec: rec, role: r, name: name, pathLen: int32(len(path)), incarnation: number}
+	return cell{
+		sys:         s,
+		parent:      parent,
+		rec:         rec,
+		role:        r,
+		name:        name,
+		pathLen:     int32(len(path)),
+		incarnation: number,
+	}
 }
 
-// launch gives the cell its name and makes it an actor of protoactor's. Its first turn runs on another goroutine.
+// launch gives the cell its name and makes it an actor of protoactor's. Its first turn runs on
+// another goroutine.
 func (s *System) launch(c *cell) error {
 	c.flags = registered | scheduled // until the mailbox is started; nobody else knows the cell yet
 	if !s.names.claim(c) {

@@ -4,14 +4,17 @@ import (
 	"time"
 )
 
-// Behavior is what an actor implements. All methods run one at a time. Errors are exit reasons: nil goes on, ErrNormal and
-// ErrShutdown end the actor in an orderly way, anything else is a crash, as is a panic.
+// Behavior is what an actor implements. All methods run one at a time. Errors are exit reasons: nil
+// goes on, ErrNormal and ErrShutdown end the actor in an orderly way, anything else is a crash, as
+// is a panic.
 type Behavior interface {
-	// Init prepares the actor. An error or panic is a start failure and is returned to whoever starts; Terminate is not called.
+	// Init prepares the actor. An error or panic is a start failure and is returned to whoever starts;
+	// Terminate is not called.
 	Init(c *Ctx) error
 	// Receive handles one message.
 	Receive(c *Ctx, msg any) error
-	// Terminate is called once after a successful Init, also after a crash, but not for an abandoned actor.
+	// Terminate is called once after a successful Init, also after a crash, but not for an abandoned
+	// actor.
 	Terminate(c *Ctx, reason error)
 }
 
@@ -36,7 +39,8 @@ const (
 	OneForOne  Strategy = iota // the child alone
 	OneForAll                  // all children
 	RestForOne                 // the child and those that were started after it
-	Dynamic                    // children are added with StartChild only, are independent of each other and may be very many
+	// children are added with StartChild only, are independent of each other and may be very many
+	Dynamic
 )
 
 // String returns the name in OTP's spelling; Dynamic is what OTP calls simple_one_for_one.
@@ -44,13 +48,15 @@ func (s Strategy) String() string {
 	return name(int(s), "one_for_one", "one_for_all", "rest_for_one", "dynamic")
 }
 
-// AutoShutdown says when the end of significant children ends their supervisor. Without significant children it means nothing.
+// AutoShutdown says when the end of significant children ends their supervisor. Without significant
+// children it means nothing.
 type AutoShutdown uint8
 
 // The choices of OTP; its "never" is not to mark any child significant.
 const (
-	AnySignificant AutoShutdown = iota // the first significant child that ends by itself ends the supervisor
-	AllSignificant                     // the last one does
+	// the first significant child that ends by itself ends the supervisor
+	AnySignificant AutoShutdown = iota
+	AllSignificant              // the last one does
 )
 
 // Overflow says what a full mailbox does with one message more.
@@ -69,36 +75,43 @@ type MailboxPolicy struct {
 	Overflow Overflow
 }
 
-// Intensity is how many restarts a supervisor carries out before it gives up: at most Max within any period Within. It counts for
-// all children together. The zero value means 3 within 5 s; Max 0 with a Within means none.
+// Intensity is how many restarts a supervisor carries out before it gives up: at most Max within
+// any period Within. It counts for all children together. The zero value means 3 within 5 s; Max 0
+// with a Within means none.
 type Intensity struct {
 	Max    int
 	Within time.Duration
 }
 
-// Backoff spreads restarts: before the n-th restart of a child in a row its supervisor waits a random time between Min and
-// min(Max, Min*2^(n-1)). A child that has run for Max begins anew. The zero value restarts at once.
+// Backoff spreads restarts: before the n-th restart of a child in a row its supervisor waits a
+// random time between Min and min(Max, Min*2^(n-1)). A child that has run for Max begins anew. The
+// zero value restarts at once.
 type Backoff struct {
 	Min, Max time.Duration // zero Max: 30 s
 }
 
-// ChildSpec describes one child. It belongs to the supervisor once it was handed over and must not be changed any more.
+// ChildSpec describes one child. It belongs to the supervisor once it was handed over and must not
+// be changed any more.
 type ChildSpec struct {
 	ID         string                // unique among its siblings
 	New        func(h Heir) Behavior // makes one incarnation; h holds what the previous one kept
 	Supervisor *Spec                 // instead of New: a nested supervisor
 	Restart    Restart
-	// Start bounds New and Init together; zero: 5 s. Shutdown bounds the end of the actor and of its linked goroutines; zero: 5 s;
-	// what takes longer is abandoned. Neither is used for a nested supervisor: it takes as long as its children.
+	// Start bounds New and Init together; zero: 5 s. Shutdown bounds the end of the actor and of its
+	// linked goroutines; zero: 5 s; what takes longer is abandoned. Neither is used for a nested
+	// supervisor: it takes as long as its children.
 	Start       time.Duration
 	Shutdown    time.Duration
 	Significant bool // see AutoShutdown; not for Permanent
 	Mailbox     MailboxPolicy
 }
 
-// Spec describes a supervisor. It belongs to the System once it was handed over and must not be changed any more.
+// Spec describes a supervisor. It belongs to the System once it was handed over and must not be
+// changed any more.
 type Spec struct {
-	Name         string // of a root supervisor: the first part of every path below it; nested ones go by their ChildSpec.ID
+	// of a root supervisor: the first part of every path below it; nested ones go by their
+	// ChildSpec.ID
+	Name         string
 	Strategy     Strategy
 	AutoShutdown AutoShutdown
 	Intensity    Intensity

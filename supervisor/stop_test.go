@@ -37,17 +37,34 @@ func TestStartAndStopInOrder(t *testing.T) {
 			require.NoError(w, err)
 		}), "Start returns when every Init has")
 		w.expect("one after the other", "init r/a", "init r/s/b", "init r/s/c", "init r/d")
-		require.Equal(w, []string{"started r/a", "started r/s/b", "started r/s/c", "started r/s", "started r/d", "started r"}, w.events.Lines())
+		require.Equal(
+			w,
+			[]string{
+				"started r/a",
+				"started r/s/b",
+				"started r/s/c",
+				"started r/s",
+				"started r/d",
+				"started r",
+			},
+			w.events.Lines(),
+		)
 		w.events.Reset()
 		require.Equal(w, 6*time.Second, elapsed(func() {
 			report, err := root.Stop(w.Context())
 			require.NoError(w, err)
 			require.NoError(w, report.Err())
 		}))
-		w.expect("the last one first",
-			"terminate r/d shutdown", "terminate r/s/c shutdown", "terminate r/s/b shutdown", "terminate r/a shutdown")
+		w.expect(
+			"the last one first",
+			"terminate r/d shutdown",
+			"terminate r/s/c shutdown",
+			"terminate r/s/b shutdown",
+			"terminate r/a shutdown",
+		)
 		require.Equal(w, []string{
-			"exited r/d: shutdown", "exited r/s/c: shutdown", "exited r/s/b: shutdown", "exited r/s: shutdown", "exited r/a: shutdown", "exited r: shutdown",
+			"exited r/d: shutdown", "exited r/s/c: shutdown", "exited r/s/b: shutdown",
+			"exited r/s: shutdown", "exited r/a: shutdown", "exited r: shutdown",
 		}, w.events.Lines())
 		require.NoError(w, root.Wait(), "it was wanted")
 		_, err := root.Stop(w.Context())
@@ -79,13 +96,21 @@ func TestFailedStartLeavesNothing(t *testing.T) {
 				require.ErrorAs(w, err, &start)
 				require.Equal(w, "r/s/c", start.Path, "the one that did not start, however deep")
 				notes := w.probe.Take()
-				require.Equal(w, []string{"terminate r/s/b shutdown", "terminate r/a shutdown"}, notes[len(notes)-2:],
-					"what was started was stopped, in order; what did not start is not terminated")
+				require.Equal(
+					w,
+					[]string{"terminate r/s/b shutdown", "terminate r/a shutdown"},
+					notes[len(notes)-2:],
+					"what was started was stopped, in order; what did not start is not terminated",
+				)
 				require.NotContains(w, notes, "init r/s/d")
 				for _, path := range []string{"r", "r/a", "r/s", "r/s/b", "r/s/c", "r/s/d", "r/e"} {
 					require.False(w, w.alive(path), path)
 				}
-				require.Empty(w, w.events.Events(supervisor.EventRestarting, supervisor.EventGaveUp), "a first start is not retried")
+				require.Empty(
+					w,
+					w.events.Events(supervisor.EventRestarting, supervisor.EventGaveUp),
+					"a first start is not retried",
+				)
 				time.Sleep(time.Hour) // lets the one that hangs return
 			})
 		})
@@ -108,7 +133,10 @@ func TestStartDeadline(t *testing.T) {
 		child.Start = 2 * time.Second
 		var err error
 		require.Equal(w, 2*time.Second, elapsed(func() {
-			_, err = w.sys.Start(w.Context(), supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{child}})
+			_, err = w.sys.Start(
+				w.Context(),
+				supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{child}},
+			)
 		}))
 		require.ErrorIs(w, err, supervisor.ErrStartTimeout)
 		require.Equal(w, []string{"abandoned r/a: Init"}, w.events.Lines(supervisor.EventAbandoned))
@@ -131,7 +159,10 @@ func TestStartEndsWithItsContext(t *testing.T) {
 			return c.Context().Err()
 		}})
 		require.Equal(w, time.Second, elapsed(func() {
-			_, err := w.sys.Start(ctx, supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{w.probe.Child("a"), slow}})
+			_, err := w.sys.Start(
+				ctx,
+				supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{w.probe.Child("a"), slow}},
+			)
 			require.ErrorIs(w, err, context.DeadlineExceeded)
 		}))
 		require.False(w, w.alive("r"), "the context of Init ended, and so did the tree")
@@ -144,7 +175,11 @@ func TestStopDeadline(t *testing.T) {
 			return w.probe.Child("b")
 		},
 		"Terminate": func(w *world, release <-chan struct{}) supervisor.ChildSpec {
-			return w.probe.ChildWith("b", supervisortest.Hooks{Terminate: func(*supervisor.Ctx, error) { <-release }})
+			return w.probe.ChildWith("b", supervisortest.Hooks{Terminate: func(*supervisor.Ctx,
+				error,
+			) {
+				<-release
+			}})
 		},
 		"goroutine deaf": func(w *world, release <-chan struct{}) supervisor.ChildSpec {
 			return w.probe.ChildWith("b", supervisortest.Hooks{Init: func(c *supervisor.Ctx) error {
@@ -158,7 +193,9 @@ func TestStopDeadline(t *testing.T) {
 				release := make(chan struct{})
 				child := arrange(w, release)
 				child.Shutdown = 3 * time.Second
-				root := w.start(supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{w.probe.Child("a"), child}})
+				root := w.start(
+					supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{w.probe.Child("a"), child}},
+				)
 				if what == "Receive" {
 					w.do("r/b", hang(release))
 					synctest.Wait()
@@ -172,7 +209,11 @@ func TestStopDeadline(t *testing.T) {
 				}), "never waited for for ever")
 				require.Contains(w, w.probe.Take(), "terminate r/a shutdown", "the others stop all the same")
 				require.Equal(w, []string{"abandoned r/b: " + what}, w.events.Lines(supervisor.EventAbandoned))
-				require.ErrorIs(w, w.events.Events(supervisor.EventAbandoned)[0].Reason, supervisor.ErrStopTimeout)
+				require.ErrorIs(
+					w,
+					w.events.Events(supervisor.EventAbandoned)[0].Reason,
+					supervisor.ErrStopTimeout,
+				)
 				close(release)
 				w.expectNothing("an abandoned actor that comes back does nothing more")
 			})
@@ -229,7 +270,10 @@ func TestShutdown(t *testing.T) {
 
 func TestEmbeddersActorSystem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		as := actor.NewActorSystem(actor.WithLoggerFactory(silent), actor.WithDeadLetterThrottleInterval(time.Millisecond))
+		as := actor.NewActorSystem(
+			actor.WithLoggerFactory(silent),
+			actor.WithDeadLetterThrottleInterval(time.Millisecond),
+		)
 		if strconv.IntSize == 32 {
 			_, err := supervisor.NewSystem(supervisor.Options{ActorSystem: as})
 			require.ErrorIs(t, err, supervisor.ErrNarrow, "a clear answer, and no panic later")
@@ -293,7 +337,8 @@ func TestAnyNameWorks(t *testing.T) {
 	})
 }
 
-// A System starts no goroutine that it does not need: protoactor's registry would take 32,000 of them to be looked through.
+// A System starts no goroutine that it does not need: protoactor's registry would take 32,000 of
+// them to be looked through.
 func TestNewSystemIsCheap(t *testing.T) {
 	most := testing.AllocsPerRun(1, func() {
 		sys, err := supervisor.NewSystem(supervisor.Options{})
@@ -316,8 +361,14 @@ func TestStoppedFromOutside(t *testing.T) {
 	inBubble(t, func(w *world) {
 		children := w.children("a", "b")
 		children[0].Restart = supervisor.Transient
-		w.start(supervisor.Spec{Name: "r", Intensity: supervisor.Intensity{Max: 9, Within: time.Minute}, Children: append(children,
-			supervisor.ChildSpec{ID: "s", Supervisor: &supervisor.Spec{Children: w.children("c")}})})
+		w.start(
+			supervisor.Spec{
+				Name:      "r",
+				Intensity: supervisor.Intensity{Max: 9, Within: time.Minute},
+				Children: append(children,
+					supervisor.ChildSpec{ID: "s", Supervisor: &supervisor.Spec{Children: w.children("c")}}),
+			},
+		)
 		root := w.sys.ActorSystem().Root
 		kill := func(path string, how func(*actor.PID)) {
 			pid, ok := w.sys.Ref(path).PID()

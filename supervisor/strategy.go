@@ -21,8 +21,9 @@ func judge(r Restart, reason error) verdict {
 	}
 }
 
-// affected says which of n children (in start order) have to be stopped before child i can be started again, and which are
-// started then: the half-open ranges [stop, n) without i, and [start, end). Temporary ones among them are stopped, not started.
+// affected says which of n children (in start order) have to be stopped before child i can be
+// started again, and which are started then: the half-open ranges [stop, n) without i, and [start,
+// end). Temporary ones among them are stopped, not started.
 func affected(s Strategy, i, n int) (first, end int) {
 	switch s {
 	case OneForAll:

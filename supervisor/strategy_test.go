@@ -32,7 +32,14 @@ func TestJudge(t *testing.T) {
 		{Temporary, ErrShutdown, forget},
 		{Temporary, crash, forget},
 	} {
-		require.Equal(t, c.want, judge(c.restart, c.reason), "%v child that ended with %v", c.restart, c.reason)
+		require.Equal(
+			t,
+			c.want,
+			judge(c.restart, c.reason),
+			"%v child that ended with %v",
+			c.restart,
+			c.reason,
+		)
 	}
 }
 
@@ -53,7 +60,15 @@ func TestAffected(t *testing.T) {
 		{Dynamic, 5, 9, 5, 6},
 	} {
 		first, end := affected(c.strategy, c.i, c.n)
-		require.Equal(t, [2]int{c.first, c.end}, [2]int{first, end}, "%v, child %d of %d", c.strategy, c.i, c.n)
+		require.Equal(
+			t,
+			[2]int{c.first, c.end},
+			[2]int{first, end},
+			"%v, child %d of %d",
+			c.strategy,
+			c.i,
+			c.n,
+		)
 	}
 }
 
@@ -65,10 +80,25 @@ func TestIntensity(t *testing.T) {
 		at    []time.Duration
 		want  []bool
 	}{
-		{"default is 3 in 5 s", Intensity{}, []time.Duration{0, 1, 2, 3}, []bool{true, true, true, false}},
+		{
+			"default is 3 in 5 s",
+			Intensity{},
+			[]time.Duration{0, 1, 2, 3},
+			[]bool{true, true, true, false},
+		},
 		{"none at all", Intensity{Within: time.Second}, []time.Duration{0}, []bool{false}},
-		{"exactly the period back still counts", Intensity{1, time.Second}, []time.Duration{0, time.Second}, []bool{true, false}},
-		{"just over it does not", Intensity{1, time.Second}, []time.Duration{0, time.Second + 1}, []bool{true, true}},
+		{
+			"exactly the period back still counts",
+			Intensity{1, time.Second},
+			[]time.Duration{0, time.Second},
+			[]bool{true, false},
+		},
+		{
+			"just over it does not",
+			Intensity{1, time.Second},
+			[]time.Duration{0, time.Second + 1},
+			[]bool{true, true},
+		},
 		{
 			"the window slides",
 			Intensity{2, 10 * time.Second},
@@ -85,7 +115,10 @@ func TestIntensity(t *testing.T) {
 
 func TestIntensityNeverExceeded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		limit := Intensity{Max: rapid.IntRange(0, 5).Draw(t, "max"), Within: time.Duration(rapid.IntRange(1, 20).Draw(t, "within"))}
+		limit := Intensity{
+			Max:    rapid.IntRange(0, 5).Draw(t, "max"),
+			Within: time.Duration(rapid.IntRange(1, 20).Draw(t, "within")),
+		}
 		w := newIntensity(limit)
 		now := time.Unix(0, 0)
 		var allowed []time.Time
@@ -98,7 +131,15 @@ func TestIntensityNeverExceeded(t *testing.T) {
 				}
 			}
 			got := w.allow(now)
-			require.Equal(t, recent < limit.Max, got, "%d restarts within %v of %v", recent, limit.Within, limit)
+			require.Equal(
+				t,
+				recent < limit.Max,
+				got,
+				"%d restarts within %v of %v",
+				recent,
+				limit.Within,
+				limit,
+			)
 			if got {
 				allowed = append(allowed, now)
 			}
@@ -118,7 +159,13 @@ func TestBackoffDelay(t *testing.T) {
 			require.LessOrEqual(t, d, time.Duration(top)*time.Second, "restart %d", n)
 			seen[d] = true
 		}
-		require.Equal(t, n == 1, len(seen) == 1, "restart %d: a thousand devices must not come back in step", n)
+		require.Equal(
+			t,
+			n == 1,
+			len(seen) == 1,
+			"restart %d: a thousand devices must not come back in step",
+			n,
+		)
 	}
 	require.Equal(t, 30*time.Second, Backoff{Min: time.Second}.max(), "zero Max")
 }

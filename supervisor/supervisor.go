@@ -8,9 +8,9 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// Supervisor is one incarnation of a supervisor. It is an actor itself and never waits for a child: everything that takes time comes
-// back as a message. All methods may be called from any goroutine, but waiting for one's own supervisor from an actor's turn is
-// waiting for oneself.
+// Supervisor is one incarnation of a supervisor. It is an actor itself and never waits for a child:
+// everything that takes time comes back as a message. All methods may be called from any goroutine,
+// but waiting for one's own supervisor from an actor's turn is waiting for oneself.
 type Supervisor struct {
 	cell
 	spec     *Spec
@@ -44,7 +44,8 @@ type (
 	closedAll struct{ of *closing }   // or it took too long
 )
 
-// order is what somebody outside wants from a supervisor. It is carried out in the supervisor's turn and answered once.
+// order is what somebody outside wants from a supervisor. It is carried out in the supervisor's
+// turn and answered once.
 type order struct {
 	do   func(s *Supervisor, o *order)
 	out  chan answer
@@ -84,8 +85,8 @@ func (s *Supervisor) Ref() Ref { return s.ref() }
 // Done returns a channel that is closed when the supervisor and everything below it has ended.
 func (s *Supervisor) Done() <-chan struct{} { return s.ended() }
 
-// Wait blocks until the supervisor has ended and returns why: nil when it was stopped or shut itself down with its significant
-// children, *GaveUpError when children crashed too often.
+// Wait blocks until the supervisor has ended and returns why: nil when it was stopped or shut
+// itself down with its significant children, *GaveUpError when children crashed too often.
 func (s *Supervisor) Wait() error {
 	<-s.Done()
 	if orderly(s.reason) {
@@ -94,11 +95,12 @@ func (s *Supervisor) Wait() error {
 	return s.reason
 }
 
-// Stop stops the children in the reverse of their start order, each within its Shutdown, then the supervisor, and waits for that. The
-// report names what did not stop and was abandoned. The error is ctx's when that ends first; the stop goes on then. It is idempotent.
+// Stop stops the children in the reverse of their start order, each within its Shutdown, then the
+// supervisor, and waits for that. The report names what did not stop and was abandoned. The error
+// is ctx's when that ends first; the stop goes on then. It is idempotent.
 //
-// To its parent a nested supervisor that is stopped so has ended with ErrShutdown, and a permanent one is restarted:
-// [Supervisor.TerminateChild] of the parent stops it for good.
+// To its parent a nested supervisor that is stopped so has ended with ErrShutdown, and a permanent
+// one is restarted: [Supervisor.TerminateChild] of the parent stops it for good.
 func (s *Supervisor) Stop(ctx context.Context) (Report, error) {
 	s.tell(stopRequest{})
 	var err error
@@ -143,7 +145,9 @@ func (s *Supervisor) isUp() {
 }
 
 func (s *Supervisor) receive(msg any, _ *actor.PID) {
-	s.sys.emit(Event{Kind: EventUnexpected, Path: s.path(), Incarnation: s.incarnation, Detail: typeOf(msg)})
+	s.sys.emit(
+		Event{Kind: EventUnexpected, Path: s.path(), Incarnation: s.incarnation, Detail: typeOf(msg)},
+	)
 }
 
 func (s *Supervisor) answerable(*call) error { return ErrUnexpected }
@@ -182,7 +186,8 @@ func (s *Supervisor) command(msg any) {
 	s.advance()
 }
 
-// alarmed: a deadline of a child has passed, or its backoff. The number tells whether it is still in force.
+// alarmed: a deadline of a child has passed, or its backoff. The number tells whether it is still
+// in force.
 func (s *Supervisor) alarmed(c *child, number uint32) {
 	if number != c.alarm {
 		return
@@ -205,7 +210,15 @@ func (s *Supervisor) abandonChild(c *child, reason error) {
 	if !ok {
 		return // its last message is under way
 	}
-	s.sys.emit(Event{Kind: EventAbandoned, Path: c.cell.path(), Incarnation: c.cell.incarnation, Reason: reason, Detail: what})
+	s.sys.emit(
+		Event{
+			Kind:        EventAbandoned,
+			Path:        c.cell.path(),
+			Incarnation: c.cell.incarnation,
+			Reason:      reason,
+			Detail:      what,
+		},
+	)
 	s.childDown(c, reason)
 }
 

@@ -94,7 +94,8 @@ func (s *Supervisor) stopped(c *child) {
 	c.stoppers = nil
 }
 
-// startFailed: in the first start that is the end of the supervisor, by hand it is the answer, in a restart it is one more crash.
+// startFailed: in the first start that is the end of the supervisor, by hand it is the answer, in a
+// restart it is one more crash.
 func (s *Supervisor) startFailed(c *child, reason error) {
 	switch o := c.starter; {
 	case o != nil:
@@ -110,7 +111,8 @@ func (s *Supervisor) startFailed(c *child, reason error) {
 	}
 }
 
-// startError says that the actor at path did not start, unless reason says already which one below it did not.
+// startError says that the actor at path did not start, unless reason says already which one below
+// it did not.
 func startError(path string, reason error) error {
 	var e *StartError
 	if errors.As(reason, &e) {
@@ -138,8 +140,22 @@ func (s *Supervisor) judge(c *child, reason error) {
 func (s *Supervisor) restart(c *child, reason error) {
 	if !s.window.allow(time.Now()) {
 		limit := s.window.limit
-		gaveUp := &GaveUpError{Path: s.path(), Child: c.spec.ID, Max: limit.Max, Within: limit.Within, Reason: reason}
-		s.sys.emit(Event{Kind: EventGaveUp, Path: s.path(), Incarnation: s.incarnation, Reason: gaveUp, Stack: stackOf(reason)})
+		gaveUp := &GaveUpError{
+			Path:   s.path(),
+			Child:  c.spec.ID,
+			Max:    limit.Max,
+			Within: limit.Within,
+			Reason: reason,
+		}
+		s.sys.emit(
+			Event{
+				Kind:        EventGaveUp,
+				Path:        s.path(),
+				Incarnation: s.incarnation,
+				Reason:      gaveUp,
+				Stack:       stackOf(reason),
+			},
+		)
 		s.stopAll(gaveUp)
 		return
 	}
@@ -180,7 +196,8 @@ func (s *Supervisor) autoShutdown(ended *child) {
 	s.stopAll(ErrShutdown)
 }
 
-// retire forgets a child that is down, but for a child of a static list in a supervisor that ends, which nobody looks at again.
+// retire forgets a child that is down, but for a child of a static list in a supervisor that ends,
+// which nobody looks at again.
 func (s *Supervisor) retire(c *child) {
 	if s.reason == nil || s.spec.Strategy == Dynamic {
 		s.children.remove(c)

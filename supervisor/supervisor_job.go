@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// job is what a supervisor does with several children in order, one after the other. Children that take part are marked redo.
+// job is what a supervisor does with several children in order, one after the other. Children that
+// take part are marked redo.
 type job uint8
 
 const (
@@ -17,7 +18,8 @@ const (
 	shutDown       // stops all for good
 )
 
-// advance does what can be done now. It is called after every message; what it starts comes back as one.
+// advance does what can be done now. It is called after every message; what it starts comes back as
+// one.
 func (s *Supervisor) advance() {
 	for {
 		before := s.job
@@ -58,7 +60,8 @@ func (s *Supervisor) stepUp() {
 	for _, c := range s.children.order {
 		switch {
 		case !c.redo:
-		case c.phase == up || c.phase == ending || c.phase == down && (c.off || s.job == bringUp && c.reason != nil):
+		case c.phase == up || c.phase == ending || c.phase == down &&
+			(c.off || s.job == bringUp && c.reason != nil):
 			c.redo = false // done, or crashed since: that is looked at on its own
 		case c.phase == down:
 			s.start(c)

@@ -4,9 +4,10 @@ import (
 	"context"
 )
 
-// StartChild adds a child as the last one and starts it; the Ref comes when its Init has returned. ErrAlreadyStarted and
-// ErrAlreadyPresent: the ID is taken by a child that runs, or does not; *StartError: it did not start, and is forgotten; ErrShutdown: the
-// supervisor is stopping; ErrNoProc: it has ended; ctx's error: nobody waits for the start any more, but it goes on.
+// StartChild adds a child as the last one and starts it; the Ref comes when its Init has returned.
+// ErrAlreadyStarted and ErrAlreadyPresent: the ID is taken by a child that runs, or does not;
+// *StartError: it did not start, and is forgotten; ErrShutdown: the supervisor is stopping;
+// ErrNoProc: it has ended; ctx's error: nobody waits for the start any more, but it goes on.
 func (s *Supervisor) StartChild(ctx context.Context, cs ChildSpec) (Ref, error) {
 	if err := cs.validate(s.path(), 1); err != nil {
 		return Ref{}, err
@@ -39,8 +40,9 @@ func (s *Supervisor) add(cs *ChildSpec, o *order) {
 	s.start(c)
 }
 
-// TerminateChild stops a child and everything below it, and returns when it has ended or was abandoned. It is not restarted, but
-// RestartChild can do that; a temporary child and one of a dynamic supervisor is forgotten. ErrNotFound: there is none with the ID.
+// TerminateChild stops a child and everything below it, and returns when it has ended or was
+// abandoned. It is not restarted, but RestartChild can do that; a temporary child and one of a
+// dynamic supervisor is forgotten. ErrNotFound: there is none with the ID.
 func (s *Supervisor) TerminateChild(ctx context.Context, id string) error {
 	_, err := s.ask(ctx, func(s *Supervisor, o *order) {
 		if c := s.found(id, o); c != nil {
@@ -65,8 +67,9 @@ func (s *Supervisor) terminate(c *child, o *order) {
 	s.stopped(c)
 }
 
-// RestartChild starts a child again that is not running, and returns when its Init has. ErrNotFound; ErrRunning; ErrRestarting: it is
-// about to run anyway; *StartError: it did not start and stays as it was.
+// RestartChild starts a child again that is not running, and returns when its Init has.
+// ErrNotFound; ErrRunning; ErrRestarting: it is about to run anyway; *StartError: it did not start
+// and stays as it was.
 func (s *Supervisor) RestartChild(ctx context.Context, id string) (Ref, error) {
 	v, err := s.ask(ctx, func(s *Supervisor, o *order) { s.revive(id, o) })
 	if err != nil {
@@ -85,7 +88,8 @@ func (s *Supervisor) revive(id string, o *order) {
 	s.start(c)
 }
 
-// DeleteChild forgets a child that is not running. ErrNotFound; ErrRunning and ErrRestarting: TerminateChild it first.
+// DeleteChild forgets a child that is not running. ErrNotFound; ErrRunning and ErrRestarting:
+// TerminateChild it first.
 func (s *Supervisor) DeleteChild(ctx context.Context, id string) error {
 	_, err := s.ask(ctx, func(s *Supervisor, o *order) {
 		c := s.found(id, o)
@@ -149,9 +153,10 @@ type ChildState uint8
 
 // The states of a child.
 const (
-	StateDown       ChildState = iota // not running, and nothing will start it but RestartChild or the restart of a sibling
-	StateRestarting                   // not running, will be started
-	StateStarting                     // Init is running
+	// not running, and nothing will start it but RestartChild or the restart of a sibling
+	StateDown       ChildState = iota
+	StateRestarting            // not running, will be started
+	StateStarting              // Init is running
 	StateRunning
 	StateStopping // Terminate is running, or is about to
 )

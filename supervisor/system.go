@@ -17,13 +17,16 @@ import (
 
 // Options of a System. The zero value is good.
 type Options struct {
-	Name        string             // in logs
-	Logger      zerolog.Logger     // zero: silent
-	OnEvent     func(Event)        // called on any goroutine, at the place where it happens: it must not block; nil: nobody listens
-	ActorSystem *actor.ActorSystem // to run in; it is left running; nil: an own one. Not where an int has 32 bits, see ErrNarrow
-	Seed        uint64             // of the backoffs' jitter; zero: a random one
-	// Inject is for tests: it is called at BeforeReceive and AfterReceive and at every [Ctx.Checkpoint], in the turn of the actor at
-	// path, with the message under way. A panic in it is a crash of the actor at that place. Nil in production.
+	Name   string         // in logs
+	Logger zerolog.Logger // zero: silent
+	// called on any goroutine, at the place where it happens: it must not block; nil: nobody listens
+	OnEvent func(Event)
+	// to run in; it is left running; nil: an own one. Not where an int has 32 bits, see ErrNarrow
+	ActorSystem *actor.ActorSystem
+	Seed        uint64 // of the backoffs' jitter; zero: a random one
+	// Inject is for tests: it is called at BeforeReceive and AfterReceive and at every
+	// [Ctx.Checkpoint], in the turn of the actor at path, with the message under way. A panic in it is
+	// a crash of the actor at that place. Nil in production.
 	Inject func(path, point string, msg any)
 }
 
@@ -33,8 +36,8 @@ const (
 	AfterReceive  = "after Receive"
 )
 
-// System is what supervision trees live in: names, workers, and one protoactor ActorSystem. One per process is enough. All methods
-// may be called from any goroutine.
+// System is what supervision trees live in: names, workers, and one protoactor ActorSystem. One per
+// process is enough. All methods may be called from any goroutine.
 type System struct {
 	opts    Options
 	as      *actor.ActorSystem
@@ -63,8 +66,9 @@ func NewSystem(opts Options) (*System, error) {
 		opts.Logger = opts.Logger.With().Str("system", opts.Name).Logger()
 	}
 	s := &System{
-		opts: opts, as: opts.ActorSystem, names: newNames(), pool: newPool(), born: time.Now(), talks: talks(opts.Logger),
-		rng: rand.New(rand.NewPCG(opts.Seed, 0)), //nolint:gosec // jitter, not a secret
+		opts: opts, as: opts.ActorSystem, names: newNames(), pool: newPool(), born: time.Now(),
+		talks: talks(opts.Logger),
+		rng:   rand.New(rand.NewPCG(opts.Seed, 0)), //nolint:gosec // jitter, not a secret
 	}
 	if s.as == nil {
 		s.as = newActorSystem(opts.Logger)
@@ -90,8 +94,8 @@ func usable(as *actor.ActorSystem) error {
 	}
 }
 
-// newActorSystem makes one that says little, and nothing of messages. Its log of dead letters has a goroutine that lives for one
-// interval after each.
+// newActorSystem makes one that says little, and nothing of messages. Its log of dead letters has a
+// goroutine that lives for one interval after each.
 func newActorSystem(log zerolog.Logger) *actor.ActorSystem {
 	as := actor.NewActorSystem(
 		actor.WithLoggerFactory(protoLogger(log)),
@@ -101,12 +105,13 @@ func newActorSystem(log zerolog.Logger) *actor.ActorSystem {
 	return as
 }
 
-// registryWidth is how many maps of 32 shards the registry of an own ActorSystem has. One, because protoactor computes the index as a
-// signed number: with more, every second name is a panic where an int has 32 bits.
+// registryWidth is how many maps of 32 shards the registry of an own ActorSystem has. One, because
+// protoactor computes the index as a signed number: with more, every second name is a panic where
+// an int has 32 bits.
 const registryWidth = 1
 
-// narrow takes most of a registry away before it is used. All of it costs 2.8 MB before the first actor, and a map of its own
-// for nearly every one of the first ten thousand.
+// narrow takes most of a registry away before it is used. All of it costs 2.8 MB before the first
+// actor, and a map of its own for nearly every one of the first ten thousand.
 func narrow(registry *actor.SliceMap) {
 	all := registry.LocalPIDs
 	registry.LocalPIDs = slices.Clone(all[:registryWidth])
@@ -120,9 +125,10 @@ func narrow(registry *actor.SliceMap) {
 	}
 }
 
-// Start starts a supervision tree and returns when every Init in it has returned. ErrAlreadyStarted: there is one with this name;
-// *StartError: an actor did not start; ctx's error: it took too long. A failed start leaves nothing running: what was started has
-// been stopped in order, or is being stopped when ctx has ended.
+// Start starts a supervision tree and returns when every Init in it has returned.
+// ErrAlreadyStarted: there is one with this name; *StartError: an actor did not start; ctx's error:
+// it took too long. A failed start leaves nothing running: what was started has been stopped in
+// order, or is being stopped when ctx has ended.
 func (s *System) Start(ctx context.Context, spec Spec) (*Supervisor, error) {
 	if spec.Name == "" {
 		return nil, errors.New("start: the root supervisor needs a Name")
@@ -169,8 +175,9 @@ func (s *System) Supervisor(path string) (*Supervisor, bool) {
 // ActorSystem returns the protoactor system that the actors live in.
 func (s *System) ActorSystem() *actor.ActorSystem { return s.as }
 
-// Shutdown stops all trees and ends the System, and the ActorSystem if it is an own one. The report names what did not stop and was
-// abandoned. The error is ctx's when that ends first; call it again to go on waiting. It is idempotent.
+// Shutdown stops all trees and ends the System, and the ActorSystem if it is an own one. The report
+// names what did not stop and was abandoned. The error is ctx's when that ends first; call it again
+// to go on waiting. It is idempotent.
 func (s *System) Shutdown(ctx context.Context) (Report, error) {
 	roots := s.lastRoots()
 	for _, root := range roots {

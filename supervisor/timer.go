@@ -5,8 +5,8 @@ import "time"
 // Timer is one message that an actor will get later. The zero Timer is none.
 type Timer struct{ t *timer }
 
-// Stop prevents the message and says whether it did: after a true its actor will not get it, even if it was in the mailbox already.
-// It may be called from any goroutine, and again.
+// Stop prevents the message and says whether it did: after a true its actor will not get it, even
+// if it was in the mailbox already. It may be called from any goroutine, and again.
 func (t Timer) Stop() bool { return t.t != nil && t.t.stop() }
 
 // timer waits in its cell's list until it fires, then in its mailbox.
@@ -96,5 +96,6 @@ func (c *cell) dropTimer(t *timer) {
 	if t.next != nil {
 		t.next.prev = t.prev
 	}
-	t.prev, t.next, t.t, t.state = nil, nil, nil, timerOver // a Timer that somebody keeps shall not keep more
+	// a Timer that somebody keeps shall not keep more
+	t.prev, t.next, t.t, t.state = nil, nil, nil, timerOver
 }

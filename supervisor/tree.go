@@ -21,11 +21,13 @@ type TreeNode struct {
 	Children    []TreeNode // in start order; of a dynamic supervisor, in none
 }
 
-// Tree asks the supervisors at and below sv for their children. Each answers for itself, so a tree that is changing may show parts
-// of different moments; a supervisor that does not live any more when it is asked is shown without children.
+// Tree asks the supervisors at and below sv for their children. Each answers for itself, so a tree
+// that is changing may show parts of different moments; a supervisor that does not live any more
+// when it is asked is shown without children.
 func Tree(ctx context.Context, sv *Supervisor) (TreeNode, error) {
 	root := TreeNode{
-		ID: sv.path(), Path: sv.path(), Supervisor: true, Root: sv.parent == nil, State: StateRunning, Incarnation: sv.incarnation,
+		ID: sv.path(), Path: sv.path(), Supervisor: true, Root: sv.parent == nil, State: StateRunning,
+		Incarnation: sv.incarnation,
 	}
 	if sv.rec != nil {
 		root.ID, root.Restart = sv.rec.spec.ID, sv.rec.spec.Restart

@@ -14,7 +14,10 @@ import (
 func TestTree(t *testing.T) {
 	inBubble(t, func(w *world) {
 		link := supervisor.Spec{
-			Strategy: supervisor.RestForOne, Intensity: supervisor.Intensity{Max: 5, Within: 30 * time.Second},
+			Strategy: supervisor.RestForOne, Intensity: supervisor.Intensity{
+				Max:    5,
+				Within: 30 * time.Second,
+			},
 			Backoff:  supervisor.Backoff{Min: time.Minute, Max: time.Minute},
 			Children: w.children("connection", "channel/device"),
 		}
@@ -23,7 +26,11 @@ func TestTree(t *testing.T) {
 		root := w.start(supervisor.Spec{Name: "device-x", Children: []supervisor.ChildSpec{
 			{ID: "link", Supervisor: &link},
 			client,
-			{ID: "extensions", Restart: supervisor.Temporary, Supervisor: &supervisor.Spec{Strategy: supervisor.Dynamic}},
+			{
+				ID:         "extensions",
+				Restart:    supervisor.Temporary,
+				Supervisor: &supervisor.Spec{Strategy: supervisor.Dynamic},
+			},
 		}})
 		extensions, _ := w.sys.Supervisor("device-x/extensions")
 		_, err := extensions.StartChild(w.Context(), w.probe.Child("health"))
@@ -45,7 +52,11 @@ device-x               one_for_one 3 in 5s
    └─ health           permanent, restarted 2 times
 `, "\n"), tree.String())
 		require.Equal(w, "device-x/link/channel/device", tree.Children[0].Children[1].Path)
-		require.Equal(w, w.incarnation("device-x/extensions/health"), tree.Children[2].Children[0].Incarnation)
+		require.Equal(
+			w,
+			w.incarnation("device-x/extensions/health"),
+			tree.Children[2].Children[0].Incarnation,
+		)
 
 		below, err := supervisor.Tree(w.Context(), extensions)
 		require.NoError(w, err)

@@ -5,12 +5,17 @@ import (
 	"fmt"
 )
 
-// maxDepth bounds the nesting of supervisors, so that a Spec that contains itself is an error and not an endless tree.
+// maxDepth bounds the nesting of supervisors, so that a Spec that contains itself is an error and
+// not an endless tree.
 const maxDepth = 64
 
 func (s *Spec) validate(path string, depth int) error {
 	if depth > maxDepth {
-		return fmt.Errorf("supervisor %s: more than %d levels deep: does the spec contain itself?", path, maxDepth)
+		return fmt.Errorf(
+			"supervisor %s: more than %d levels deep: does the spec contain itself?",
+			path,
+			maxDepth,
+		)
 	}
 	var errs []error
 	bad := func(format string, args ...any) {
@@ -22,11 +27,20 @@ func (s *Spec) validate(path string, depth int) error {
 	if s.AutoShutdown > AllSignificant {
 		bad("unknown auto shutdown %d", s.AutoShutdown)
 	}
-	if s.Intensity.Max < 0 || s.Intensity.Within < 0 || (s.Intensity.Max > 0 && s.Intensity.Within == 0) {
-		bad("intensity %d within %v: neither may be negative and Max needs a Within", s.Intensity.Max, s.Intensity.Within)
+	if s.Intensity.Max < 0 || s.Intensity.Within < 0 ||
+		(s.Intensity.Max > 0 && s.Intensity.Within == 0) {
+		bad(
+			"intensity %d within %v: neither may be negative and Max needs a Within",
+			s.Intensity.Max,
+			s.Intensity.Within,
+		)
 	}
 	if s.Backoff.Min < 0 || s.Backoff.Max < 0 || (s.Backoff.Max > 0 && s.Backoff.Max < s.Backoff.Min) {
-		bad("backoff %v to %v: neither may be negative and Max must not be below Min", s.Backoff.Min, s.Backoff.Max)
+		bad(
+			"backoff %v to %v: neither may be negative and Max must not be below Min",
+			s.Backoff.Min,
+			s.Backoff.Max,
+		)
 	}
 	if s.Strategy == Dynamic && len(s.Children) > 0 {
 		bad("a dynamic supervisor starts without children, use StartChild")
@@ -45,7 +59,10 @@ func (s *Spec) validate(path string, depth int) error {
 
 func (cs *ChildSpec) validate(parent string, depth int) error {
 	var errs []error
-	bad := func(what string) { errs = append(errs, fmt.Errorf("child %q of %s: %s", cs.ID, parent, what)) }
+	bad := func(what string) {
+		errs = append(errs,
+			fmt.Errorf("child %q of %s: %s", cs.ID, parent, what))
+	}
 	if cs.ID == "" {
 		bad("an ID is needed")
 	}

@@ -37,7 +37,12 @@ func inBubble(t *testing.T, f func(w *world)) {
 func inBubbleWith(t *testing.T, opts supervisor.Options, f func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{T: t, events: supervisortest.NewRecorder(), crashes: supervisortest.NewInjector(1), probe: supervisortest.NewProbe()}
+		w := &world{
+			T:       t,
+			events:  supervisortest.NewRecorder(),
+			crashes: supervisortest.NewInjector(1),
+			probe:   supervisortest.NewProbe(),
+		}
 		opts.OnEvent, opts.Inject, opts.Seed = w.events.OnEvent, w.crashes.Inject, 1
 		sys, err := supervisor.NewSystem(opts)
 		require.NoError(t, err)
@@ -118,7 +123,12 @@ func hang(release <-chan struct{}) func(*supervisor.Ctx) error {
 	}
 }
 
-func restarts(w *world, path string) int { return len(w.events.Of(path, supervisor.EventRestarting)) }
+func restarts(
+	w *world,
+	path string,
+) int {
+	return len(w.events.Of(path, supervisor.EventRestarting))
+}
 
 // elapsed says how much virtual time f takes.
 func elapsed(f func()) time.Duration {

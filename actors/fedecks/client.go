@@ -20,7 +20,9 @@ import (
 
 // Errors of a client; those of Send are in package protocol/fedecks too.
 var (
-	ErrEventsLost   = errors.New("events were dropped because a callback took too long") // the reason of an EventDropped
+	ErrEventsLost = errors.New(
+		"events were dropped because a callback took too long",
+	) // the reason of an EventDropped
 	ErrNotRunning   = errors.New("client is not running")
 	ErrNotConnected = fedecks.ErrNotConnected
 	ErrQueueFull    = fedecks.ErrQueueFull
@@ -51,7 +53,13 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, url: u, log: cfg.Logger.With().Str("device", cfg.DeviceID).Logger(), sys: cfg.System, subscribers: map[uint64]func(Event){}}
+	c := &Client{
+		cfg:         cfg,
+		url:         u,
+		log:         cfg.Logger.With().Str("device", cfg.DeviceID).Logger(),
+		sys:         cfg.System,
+		subscribers: map[uint64]func(Event){},
+	}
 	if cfg.OnEvent != nil {
 		c.Subscribe(cfg.OnEvent)
 	}
@@ -95,8 +103,8 @@ func (c *Client) Wait() error {
 	return root.Wait()
 }
 
-// Stop closes the connection and ends the client. It is idempotent and bounded: what does not stop in its time is abandoned and
-// named in the error.
+// Stop closes the connection and ends the client. It is idempotent and bounded: what does not stop
+// in its time is abandoned and named in the error.
 func (c *Client) Stop(ctx context.Context) error {
 	root := c.running()
 	if root == nil {
@@ -116,12 +124,21 @@ func (c *Client) Stop(ctx context.Context) error {
 // farewellWithin bounds what is said at the end.
 const farewellWithin = 2 * time.Second
 
-// farewell lets the connector hang up and the callbacks hear what is lost with it, which a stop would overtake.
+// farewell lets the connector hang up and the callbacks hear what is lost with it, which a stop
+// would overtake.
 func (c *Client) farewell(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, farewellWithin)
 	defer cancel()
-	_, _ = supervisor.Call[done](ctx, c.ref(nameConnector), quit{}) // a connector that is being restarted has nothing to lose
-	_, _ = supervisor.Call[done](ctx, c.ref(nameEvents), quit{})    // nobody waits longer for a callback that blocks
+	_, _ = supervisor.Call[done](
+		ctx,
+		c.ref(nameConnector),
+		quit{},
+	) // a connector that is being restarted has nothing to lose
+	_, _ = supervisor.Call[done](
+		ctx,
+		c.ref(nameEvents),
+		quit{},
+	) // nobody waits longer for a callback that blocks
 }
 
 func (c *Client) running() *supervisor.Supervisor {
@@ -157,9 +174,10 @@ func (c *Client) listeners() []func(Event) {
 	return out
 }
 
-// Login connects with credentials now: a map or struct as etf.Marshal takes it, or an etf.Map. What becomes of it comes as events. A stored
-// token stays until the server has sent another one, and a live connection until the new one is up. The error says what is wrong
-// with the credentials themselves; a map that is too large is one.
+// Login connects with credentials now: a map or struct as etf.Marshal takes it, or an etf.Map. What
+// becomes of it comes as events. A stored token stays until the server has sent another one, and a
+// live connection until the new one is up. The error says what is wrong with the credentials
+// themselves; a map that is too large is one.
 func (c *Client) Login(credentials any) error {
 	t, ok := credentials.(etf.Term)
 	if !ok {
@@ -178,7 +196,8 @@ func (c *Client) Login(credentials any) error {
 	return c.tell("log in", login{credentials: m})
 }
 
-// Reconnect makes the attempt that is waited for now. Without a token, or connected, it does nothing.
+// Reconnect makes the attempt that is waited for now. Without a token, or connected, it does
+// nothing.
 func (c *Client) Reconnect() error { return c.tell("reconnect", reconnect{}) }
 
 func (c *Client) tell(what string, msg any) error {
@@ -193,8 +212,9 @@ func (c *Client) tell(what string, msg any) error {
 
 func (c *Client) ref(name string) supervisor.Ref { return c.sys.Ref(c.cfg.Name + "/" + name) }
 
-// Send sends a term, or a Go value as etf.Marshal takes it. It returns when the message has been written to the connection, or stands
-// in the queue; neither says that it arrives. ErrNotConnected, ErrQueueFull, fedecks.ErrReserved, an error of the connection, or ctx's.
+// Send sends a term, or a Go value as etf.Marshal takes it. It returns when the message has been
+// written to the connection, or stands in the queue; neither says that it arrives. ErrNotConnected,
+// ErrQueueFull, fedecks.ErrReserved, an error of the connection, or ctx's.
 func (c *Client) Send(ctx context.Context, v any) error {
 	data, err := fedecks.Encode(v)
 	if err != nil {
@@ -203,7 +223,8 @@ func (c *Client) Send(ctx context.Context, v any) error {
 	return c.send(ctx, data)
 }
 
-// SendRaw sends octets as they are. Those that happen to be a term arrive as one. Errors are those of Send.
+// SendRaw sends octets as they are. Those that happen to be a term arrive as one. Errors are those
+// of Send.
 func (c *Client) SendRaw(ctx context.Context, data []byte) error {
 	if err := fedecks.CheckRaw(data); err != nil {
 		return fmt.Errorf("send: %w", err)

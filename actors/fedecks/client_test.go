@@ -28,7 +28,12 @@ func TestFirstLoginAndBothWays(t *testing.T) {
 	inVirtualTime(t, func(r *rig) {
 		r.start()
 		require.Equal(r.t, []string{"unregistered"}, r.names())
-		require.ErrorIs(r.t, r.client.Send(r.t.Context(), "early"), fedecks.ErrNotConnected, "nothing vanishes silently")
+		require.ErrorIs(
+			r.t,
+			r.client.Send(r.t.Context(), "early"),
+			fedecks.ErrNotConnected,
+			"nothing vanishes silently",
+		)
 		r.login()
 		require.Equal(r.t, []string{"connecting", "connected"}, r.names())
 
@@ -48,7 +53,11 @@ func TestFirstLoginAndBothWays(t *testing.T) {
 
 		require.NoError(r.t, r.srv.Push(device, map[string]int{"n": 1}))
 		require.Equal(r.t, []etf.Term{etf.Map{{Key: etf.Binary("n"), Value: etf.Int(1)}}}, r.messages())
-		require.ErrorIs(r.t, r.client.Send(r.t.Context(), etf.Charlist("token_please")), protocol.ErrReserved)
+		require.ErrorIs(
+			r.t,
+			r.client.Send(r.t.Context(), etf.Charlist("token_please")),
+			protocol.ErrReserved,
+		)
 	})
 }
 
@@ -82,7 +91,11 @@ func TestRefusedTokenEndsInUnregistered(t *testing.T) {
 				r.names()
 				r.startClient()
 				time.Sleep(time.Hour)
-				require.Equal(r.t, []string{"connection_scheduled", "connecting", "upgrade_failed", "unregistered"}, r.names())
+				require.Equal(
+					r.t,
+					[]string{"connection_scheduled", "connecting", "upgrade_failed", "unregistered"},
+					r.names(),
+				)
 				require.Len(r.t, r.refused, 1, "one attempt")
 				require.ErrorIs(r.t, r.refused[0], protocol.ErrToken)
 				r.login()
@@ -121,10 +134,18 @@ func TestFailedLoginCostsNothing(t *testing.T) {
 		require.Equal(r.t, before, after)
 
 		require.NoError(r.t, r.client.Login(map[string]string{"password": "right"}))
-		names := slices.DeleteFunc(r.names(), func(name string) bool { // whether the server's kick or the answer 101 is seen first is open
-			return name == "connection_lost"
-		})
-		require.Equal(r.t, []string{"connecting", "connected"}, names, "a second login takes the place of the first")
+		names := slices.DeleteFunc(
+			r.names(),
+			func(name string) bool { // whether the server's kick or the answer 101 is seen first is open
+				return name == "connection_lost"
+			},
+		)
+		require.Equal(
+			r.t,
+			[]string{"connecting", "connected"},
+			names,
+			"a second login takes the place of the first",
+		)
 		require.Equal(r.t, fedecks.Connected, r.client.Status())
 		require.NoError(r.t, r.client.Send(r.t.Context(), 1))
 		p, ok := r.srv.Online(device)
@@ -136,7 +157,11 @@ func TestFailedLoginCostsNothing(t *testing.T) {
 // Fault 1: a message right behind the answer 101 ends the connection.
 func TestPushOnConnectArrives(t *testing.T) {
 	inVirtualTime(t, func(r *rig) {
-		r.srvCfg.Handler.ConnectionEstablished = func(_ context.Context, s *server.Session) error { return s.Push("welcome") }
+		r.srvCfg.Handler.ConnectionEstablished = func(_ context.Context,
+			s *server.Session,
+		) error {
+			return s.Push("welcome")
+		}
 		r.start()
 		r.login()
 		require.Equal(r.t, []etf.Term{etf.Binary("welcome")}, r.messages())
@@ -146,7 +171,10 @@ func TestPushOnConnectArrives(t *testing.T) {
 
 // Fault 4: a damaged token file, or a folder that cannot be written, keeps the client from working.
 func TestTokenFileTrouble(t *testing.T) {
-	for name, content := range map[string]string{"empty": "", "garbage": "\x83\xff\x00", "text": "XCP.x", "integer": "\x83a\x01"} {
+	for name, content := range map[string]string{
+		"empty": "", "garbage": "\x83\xff\x00",
+		"text": "XCP.x", "integer": "\x83a\x01",
+	} {
 		t.Run(name, func(t *testing.T) {
 			inVirtualTime(t, func(r *rig) {
 				require.NoError(r.t, os.WriteFile(r.cfg.TokenFile, []byte(content), 0o600))
@@ -160,11 +188,18 @@ func TestTokenFileTrouble(t *testing.T) {
 		})
 	}
 	inVirtualTime(t, func(r *rig) {
-		require.NoError(r.t, os.WriteFile(r.cfg.TokenFile+".d", nil, 0o600)) // a file where a folder would have to be
+		require.NoError(
+			r.t,
+			os.WriteFile(r.cfg.TokenFile+".d", nil, 0o600),
+		) // a file where a folder would have to be
 		r.cfg.TokenFile = filepath.Join(r.cfg.TokenFile+".d", "token")
 		r.start()
 		r.login()
-		require.Equal(r.t, []string{"token_trouble", "unregistered", "connecting", "connected", "token_trouble"}, r.names())
+		require.Equal(
+			r.t,
+			[]string{"token_trouble", "unregistered", "connecting", "connected", "token_trouble"},
+			r.names(),
+		)
 	})
 }
 
@@ -202,7 +237,8 @@ func TestManyWrongPasswordsEndNothing(t *testing.T) {
 	})
 }
 
-// Fault 5: the watch over pongs is a race, and a server that never answers the handshake holds the client for ever.
+// Fault 5: the watch over pongs is a race, and a server that never answers the handshake holds the
+// client for ever.
 func TestDeadLinkIsNoticedWithinTwoPings(t *testing.T) {
 	inVirtualTime(t, func(r *rig) {
 		hole := &blackhole{}
@@ -214,11 +250,20 @@ func TestDeadLinkIsNoticedWithinTwoPings(t *testing.T) {
 		r.startClient()
 		r.login()
 		time.Sleep(10 * time.Minute)
-		require.Equal(r.t, []string{"unregistered", "connecting", "connected"}, r.names(), "pings keep it alive")
+		require.Equal(
+			r.t,
+			[]string{"unregistered", "connecting", "connected"},
+			r.names(),
+			"pings keep it alive",
+		)
 		hole.die()
 		time.Sleep(2 * 19 * time.Second)
 		names := r.names()
-		require.Equal(r.t, []string{"connection_lost", "connection_scheduled"}, names[:min(2, len(names))])
+		require.Equal(
+			r.t,
+			[]string{"connection_lost", "connection_scheduled"},
+			names[:min(2, len(names))],
+		)
 		time.Sleep(10 * time.Second)
 		require.Equal(r.t, fedecks.Connected, r.client.Status())
 	})
@@ -231,7 +276,11 @@ func TestHandshakeHasALimit(t *testing.T) {
 		r.startClient()
 		require.NoError(r.t, r.client.Login(map[string]string{"password": "right"}))
 		time.Sleep(31 * time.Second)
-		require.Equal(r.t, []string{"unregistered", "connecting", "connection_failed", "unregistered"}, r.names())
+		require.Equal(
+			r.t,
+			[]string{"unregistered", "connecting", "connection_failed", "unregistered"},
+			r.names(),
+		)
 	})
 }
 
@@ -401,7 +450,12 @@ func TestPingAndCloseAreAnswered(t *testing.T) {
 		require.Error(r.t, err)
 		synctest.Wait()
 		require.Equal(r.t, 1, pongs)
-		require.Equal(r.t, []string{"unregistered", "connecting", "connected", "connection_lost", "unregistered"}, r.names(), "at once")
+		require.Equal(
+			r.t,
+			[]string{"unregistered", "connecting", "connected", "connection_lost", "unregistered"},
+			r.names(),
+			"at once",
+		)
 	})
 }
 
@@ -416,7 +470,8 @@ func TestCrashReportsShowNoSecrets(t *testing.T) {
 			r.mu.Lock()
 			seen = append(seen, fmt.Sprintf("%v %+v", msg, msg))
 			r.mu.Unlock()
-			if path == "fedecks-client/connector" && fmt.Sprint(msg) == "login" && crashed.CompareAndSwap(false, true) {
+			if path == "fedecks-client/connector" && fmt.Sprint(msg) == "login" &&
+				crashed.CompareAndSwap(false, true) {
 				panic(errTest)
 			}
 		}

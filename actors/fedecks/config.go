@@ -56,10 +56,12 @@ type Config struct {
 	DeviceID  string // 1 to 125 octets; needed
 	TokenFile string // its directory is made if need be; empty: the token is kept in memory only
 	Times     Times
-	Queue     int           // messages that may wait for a connection; zero: Send fails while there is none
-	Codec     fedecks.Codec // which atoms the server may send
-	// OnEvent is told everything, one call at a time and in order; Subscribe adds more. While it blocks up to 1,024 events wait, then the
-	// oldest are dropped, which an EventDropped with ErrEventsLost says. It may call the client, but for Stop and Wait, which wait for it.
+	// messages that may wait for a connection; zero: Send fails while there is none
+	Queue int
+	Codec fedecks.Codec // which atoms the server may send
+	// OnEvent is told everything, one call at a time and in order; Subscribe adds more. While it
+	// blocks up to 1,024 events wait, then the oldest are dropped, which an EventDropped with
+	// ErrEventsLost says. It may call the client, but for Stop and Wait, which wait for it.
 	OnEvent func(Event)
 	Dialer  transport.Dialer // nil: a *transport.WebSocket with the system's roots
 	Logger  zerolog.Logger
@@ -77,7 +79,8 @@ type Times struct {
 	Handshake    time.Duration // how long an attempt may take; 30 s
 }
 
-// maxMessage is what the default dialer takes and sends: both ends of the original have no limit, and 8 MiB are known to be used.
+// maxMessage is what the default dialer takes and sends: both ends of the original have no limit,
+// and 8 MiB are known to be used.
 const maxMessage = 16 << 20
 
 func (c Config) withDefaults() (Config, *url.URL, error) {
@@ -87,7 +90,10 @@ func (c Config) withDefaults() (Config, *url.URL, error) {
 	if c.Queue < 0 {
 		err = errors.Join(err, errors.New("queue must not be negative"))
 	}
-	for _, d := range []time.Duration{c.Times.ConnectDelay, c.Times.BackoffMin, c.Times.BackoffMax, c.Times.Ping, c.Times.Pong, c.Times.Handshake} {
+	for _, d := range []time.Duration{
+		c.Times.ConnectDelay, c.Times.BackoffMin, c.Times.BackoffMax,
+		c.Times.Ping, c.Times.Pong, c.Times.Handshake,
+	} {
 		if d < 0 {
 			err = errors.Join(err, errors.New("times must not be negative"))
 			break
@@ -106,7 +112,8 @@ func (c Config) withDefaults() (Config, *url.URL, error) {
 func (c *Config) core() fedecks.ClientConfig {
 	t := c.Times
 	return fedecks.ClientConfig{
-		DeviceID: c.DeviceID, ConnectDelay: t.ConnectDelay, Backoff: [2]time.Duration{t.BackoffMin, t.BackoffMax},
-		Ping: t.Ping, Pong: t.Pong, Handshake: t.Handshake, Queue: c.Queue, Codec: c.Codec,
+		DeviceID: c.DeviceID, ConnectDelay: t.ConnectDelay,
+		Backoff: [2]time.Duration{t.BackoffMin, t.BackoffMax},
+		Ping:    t.Ping, Pong: t.Pong, Handshake: t.Handshake, Queue: c.Queue, Codec: c.Codec,
 	}
 }

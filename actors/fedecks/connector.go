@@ -15,7 +15,8 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// Messages to connector. Those of its goroutines name the incarnation and the connection that they belong to.
+// Messages to connector. Those of its goroutines name the incarnation and the connection that they
+// belong to.
 type (
 	login     struct{ credentials etf.Map } // from anybody
 	send      struct{ data []byte }         // from anybody, a Call; answered with sent
@@ -63,7 +64,8 @@ const (
 	grace = 30 * time.Second // a connector may be late by this, longer than a write can block
 )
 
-// connector owns the connections of a client: one that is up, and while a login replaces it, another.
+// connector owns the connections of a client: one that is up, and while a login replaces it,
+// another.
 type connector struct {
 	client  *Client
 	core    fedecks.Client
@@ -90,11 +92,13 @@ func newConnector(c *Client) *connector {
 	}
 	return &connector{
 		client: c, core: fedecks.NewClient(c.cfg.core(), rand.New(rand.NewPCG(seed, 0))), //nolint:gosec // jitter, not a secret
-		links: map[uint64]*link{}, cancels: map[uint64]context.CancelFunc{}, waiting: map[uint64]supervisor.Caller{},
+		links: map[uint64]*link{}, cancels: map[uint64]context.CancelFunc{},
+		waiting: map[uint64]supervisor.Caller{},
 	}
 }
 
-// Init asks for the token and starts the core. It may wait for the store, which is up and waits for nobody.
+// Init asks for the token and starts the core. It may wait for the store, which is up and waits for
+// nobody.
 func (c *connector) Init(ctx *supervisor.Ctx) error {
 	c.self = of{incarnation: ctx.Incarnation()}
 	_ = c.client.ref(nameHandle).Send(hold{}) // of the previous connector nothing holds
@@ -131,7 +135,10 @@ func (c *connector) Receive(ctx *supervisor.Ctx, msg any) error {
 		return c.received(ctx, m)
 	case ponged:
 		m.link.ponged.Store(false)
-		return c.ours(ctx, m.of, fedecks.ClientInput{Kind: fedecks.ClientPong, Data: []byte(c.client.cfg.DeviceID)})
+		return c.ours(ctx, m.of, fedecks.ClientInput{
+			Kind: fedecks.ClientPong,
+			Data: []byte(c.client.cfg.DeviceID),
+		})
 	case lost:
 		return c.lost(ctx, m)
 	default:
@@ -157,7 +164,8 @@ func (c *connector) Terminate(_ *supervisor.Ctx, reason error) {
 
 const closeNormal = 1000
 
-// ours steps the core with something that happened to a connection, unless that belongs to an earlier incarnation.
+// ours steps the core with something that happened to a connection, unless that belongs to an
+// earlier incarnation.
 func (c *connector) ours(ctx *supervisor.Ctx, o of, in fedecks.ClientInput) error {
 	if o.incarnation != c.self.incarnation {
 		return nil
@@ -234,7 +242,9 @@ func (c *connector) apply(ctx *supervisor.Ctx, e fedecks.ClientEffect) error {
 	case fedecks.DoHangup:
 		c.hangup(ctx, e)
 	case fedecks.DoStore:
-		_ = c.client.ref(nameStore).Send(saveToken{token: e.Token}) // a store that restarts takes this connector along
+		_ = c.client.ref(nameStore).
+			Send(saveToken{token: e.Token})
+	// a store that restarts takes this connector along
 	case fedecks.DoEvent:
 		c.announce(e.Event)
 	case fedecks.DoRefuse:
@@ -259,5 +269,7 @@ func (c *connector) arm(ctx *supervisor.Ctx) {
 		c.timer = ctx.After(max(0, time.Until(d)), tick{})
 		until = d.Add(grace)
 	}
-	_ = c.client.ref(nameHandle).Send(hold{until: until}) // a handle that restarts takes this connector along
+	_ = c.client.ref(nameHandle).
+		Send(hold{until: until})
+	// a handle that restarts takes this connector along
 }

@@ -1,5 +1,5 @@
-// Package fedecks is the device's end of Fedecks: a link to a server that carries Erlang terms both ways, is made once with credentials
-// and afterwards comes back by itself with a token.
+// Package fedecks is the device's end of Fedecks: a link to a server that carries Erlang terms both
+// ways, is made once with credentials and afterwards comes back by itself with a token.
 //
 // Most people need two calls: [Client.Login], once in a device's life, and [Client.Send].
 //
@@ -19,16 +19,18 @@
 //	├─ handle           the dead man's handle: a connector that does not come back in time is replaced
 //	└─ connector        dials, reads, writes; what it does when is decided by the core in protocol/fedecks
 //
-// Whoever crashes takes those below along: a new connector asks the store for the token and begins anew. Messages that waited in the
-// queue of a connector that crashed are lost, each with an event.
+// Whoever crashes takes those below along: a new connector asks the store for the token and begins
+// anew. Messages that waited in the queue of a connector that crashed are lost, each with an event.
 //
 // # The token
 //
-// It stands in one file that only its owner can read, in the original's format, and is replaced atomically. A damaged file is set aside with
-// ".damaged" behind its name. A file that cannot be written costs nothing but the next start: the client goes on with what it has in
-// memory. Both are told as [EventTokenTrouble]. Credentials are held for one attempt and never written.
+// It stands in one file that only its owner can read, in the original's format, and is replaced
+// atomically. A damaged file is set aside with ".damaged" behind its name. A file that cannot be
+// written costs nothing but the next start: the client goes on with what it has in memory. Both are
+// told as [EventTokenTrouble]. Credentials are held for one attempt and never written.
 //
-// A token that the server refuses ends in [EventUnregistered]. It is tried once more after the next start, because servers err too.
+// A token that the server refuses ends in [EventUnregistered]. It is tried once more after the next
+// start, because servers err too.
 //
 // # Messages between the actors
 //

@@ -38,17 +38,25 @@ func next(t *testing.T, events <-chan fedecks.Event, kind fedecks.EventKind) fed
 	}
 }
 
-// A device and a server on real sockets: first login, all kinds of terms both ways, 8 MiB, a restart of the device, one of the server.
+// A device and a server on real sockets: first login, all kinds of terms both ways, 8 MiB, a
+// restart of the device, one of the server.
 func TestOverSockets(t *testing.T) {
-	srv, err := server.New(server.Config{Salt: "salt", Secrets: []string{"secret"}, Codec: protocol.Codec{AnyAtom: true}, Handler: server.Handler{
-		Authenticate: func(_ context.Context, l server.Login) (bool, error) {
-			password, _ := l.Credentials.Text("password")
-			return password == "right", nil
+	srv, err := server.New(
+		server.Config{
+			Salt:    "salt",
+			Secrets: []string{"secret"},
+			Codec:   protocol.Codec{AnyAtom: true},
+			Handler: server.Handler{
+				Authenticate: func(_ context.Context, l server.Login) (bool, error) {
+					password, _ := l.Credentials.Text("password")
+					return password == "right", nil
+				},
+				HandleIn: func(_ context.Context, _ *server.Session, term etf.Term) (server.Answer, error) {
+					return server.Reply(term), nil
+				},
+			},
 		},
-		HandleIn: func(_ context.Context, _ *server.Session, term etf.Term) (server.Answer, error) {
-			return server.Reply(term), nil
-		},
-	}})
+	)
 	require.NoError(t, err)
 	require.NoError(t, srv.Start(t.Context()))
 	mux := http.NewServeMux()
@@ -61,7 +69,11 @@ func TestOverSockets(t *testing.T) {
 	cfg := fedecks.Config{
 		URL: "ws" + strings.TrimPrefix(web.URL, "http") + "/fedecks/websocket", DeviceID: device,
 		TokenFile: filepath.Join(t.TempDir(), "token"), Codec: protocol.Codec{AnyAtom: true},
-		Times:   fedecks.Times{ConnectDelay: time.Millisecond, BackoffMin: time.Millisecond, BackoffMax: 10 * time.Millisecond},
+		Times: fedecks.Times{
+			ConnectDelay: time.Millisecond,
+			BackoffMin:   time.Millisecond,
+			BackoffMax:   10 * time.Millisecond,
+		},
 		OnEvent: func(e fedecks.Event) { events <- e },
 	}
 	start := func() *fedecks.Client {
@@ -102,7 +114,11 @@ func TestOverSockets(t *testing.T) {
 	c = start() // the token is all that it has
 	next(t, events, fedecks.EventConnected)
 	require.NoError(t, c.Send(t.Context(), "hello"))
-	next(t, events, fedecks.EventMessage) // the answer 101 comes a moment before the server knows the device
+	next(
+		t,
+		events,
+		fedecks.EventMessage,
+	) // the answer 101 comes a moment before the server knows the device
 	require.Positive(t, srv.Disconnect(device, protocol.CloseRestart, "restart"))
 	next(t, events, fedecks.EventConnectionLost)
 	next(t, events, fedecks.EventConnected)

@@ -14,7 +14,8 @@ type (
 		e      Event
 		number uint64
 	}
-	// quit: from Stop, a Call, answered with done when all that was told before has been heard. To the connector: hang up.
+	// quit: from Stop, a Call, answered with done when all that was told before has been heard. To the
+	// connector: hang up.
 	quit struct{}
 )
 
@@ -56,7 +57,10 @@ func (a *events) tell(e Event) {
 func (a *events) call(f func(Event), e Event) {
 	defer func() {
 		if v := recover(); v != nil {
-			a.client.log.Error().Bytes("stack", debug.Stack()).Str("event", e.Kind.String()).Msg("an event callback panicked")
+			a.client.log.Error().
+				Bytes("stack", debug.Stack()).
+				Str("event", e.Kind.String()).
+				Msg("an event callback panicked")
 		}
 	}()
 	f(e)
@@ -66,7 +70,9 @@ func (c *Client) emit(e Event) {
 	c.telling.Lock()
 	defer c.telling.Unlock()
 	c.told++
-	_ = c.ref(nameEvents).Send(tell{e: e, number: c.told}) // without an events actor nobody can be told
+	_ = c.ref(nameEvents).
+		Send(tell{e: e, number: c.told})
+	// without an events actor nobody can be told
 }
 
 // missing says how many events were dropped between the one told before and the one with a number.

@@ -23,7 +23,10 @@ func Example() {
 			Authenticate: func(_ context.Context, l server.Login) (bool, error) {
 				user, _ := l.Credentials.Text("username")
 				password, _ := l.Credentials.Text("password")
-				return subtle.ConstantTimeCompare([]byte(user+":"+password), []byte("bob:bob's password")) == 1, nil
+				return subtle.ConstantTimeCompare(
+					[]byte(user+":"+password),
+					[]byte("bob:bob's password"),
+				) == 1, nil
 			},
 			ConnectionEstablished: func(_ context.Context, s *server.Session) error {
 				s.Subscribe("downstream")

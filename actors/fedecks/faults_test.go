@@ -29,38 +29,84 @@ import (
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
-// faults are those of the original client and server that users suffered from, with the tests that fail where one of them comes back. The
-// numbers are those that tests and tables here speak of. 14 (callbacks that are skipped until their module is loaded) and 16 (its
-// documentation) have no form in Go.
+// faults are those of the original client and server that users suffered from, with the tests that
+// fail where one of them comes back. The numbers are those that tests and tables here speak of. 14
+// (callbacks that are skipped until their module is loaded) and 16 (its documentation) have no form
+// in Go.
 var faults = []struct {
 	number int
 	what   string
 	tests  []string
 }{
-	{1, "a message right behind the answer 101 ends the connection", []string{"TestMessageInOnePieceWithTheAnswer", "TestPushOnConnectArrives"}},
-	{2, "a refused token is tried for ever, and nobody is told to log in", []string{"TestRefusedTokenEndsInUnregistered", "TestRefusedTokenIsTold"}},
-	{3, "a failed login destroys a good token", []string{"TestFailedLoginKeepsTheToken", "TestFailedLoginCostsNothing"}},
-	{4, "a damaged token file, or a folder that cannot be written, keeps the client from working", []string{"TestTokenFileTrouble"}},
+	{
+		1,
+		"a message right behind the answer 101 ends the connection",
+		[]string{"TestMessageInOnePieceWithTheAnswer", "TestPushOnConnectArrives"},
+	},
+	{
+		2,
+		"a refused token is tried for ever, and nobody is told to log in",
+		[]string{"TestRefusedTokenEndsInUnregistered", "TestRefusedTokenIsTold"},
+	},
+	{
+		3,
+		"a failed login destroys a good token",
+		[]string{"TestFailedLoginKeepsTheToken", "TestFailedLoginCostsNothing"},
+	},
+	{
+		4,
+		"a damaged token file, or a folder that cannot be written, keeps the client from working",
+		[]string{"TestTokenFileTrouble"},
+	},
 	{
 		5, "a dead link is noticed late, and a handshake that is never answered never",
 		[]string{"TestDeadLinkIsNoticedWithinTwoPings", "TestHandshakeHasALimit"},
 	},
 	{
 		6, "retries come at a fixed pace, and quick ones end the application",
-		[]string{"TestUnreachableServerIsTriedGently", "TestManyWrongPasswordsEndNothing", "TestWaitsAreSpread"},
+		[]string{
+			"TestUnreachableServerIsTriedGently",
+			"TestManyWrongPasswordsEndNothing",
+			"TestWaitsAreSpread",
+		},
 	},
-	{7, "messages of certain shapes are taken for control", []string{"TestShapesOfControlFromAPeer", "TestControlCannotBeSent"}},
-	{8, "a login on a live connection loses token and connection", []string{"TestFailedLoginCostsNothing"}},
+	{
+		7,
+		"messages of certain shapes are taken for control",
+		[]string{"TestShapesOfControlFromAPeer", "TestControlCannotBeSent"},
+	},
+	{
+		8,
+		"a login on a live connection loses token and connection",
+		[]string{"TestFailedLoginCostsNothing"},
+	},
 	{
 		9, "messages that cannot be decoded or sent vanish",
-		[]string{"TestUndecodableMessagesAreTold", "TestFirstLoginAndBothWays", "TestQueueSurvivesALoss", "TestQueueOfACrashedConnectorIsTold"},
+		[]string{
+			"TestUndecodableMessagesAreTold",
+			"TestFirstLoginAndBothWays",
+			"TestQueueSurvivesALoss",
+			"TestQueueOfACrashedConnectorIsTold",
+		},
 	},
-	{10, "a token that is no binary crashes the server", []string{"TestTokenOfAnyTypeIsRefused", "TestAuthHeader"}},
-	{11, "device ids that can log in but not stay are let in", []string{"TestDeviceIDsThatCannotStay", "TestConfigErrors"}},
+	{
+		10,
+		"a token that is no binary crashes the server",
+		[]string{"TestTokenOfAnyTypeIsRefused", "TestAuthHeader"},
+	},
+	{
+		11,
+		"device ids that can log in but not stay are let in",
+		[]string{"TestDeviceIDsThatCannotStay", "TestConfigErrors"},
+	},
 	{12, "the client answers neither pings nor closes", []string{"TestPingAndCloseAreAnswered"}},
 	{
 		13, "crash reports show credentials; after a failed send the client sits on a closed connection",
-		[]string{"TestCrashReportsShowNoSecrets", "TestServerCrashReportsShowNoSecrets", "TestFailedSendEndsTheConnection"},
+		[]string{
+			"TestCrashReportsShowNoSecrets",
+			"TestServerCrashReportsShowNoSecrets",
+			"TestFailedSendEndsTheConnection",
+		},
 	},
 	{
 		15, "two sessions of a device, no revocation, credentials are judged before the request",
@@ -99,7 +145,9 @@ func answerUpgrade(t *testing.T, conn net.Conn, behind []byte) *bufio.Reader {
 	req, err := http.ReadRequest(in)
 	require.NoError(t, err)
 	answer := "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
-		acceptKey(req.Header.Get("Sec-WebSocket-Key")) + "\r\n\r\n"
+		acceptKey(
+			req.Header.Get("Sec-WebSocket-Key"),
+		) + "\r\n\r\n"
 	_, err = conn.Write(append([]byte(answer), behind...))
 	require.NoError(t, err)
 	return in
@@ -167,8 +215,9 @@ func TestFailedLoginKeepsTheToken(t *testing.T) {
 	})
 }
 
-// Fault 7: what an original peer sends in the shape of the original's own messages is a message like others, but for the token message itself,
-// which cannot be told apart. Nothing wipes the token.
+// Fault 7: what an original peer sends in the shape of the original's own messages is a message
+// like others, but for the token message itself, which cannot be told apart. Nothing wipes the
+// token.
 func TestShapesOfControlFromAPeer(t *testing.T) {
 	inVirtualTime(t, func(r *rig) {
 		r.cfg.Codec = protocol.Codec{Atoms: etf.Atoms("fedecks_token", "fedecks_server_pong")}
@@ -234,7 +283,8 @@ func (f *failing) fail() {
 	f.bad = true
 }
 
-// Fault 13: after a failed send the client sits on a closed connection and says that it is connected, until the next ping fails.
+// Fault 13: after a failed send the client sits on a closed connection and says that it is
+// connected, until the next ping fails.
 func TestFailedSendEndsTheConnection(t *testing.T) {
 	inVirtualTime(t, func(r *rig) {
 		var stream *failing
@@ -250,9 +300,18 @@ func TestFailedSendEndsTheConnection(t *testing.T) {
 		require.ErrorIs(r.t, r.client.Send(r.t.Context(), "lost"), errTest, "the sender is told")
 		time.Sleep(time.Second)
 		names := r.names()
-		require.Equal(r.t, []string{"connection_error", "connection_lost", "connection_scheduled"}, names[:min(3, len(names))])
+		require.Equal(
+			r.t,
+			[]string{"connection_error", "connection_lost", "connection_scheduled"},
+			names[:min(3, len(names))],
+		)
 		time.Sleep(4 * time.Second)
-		require.Equal(r.t, fedecks.Connected, r.client.Status(), "and a new one is up long before the next ping")
+		require.Equal(
+			r.t,
+			fedecks.Connected,
+			r.client.Status(),
+			"and a new one is up long before the next ping",
+		)
 		require.NoError(r.t, r.client.Send(r.t.Context(), "arrives"))
 	})
 }
@@ -289,7 +348,8 @@ func TestQueueOfACrashedConnectorIsTold(t *testing.T) {
 	})
 }
 
-// Credentials live as long as their attempt: they reach neither the disc nor a log, not even at the lowest level.
+// Credentials live as long as their attempt: they reach neither the disc nor a log, not even at the
+// lowest level.
 func TestCredentialsAreNeverStored(t *testing.T) {
 	inVirtualTime(t, func(r *rig) {
 		const secret = "nobody may see this"
@@ -317,7 +377,12 @@ func TestCredentialsAreNeverStored(t *testing.T) {
 			data, err := os.ReadFile(filepath.Join(filepath.Dir(r.cfg.TokenFile), e.Name()))
 			require.NoError(r.t, err)
 			require.NotContains(r.t, string(data), secret, e.Name())
-			require.False(r.t, strings.HasSuffix(e.Name(), ".tmp"), "nothing half written is left: %s", e.Name())
+			require.False(
+				r.t,
+				strings.HasSuffix(e.Name(), ".tmp"),
+				"nothing half written is left: %s",
+				e.Name(),
+			)
 		}
 		for _, e := range r.events {
 			require.False(r.t, e.Reason != nil && strings.Contains(e.Reason.Error(), secret))
@@ -350,7 +415,8 @@ func TestTokenFileIsReplaced(t *testing.T) {
 	})
 }
 
-// A token that the server refuses while others are fine ends the attempts with both words, in this order.
+// A token that the server refuses while others are fine ends the attempts with both words, in this
+// order.
 func TestRefusedTokenIsTold(t *testing.T) {
 	inVirtualTime(t, func(r *rig) {
 		data, err := protocol.TokenFile("XCP.forged")
@@ -359,9 +425,17 @@ func TestRefusedTokenIsTold(t *testing.T) {
 		r.start()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		i := slices.IndexFunc(r.events, func(e fedecks.Event) bool { return e.Kind == fedecks.EventUpgradeFailed })
+		i := slices.IndexFunc(
+			r.events,
+			func(e fedecks.Event) bool { return e.Kind == fedecks.EventUpgradeFailed },
+		)
 		require.GreaterOrEqual(r.t, i, 0)
-		require.True(r.t, errors.Is(r.events[i].Reason, protocol.ErrTokenRefused), "says what to do: %v", r.events[i].Reason)
+		require.True(
+			r.t,
+			errors.Is(r.events[i].Reason, protocol.ErrTokenRefused),
+			"says what to do: %v",
+			r.events[i].Reason,
+		)
 		require.Equal(r.t, http.StatusForbidden, r.events[i].Status)
 		require.Equal(r.t, fedecks.EventUnregistered, r.events[i+1].Kind)
 		require.Equal(r.t, fedecks.Unregistered, r.client.Status())
@@ -376,7 +450,10 @@ func TestServerThatAsksToWait(t *testing.T) {
 		require.NoError(r.t, os.WriteFile(r.cfg.TokenFile, data, 0o600))
 		r.listener = transport.NewListener()
 		r.startClient()
-		for _, status := range []int{http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusInternalServerError} {
+		for _, status := range []int{
+			http.StatusTooManyRequests, http.StatusServiceUnavailable,
+			http.StatusInternalServerError,
+		} {
 			offer, err := r.listener.Accept()
 			require.NoError(r.t, err)
 			header := http.Header{}
@@ -393,7 +470,10 @@ func TestServerThatAsksToWait(t *testing.T) {
 		}
 		offer, err := r.listener.Accept()
 		require.NoError(r.t, err)
-		auth, err := protocol.ParseAuth(offer.Request.Header.Values(protocol.HeaderAuth), protocol.Codec{})
+		auth, err := protocol.ParseAuth(
+			offer.Request.Header.Values(protocol.HeaderAuth),
+			protocol.Codec{},
+		)
 		require.NoError(r.t, err)
 		require.Equal(r.t, "XCP.good", auth.Token, "still the same")
 		require.NotContains(r.t, r.names(), "unregistered")

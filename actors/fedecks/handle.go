@@ -17,8 +17,9 @@ type (
 
 var errLetGo = errors.New("the connector did not come back in time")
 
-// handle is the dead man's handle: it crashes when the connector does not come back in time, stuck in a write or a loop, and the
-// supervisor then replaces both. Dead links are the connector's own business.
+// handle is the dead man's handle: it crashes when the connector does not come back in time, stuck
+// in a write or a loop, and the supervisor then replaces both. Dead links are the connector's own
+// business.
 type handle struct{ timer supervisor.Timer }
 
 // Init waits for the first hold.

@@ -61,59 +61,86 @@ func (l recorded) name() string {
 	return strings.TrimRight(name, "}")
 }
 
-// difference is where our client does not tell the same events as the original: why, and what it tells instead.
+// difference is where our client does not tell the same events as the original: why, and what it
+// tells instead.
 type difference struct {
 	why      string
 	events   string // in order
 	messages bool   // differ too
 }
 
-// differsToServers are the recordings in which our client tells other events than the original. In all others they are the same in the same
-// order, with the same messages, but for EventDropped, which the original does not have (fault 9).
+// differsToServers are the recordings in which our client tells other events than the original. In
+// all others they are the same in the same order, with the same messages, but for EventDropped,
+// which the original does not have (fault 9).
 var differsToServers = map[string]difference{
 	"bad_frames_to_client_opcode": {
-		why: "a broken frame ends the connection with 1002, as RFC 6455 wants", events: "unregistered connecting connected connection_lost connection_scheduled",
+		why:    "a broken frame ends the connection with 1002, as RFC 6455 wants",
+		events: "unregistered connecting connected connection_lost connection_scheduled",
 	},
-	"bad_frames_to_client_rsv": {why: "the same", events: "unregistered connecting connected connection_lost connection_scheduled"},
+	"bad_frames_to_client_rsv": {
+		why:    "the same",
+		events: "unregistered connecting connected connection_lost connection_scheduled",
+	},
 	"control_frames_to_client": {
 		why: "faults 7 and 12: a foreign pong is no message, a close is answered", messages: true,
 		events: "unregistered connecting connected connection_lost connection_scheduled",
 	},
 	"expired_token": {
-		why: "fault 2: a refused token is not tried again", events: "unregistered connecting connected connection_scheduled connecting upgrade_failed unregistered",
+		why:    "fault 2: a refused token is not tried again",
+		events: "unregistered connecting connected connection_scheduled connecting upgrade_failed unregistered",
 	},
 	"expired_token_fast_retry": {
-		why: "faults 2 and 6", events: "unregistered connecting connected connection_scheduled connecting upgrade_failed unregistered",
+		why:    "faults 2 and 6",
+		events: "unregistered connecting connected connection_scheduled connecting upgrade_failed unregistered",
 	},
 	"failed_login_destroys_token": {
 		why:    "fault 3: the stored token stays, and is tried after the failed login",
 		events: "unregistered connecting connected connection_scheduled connecting upgrade_failed connection_scheduled",
 	},
-	"login_while_connected": {why: "fault 8", events: "unregistered connecting connected connecting connected"},
+	"login_while_connected": {
+		why:    "fault 8",
+		events: "unregistered connecting connected connecting connected",
+	},
 	"push_at_once_no_delay_0": {
 		why: "fault 1", messages: true, events: "unregistered connecting connected message",
 	},
-	"push_at_once_no_delay_1": {why: "fault 1", messages: true, events: "unregistered connecting connected message"},
-	"push_at_once_no_delay_2": {why: "fault 1", messages: true, events: "unregistered connecting connected message"},
+	"push_at_once_no_delay_1": {
+		why:      "fault 1",
+		messages: true,
+		events:   "unregistered connecting connected message",
+	},
+	"push_at_once_no_delay_2": {
+		why:      "fault 1",
+		messages: true,
+		events:   "unregistered connecting connected message",
+	},
 	"undecodable_to_client": {
 		why:    "a text frame that is not UTF-8 ends the connection with 1007, as RFC 6455 wants",
 		events: "unregistered connecting connected connection_lost connection_scheduled",
 	},
 	"zombie_1": {
-		why: "fault 5: pings are left out here, see TestDeadLinkIsNoticedWithinTwoPings", events: "unregistered connecting connected",
+		why:    "fault 5: pings are left out here, see TestDeadLinkIsNoticedWithinTwoPings",
+		events: "unregistered connecting connected",
 	},
 	"handshake_never_answered": {
-		why: "the recorded answer was kept from the client", events: "unregistered connecting connected connection_lost unregistered",
+		why:    "the recorded answer was kept from the client",
+		events: "unregistered connecting connected connection_lost unregistered",
 	},
 	"connection_refused": {
-		why: "the refused attempts were not on the wire", events: "unregistered connecting connected connection_lost connection_scheduled",
+		why:    "the refused attempts were not on the wire",
+		events: "unregistered connecting connected connection_lost connection_scheduled",
 	},
-	"bad_credentials_shape": {why: "fault 6: Login refuses what is no map, which ended the recorded client", events: "unregistered connecting connected"},
+	"bad_credentials_shape": {
+		why:    "fault 6: Login refuses what is no map, which ended the recorded client",
+		events: "unregistered connecting connected",
+	},
 	"established_raises_cowboy": {
-		why: "fault 1: the close comes together with the answer 101", events: "unregistered connecting connected connection_lost unregistered",
+		why:    "fault 1: the close comes together with the answer 101",
+		events: "unregistered connecting connected connection_lost unregistered",
 	},
 	"send_on_dead_connection": {
-		why: "fault 13: nothing is sent here, see TestFailedSendEndsTheConnection", events: "unregistered connecting connected",
+		why:    "fault 13: nothing is sent here, see TestFailedSendEndsTheConnection",
+		events: "unregistered connecting connected",
 	},
 	"wrong_password_many": {
 		why:    "fault 6: the recorded client was ended by its supervisor in the last attempt",
@@ -128,7 +155,8 @@ var notReplayed = map[string]string{
 	"token_file_integer":  "fault 4: no client of ours has such a token",
 }
 
-// mayDiffer are recordings of faults that are not in this repository, but may be in the folder named by HUBLINK_DATA.
+// mayDiffer are recordings of faults that are not in this repository, but may be in the folder
+// named by HUBLINK_DATA.
 var mayDiffer = map[string]string{
 	"coalesced_101_and_first_frame":   "fault 1",
 	"secret_rotated":                  "fault 2",
@@ -151,11 +179,17 @@ func TestReplayRecordedServers(t *testing.T) {
 			continue
 		}
 		lines := golden.Lines[recorded](t, file)
-		if !slices.ContainsFunc(lines, func(l recorded) bool { return l.Dir == "s2c" && l.Kind == "http" }) {
+		if !slices.ContainsFunc(
+			lines,
+			func(l recorded) bool { return l.Dir == "s2c" && l.Kind == "http" },
+		) {
 			table.add(name, "not a wire transcript")
 			continue
 		}
-		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { replayServer(t, name, lines) }) })
+		t.Run(
+			name,
+			func(t *testing.T) { synctest.Test(t, func(t *testing.T) { replayServer(t, name, lines) }) },
+		)
 		switch {
 		case mayDiffer[name] != "":
 			table.add(name, "equal up to "+mayDiffer[name]+" (not looked at further)")
@@ -215,10 +249,16 @@ func (s *stage) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 func replayServer(t *testing.T, name string, lines []recorded) {
 	s := &stage{t: t, dials: make(chan net.Conn), conns: map[int]*far{}}
 	s.cfg = fedecks.Config{
-		URL: "ws://server/fedecks/websocket", DeviceID: recordedDevice(t, lines), OnEvent: s.note, Seed: 1,
+		URL: "ws://server/fedecks/websocket", DeviceID: recordedDevice(t, lines), OnEvent: s.note,
+		Seed:      1,
 		TokenFile: filepath.Join(t.TempDir(), "token"),
-		Codec:     protocol.Codec{Atoms: toldAtoms(t, lines)}, Dialer: &transport.WebSocket{NetDial: s.dial},
-		Times: fedecks.Times{BackoffMin: 10 * time.Second, Ping: 24 * time.Hour}, // pings are TestDeadLinkIsNoticedWithinTwoPings
+		Codec: protocol.Codec{
+			Atoms: toldAtoms(t, lines),
+		}, Dialer: &transport.WebSocket{NetDial: s.dial},
+		Times: fedecks.Times{
+			BackoffMin: 10 * time.Second,
+			Ping:       24 * time.Hour,
+		}, // pings are TestDeadLinkIsNoticedWithinTwoPings
 	}
 	s.firstToken(lines)
 	s.start()
@@ -303,7 +343,10 @@ func (s *stage) server(i int, lines []recorded, l recorded) {
 	f := s.conns[l.Conn]
 	switch {
 	case l.Dir == "client" && l.Kind == "exit": // the recorded client may have been started again
-		if slices.ContainsFunc(lines[i:], func(e recorded) bool { return e.Dir == "c2s" && e.Kind == "http" }) {
+		if slices.ContainsFunc(
+			lines[i:],
+			func(e recorded) bool { return e.Dir == "c2s" && e.Kind == "http" },
+		) {
 			require.NoError(s.t, s.client.Stop(context.Background()))
 			s.start()
 		}
@@ -321,9 +364,12 @@ func (s *stage) server(i int, lines []recorded, l recorded) {
 		}
 		f.write(unmasked(l.Fin<<7|l.Opcode, l.B64))
 	case l.Dir == "s2c" && l.Kind == "tcp_close":
-		// At the end of a recording it was the client who had closed, and no loss is told. Times are in milliseconds, so a
-		// loss may stand a line or two before its cause.
-		if slices.ContainsFunc(lines[max(0, i-2):], func(e recorded) bool { return e.name() == "connection_lost" }) {
+		// At the end of a recording it was the client who had closed, and no loss is told. Times are in
+		// milliseconds, so a loss may stand a line or two before its cause.
+		if slices.ContainsFunc(
+			lines[max(0, i-2):],
+			func(e recorded) bool { return e.name() == "connection_lost" },
+		) {
 			_ = f.conn.Close()
 		}
 	}
@@ -350,7 +396,10 @@ func (s *stage) meet(l recorded) {
 	req, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(f.sent())))
 	require.NoError(s.t, err)
 	require.Equal(s.t, strings.Fields(l.FirstLine)[0], req.Method)
-	auth, err := protocol.ParseAuth(req.Header.Values(protocol.HeaderAuth), protocol.Codec{AnyAtom: true})
+	auth, err := protocol.ParseAuth(
+		req.Header.Values(protocol.HeaderAuth),
+		protocol.Codec{AnyAtom: true},
+	)
 	require.NoError(s.t, err)
 	if auth.HasToken {
 		require.Equal(s.t, s.token, auth.Token, "the newest token")
@@ -401,7 +450,12 @@ func (f *far) accepting(t *testing.T, l recorded) []byte {
 			theirs = h[1]
 		}
 	}
-	return bytes.Replace(l.B64, []byte(theirs), []byte(acceptKey(req.Header.Get("Sec-WebSocket-Key"))), 1)
+	return bytes.Replace(
+		l.B64,
+		[]byte(theirs),
+		[]byte(acceptKey(req.Header.Get("Sec-WebSocket-Key"))),
+		1,
+	)
 }
 
 func tokenIn(payload []byte) (string, bool) {
@@ -471,6 +525,8 @@ func (s *stage) judge(name string, lines []recorded) {
 
 // acceptKey is the server's answer to a nonce (RFC 6455 section 4.2.2).
 func acceptKey(nonce string) string {
-	sum := sha1.Sum([]byte(nonce + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // what the RFC prescribes
+	sum := sha1.Sum(
+		[]byte(nonce + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"),
+	) //nolint:gosec // what the RFC prescribes
 	return base64.StdEncoding.EncodeToString(sum[:])
 }

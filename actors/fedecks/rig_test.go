@@ -48,34 +48,40 @@ func inVirtualTime(t *testing.T, test func(r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r := &rig{t: t}
-		r.srvCfg = server.Config{Salt: "salt", Secrets: []string{"secret"}, Limits: server.Limits{Rate: -1}, Handler: server.Handler{
-			Authenticate: func(_ context.Context, l server.Login) (bool, error) {
-				r.mu.Lock()
-				defer r.mu.Unlock()
-				r.asked++
-				password, _ := l.Credentials.Text("password")
-				return password == "right", nil
+		r.srvCfg = server.Config{
+			Salt:    "salt",
+			Secrets: []string{"secret"},
+			Limits:  server.Limits{Rate: -1},
+			Handler: server.Handler{
+				Authenticate: func(_ context.Context, l server.Login) (bool, error) {
+					r.mu.Lock()
+					defer r.mu.Unlock()
+					r.asked++
+					password, _ := l.Credentials.Text("password")
+					return password == "right", nil
+				},
+				HandleIn: func(_ context.Context, _ *server.Session, term etf.Term) (server.Answer, error) {
+					r.mu.Lock()
+					defer r.mu.Unlock()
+					r.heard = append(r.heard, term)
+					return server.Reply(etf.Tuple{etf.OK, term}), nil
+				},
+				HandleRawIn: func(_ context.Context, _ *server.Session, data []byte) (server.Answer, error) {
+					r.mu.Lock()
+					defer r.mu.Unlock()
+					r.raw = append(r.raw, string(data))
+					return server.Answer{}, nil
+				},
+				SocketError: func(_ context.Context, e server.SocketError) {
+					r.mu.Lock()
+					defer r.mu.Unlock()
+					r.refused = append(r.refused, e.Err)
+				},
 			},
-			HandleIn: func(_ context.Context, _ *server.Session, term etf.Term) (server.Answer, error) {
-				r.mu.Lock()
-				defer r.mu.Unlock()
-				r.heard = append(r.heard, term)
-				return server.Reply(etf.Tuple{etf.OK, term}), nil
-			},
-			HandleRawIn: func(_ context.Context, _ *server.Session, data []byte) (server.Answer, error) {
-				r.mu.Lock()
-				defer r.mu.Unlock()
-				r.raw = append(r.raw, string(data))
-				return server.Answer{}, nil
-			},
-			SocketError: func(_ context.Context, e server.SocketError) {
-				r.mu.Lock()
-				defer r.mu.Unlock()
-				r.refused = append(r.refused, e.Err)
-			},
-		}}
+		}
 		r.cfg = fedecks.Config{
-			URL: "ws://server/fedecks/websocket", DeviceID: device, TokenFile: filepath.Join(t.TempDir(), "token"), Seed: 1, OnEvent: r.note,
+			URL: "ws://server/fedecks/websocket", DeviceID: device,
+			TokenFile: filepath.Join(t.TempDir(), "token"), Seed: 1, OnEvent: r.note,
 		}
 		t.Cleanup(func() {
 			r.stopClient()

@@ -83,7 +83,9 @@ func (s *store) Receive(ctx *supervisor.Ctx, msg any) error {
 func (s *store) Terminate(*supervisor.Ctx, error) {}
 
 func (s *store) trouble(err error) {
-	s.client.log.Error().Err(err).Msg("trouble with the token file, after a restart the device may have to log in again")
+	s.client.log.Error().
+		Err(err).
+		Msg("trouble with the token file, after a restart the device may have to log in again")
 	s.client.emit(Event{Kind: EventTokenTrouble, Reason: err})
 }
 

@@ -9,7 +9,8 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// dial makes one attempt in a goroutine, which ends with the attempt or the actor. The credentials live as long as it does.
+// dial makes one attempt in a goroutine, which ends with the attempt or the actor. The credentials
+// live as long as it does.
 func (c *connector) dial(ctx *supervisor.Ctx, e fedecks.ClientEffect) {
 	cl, self, id := c.client, ctx.Self(), of{incarnation: c.self.incarnation, gen: e.Gen}
 	limited, cancel := context.WithTimeout(context.Background(), cl.cfg.Times.Handshake)
@@ -38,7 +39,10 @@ func (c *Client) dial(ctx context.Context, e fedecks.ClientEffect) (transport.Co
 	if err != nil {
 		return nil, err
 	}
-	return c.cfg.Dialer.Dial(ctx, transport.Request{URL: c.url, Header: http.Header{fedecks.HeaderAuth: {header}}})
+	return c.cfg.Dialer.Dial(
+		ctx,
+		transport.Request{URL: c.url, Header: http.Header{fedecks.HeaderAuth: {header}}},
+	)
 }
 
 // read moves messages and pongs from a connection to the connector until the connection ends.
@@ -71,7 +75,8 @@ func (c *connector) read(ctx *supervisor.Ctx, id of, l *link) {
 	})
 }
 
-// write sends one message and tells who waits for it. After a failed write the reader ends and says why.
+// write sends one message and tells who waits for it. After a failed write the reader ends and says
+// why.
 func (c *connector) write(e fedecks.ClientEffect) {
 	l := c.links[e.Gen]
 	if l == nil {
@@ -107,7 +112,8 @@ func (c *connector) hangup(ctx *supervisor.Ctx, e fedecks.ClientEffect) {
 	})
 }
 
-// answer tells the sender of a message. One that was told already, since its message stood in the queue, hears of a loss as an event.
+// answer tells the sender of a message. One that was told already, since its message stood in the
+// queue, hears of a loss as an event.
 func (c *connector) answer(tag uint64, err error) {
 	caller, waits := c.waiting[tag]
 	delete(c.waiting, tag)

@@ -62,8 +62,18 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newRun(), newStatus(), newVerb("commit", "End the trial of the running firmware", agent.Commit),
-		newVerb("reconnect", "Drop the connection and dial at once", agent.Reconnect), newCheckConfig(), newVersion())
+	root.AddCommand(
+		newRun(),
+		newStatus(),
+		newVerb("commit", "End the trial of the running firmware", agent.Commit),
+		newVerb(
+			"reconnect",
+			"Drop the connection and dial at once",
+			agent.Reconnect,
+		),
+		newCheckConfig(),
+		newVersion(),
+	)
 	return root
 }
 
@@ -126,7 +136,10 @@ func newVersion() *cobra.Command {
 		Use:   "version",
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
-		Run:   func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), "hublink device", version) },
+		Run: func(cmd *cobra.Command, _ []string) {
+			fmt.Fprintln(cmd.OutOrStdout(), "hublink device",
+				version)
+		},
 	}
 }
 

@@ -1,5 +1,5 @@
-// Command device is the Hublink device agent: it connects a machine to its NervesHub, takes updates over the air, and answers on a
-// local socket.
+// Command device is the Hublink device agent: it connects a machine to its NervesHub, takes updates
+// over the air, and answers on a local socket.
 //
 //	device run -c /etc/hublink/device.toml
 //	device status

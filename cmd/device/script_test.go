@@ -41,8 +41,9 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// The scripts are what people type. `slots` makes a pair of slots and a boot record in the current directory, `certificate` cert.pem and
-// key.pem; `exits N command...` runs a command that has to end with the code N.
+// The scripts are what people type. `slots` makes a pair of slots and a boot record in the current
+// directory, `certificate` cert.pem and key.pem; `exits N command...` runs a command that has to
+// end with the code N.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -60,20 +61,41 @@ func makeSlots(ts *testscript.TestScript, _ bool, _ []string) {
 		A: ts.MkAbs("a"), B: ts.MkAbs("b"), Size: 1 << 20,
 		Env: []slotdev.Location{{Path: ts.MkAbs("env"), Size: 0x2000}},
 	}
-	running := firmware.Metadata{"uuid": "fw-1", "product": "p", "platform": "x", "architecture": "y", "version": "1.0.0"}
+	running := firmware.Metadata{
+		"uuid":         "fw-1",
+		"product":      "p",
+		"platform":     "x",
+		"architecture": "y",
+		"version":      "1.0.0",
+	}
 	ts.Check(slotdev.Create(cfg, running, nil))
 }
 
 func makeCertificate(ts *testscript.TestScript, _ bool, _ []string) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	ts.Check(err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "gateway-0042"}}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		Subject:      pkix.Name{CommonName: "gateway-0042"},
+	}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	ts.Check(err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	ts.Check(err)
-	ts.Check(os.WriteFile(ts.MkAbs("cert.pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), 0o600))
-	ts.Check(os.WriteFile(ts.MkAbs("key.pem"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
+	ts.Check(
+		os.WriteFile(
+			ts.MkAbs("cert.pem"),
+			pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}),
+			0o600,
+		),
+	)
+	ts.Check(
+		os.WriteFile(
+			ts.MkAbs("key.pem"),
+			pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
+			0o600,
+		),
+	)
 }
 
 func exits(ts *testscript.TestScript, _ bool, args []string) {
@@ -96,7 +118,8 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 func TestCommandsEndWithTheirContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if code := run(ctx, []string{"status", "--socket", t.TempDir() + "/s"}, io.Discard, io.Discard); code != exitFailure {
+	if code := run(ctx, []string{"status", "--socket", t.TempDir() + "/s"}, io.Discard,
+		io.Discard); code != exitFailure {
 		t.Errorf("exit code is %d, want %d", code, exitFailure)
 	}
 }

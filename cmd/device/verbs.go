@@ -26,13 +26,18 @@ func newVerb(name, short string, do func(context.Context, *control.Client) error
 		Short: short,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withAgent(cmd.Context(), path, socket, func(ctx context.Context, c *control.Client) error {
-				if err := do(ctx, c); err != nil {
-					return err
-				}
-				fmt.Fprintln(cmd.OutOrStdout(), "ok")
-				return nil
-			})
+			return withAgent(
+				cmd.Context(),
+				path,
+				socket,
+				func(ctx context.Context, c *control.Client) error {
+					if err := do(ctx, c); err != nil {
+						return err
+					}
+					fmt.Fprintln(cmd.OutOrStdout(), "ok")
+					return nil
+				},
+			)
 		},
 	}
 	socketFlags(cmd, &path, &socket)
@@ -49,13 +54,18 @@ func newStatus() *cobra.Command {
 			if format != "text" && format != "json" {
 				return fmt.Errorf("--output %q: allowed are text and json", format)
 			}
-			return withAgent(cmd.Context(), path, socket, func(ctx context.Context, c *control.Client) error {
-				var s control.Status
-				if err := c.Call(ctx, control.MethodStatus, nil, &s); err != nil {
-					return err
-				}
-				return printStatus(cmd.OutOrStdout(), s, format)
-			})
+			return withAgent(
+				cmd.Context(),
+				path,
+				socket,
+				func(ctx context.Context, c *control.Client) error {
+					var s control.Status
+					if err := c.Call(ctx, control.MethodStatus, nil, &s); err != nil {
+						return err
+					}
+					return printStatus(cmd.OutOrStdout(), s, format)
+				},
+			)
 		},
 	}
 	socketFlags(cmd, &path, &socket)
@@ -65,10 +75,15 @@ func newStatus() *cobra.Command {
 
 func socketFlags(cmd *cobra.Command, path, socket *string) {
 	configFlag(cmd, path)
-	cmd.Flags().StringVar(socket, "socket", "", "control socket (default: the one in the configuration)")
+	cmd.Flags().
+		StringVar(socket, "socket", "", "control socket (default: the one in the configuration)")
 }
 
-func withAgent(ctx context.Context, path, socket string, do func(context.Context, *control.Client) error) error {
+func withAgent(
+	ctx context.Context,
+	path, socket string,
+	do func(context.Context, *control.Client) error,
+) error {
 	ctx, cancel := context.WithTimeout(ctx, verbTimeout)
 	defer cancel()
 	if socket == "" {

@@ -34,7 +34,9 @@ Exit code 0 only if no socket was dropped, every update that was started was com
 			return conclude(cmd, cfg.Print, result, err)
 		},
 	}
-	cmd.Flags().StringVar(&kill, "kill", "all", "which actors: all, or one of connection, channel/device, updater, downloader, applier, client, channel/extensions, extension/health")
+	cmd.Flags().
+		StringVar(&kill, "kill", "all",
+			"which actors: all, or one of connection, channel/device, updater, downloader, applier, client, channel/extensions, extension/health")
 	cmd.Flags().IntVar(&cfg.Kills, "times", 200, "crashes in all")
 	cmd.Flags().Uint64Var(&cfg.Seed, "seed", 1, "the same seed gives the same schedule")
 	cmd.Flags().IntVar(&cfg.Devices, "devices", 20, "devices")

@@ -34,7 +34,16 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newDemo(), newHub(), newMachine(), newWS(), newChaos(), newFleet(), newFleetHub(), newFedecks())
+	root.AddCommand(
+		newDemo(),
+		newHub(),
+		newMachine(),
+		newWS(),
+		newChaos(),
+		newFleet(),
+		newFleetHub(),
+		newFedecks(),
+	)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetArgs(args)
 	root.SetIn(in)
@@ -65,7 +74,8 @@ func jsonFlag(cmd *cobra.Command, asJSON *bool) {
 	cmd.Flags().BoolVar(asJSON, "json", false, "print one JSON object and nothing else")
 }
 
-// conclude prints the error and then, if that is wanted, the result as JSON: it is the last line wherever both go to.
+// conclude prints the error and then, if that is wanted, the result as JSON: it is the last line
+// wherever both go to.
 func conclude(cmd *cobra.Command, p *report.Printer, result any, err error) error {
 	if err != nil {
 		fmt.Fprintln(cmd.ErrOrStderr(), "sim:", err)

@@ -37,16 +37,38 @@ func TestWrongArguments(t *testing.T) {
 		{"too many devices", "fleet --devices 2000000000", "take at most"},
 		{"nobody's server", "fedecks server --username bob", "FEDECKS_PASSWORD"},
 		{"half a pair", "fedecks server --username bob --password pw --tls-cert c.pem", "go together"},
-		{"short tokens", "fedecks server --username bob --password pw --token-expiry 10ms", "--token-expiry"},
-		{"many without a secret", "fedecks server --username bob --password pw --nats-listen 127.0.0.1:0", "the same --secret"},
-		{"one of one", "fedecks server --username bob --password pw --node a", "--nats-listen or --nats-url"},
-		{"open to all", "fedecks server --username bob --password pw --secret s --nats-listen :6222", "set a Secret"},
-		{"odd node", "fedecks server --username bob --password pw --secret s --nats-listen 127.0.0.1:0 --node a.b", "name of a node"},
+		{
+			"short tokens", "fedecks server --username bob --password pw --token-expiry 10ms",
+			"--token-expiry",
+		},
+		{
+			"many without a secret", "fedecks server --username bob --password pw --nats-listen 127.0.0.1:0",
+			"the same --secret",
+		},
+		{
+			"one of one", "fedecks server --username bob --password pw --node a",
+			"--nats-listen or --nats-url",
+		},
+		{
+			"open to all", "fedecks server --username bob --password pw --secret s --nats-listen :6222",
+			"set a Secret",
+		},
+		{
+			"odd node",
+			"fedecks server --username bob --password pw --secret s --nats-listen 127.0.0.1:0 --node a.b",
+			"name of a node",
+		},
 		{"no address", "fedecks client", "--url is needed"},
 		{"not a socket", "fedecks client --url http://h/x", "is not ws or wss"},
 		{"login with nothing", "fedecks client --url ws://h/x --login", "--login needs"},
-		{"long name", "fedecks client --url ws://h/x --device-id " + strings.Repeat("d", 126), "--device-id"},
-		{"no authority", "fedecks client --url wss://h/x --token-dir x --ca " + empty, "holds no certificate"},
+		{
+			"long name", "fedecks client --url ws://h/x --device-id " + strings.Repeat("d", 126),
+			"--device-id",
+		},
+		{
+			"no authority", "fedecks client --url wss://h/x --token-dir x --ca " + empty,
+			"holds no certificate",
+		},
 		{"no such command", "dance", "unknown command"},
 		{"no such flag", "demo --loud", "unknown flag"},
 	} {

@@ -24,7 +24,8 @@ func newFedecks() *cobra.Command {
 	return cmd
 }
 
-// Where credentials are taken from that no flag says, since flags are seen by all users of a machine.
+// Where credentials are taken from that no flag says, since flags are seen by all users of a
+// machine.
 const (
 	envUsername = "FEDECKS_USERNAME"
 	envPassword = "FEDECKS_PASSWORD" //nolint:gosec // the name of a variable

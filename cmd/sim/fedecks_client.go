@@ -66,13 +66,28 @@ Exit code 0 after an interrupt; 1 when the server takes neither a token nor the 
 }
 
 func (o *fedecksClientOptions) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.url, "url", "", "of the server, such as ws://127.0.0.1:4000"+fedecks.Path+"; needed")
+	f.StringVar(
+		&o.url,
+		"url",
+		"",
+		"of the server, such as ws://127.0.0.1:4000"+fedecks.Path+"; needed",
+	)
 	f.StringVar(&o.device, "device-id", "", "who this device is (default: the name of the host)")
 	f.StringVar(&o.username, "username", "", "to log in with")
 	f.StringVar(&o.password, "password", "", "to log in with")
-	f.StringToStringVar(&o.credentials, "credential", nil, "key=value, for servers that ask for more or other things than username and password")
+	f.StringToStringVar(
+		&o.credentials,
+		"credential",
+		nil,
+		"key=value, for servers that ask for more or other things than username and password",
+	)
 	f.BoolVar(&o.login, "login", false, "log in even if there is a token")
-	f.StringVar(&o.tokenDir, "token-dir", "", "folder of the token (default: hublink/fedecks in the user's configuration folder)")
+	f.StringVar(
+		&o.tokenDir,
+		"token-dir",
+		"",
+		"folder of the token (default: hublink/fedecks in the user's configuration folder)",
+	)
 	f.StringVar(&o.ca, "ca", "", "PEM file with the authority of a wss server (default: the system's)")
 	f.DurationVar(&o.ping, "ping", 19*time.Second, "time between two pings")
 	verboseFlag(f, &o.verbose)
@@ -80,8 +95,16 @@ func (o *fedecksClientOptions) flags(f *pflag.FlagSet) {
 
 // config checks the flags and makes a configuration of them.
 func (o *fedecksClientOptions) config(cmd *cobra.Command) (fedecks.ClientConfig, error) {
-	cfg := fedecks.ClientConfig{Login: o.login, Input: terms(cmd), Out: printer(cmd, false), Err: complaints(cmd)}
-	if err := fromEnv(cmd.Flags(), map[string]string{"username": envUsername, "password": envPassword}); err != nil {
+	cfg := fedecks.ClientConfig{
+		Login: o.login,
+		Input: terms(cmd),
+		Out:   printer(cmd, false),
+		Err:   complaints(cmd),
+	}
+	if err := fromEnv(cmd.Flags(), map[string]string{
+		"username": envUsername,
+		"password": envPassword,
+	}); err != nil {
 		return cfg, err
 	}
 	if o.username != "" || o.password != "" {
@@ -122,7 +145,10 @@ func (o *fedecksClientOptions) config(cmd *cobra.Command) (fedecks.ClientConfig,
 	}
 	cfg.Client = client.Config{
 		URL: o.url, DeviceID: o.device, TokenFile: fedecks.TokenFile(o.tokenDir, o.device, server),
-		Times: client.Times{ConnectDelay: time.Millisecond, Ping: o.ping}, Logger: logger(cmd.ErrOrStderr(), o.verbose),
+		Times: client.Times{
+			ConnectDelay: time.Millisecond,
+			Ping:         o.ping,
+		}, Logger: logger(cmd.ErrOrStderr(), o.verbose),
 	}
 	cfg.Client.Dialer, err = o.dialer()
 	return cfg, err
@@ -133,7 +159,11 @@ const maxMessage = 16 << 20
 
 func (o *fedecksClientOptions) dialer() (transport.Dialer, error) {
 	d := &transport.WebSocket{
-		Proxy:  func(target *url.URL) (*url.URL, error) { return http.ProxyFromEnvironment(&http.Request{URL: target}) },
+		Proxy: func(target *url.URL) (*url.URL,
+			error,
+		) {
+			return http.ProxyFromEnvironment(&http.Request{URL: target})
+		},
 		Limits: transport.Limits{Message: maxMessage},
 	}
 	if o.ca == "" {

@@ -73,16 +73,46 @@ func (o *fedecksServerOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.listen, "listen", "127.0.0.1:4000", "address for devices")
 	f.StringVar(&o.username, "username", "", "that devices log in with; needed")
 	f.StringVar(&o.password, "password", "", "that devices log in with; needed")
-	f.StringArrayVar(&o.secrets, "secret", nil, "of the tokens; given again: older ones, whose tokens are still taken (default: a random one)")
+	f.StringArrayVar(
+		&o.secrets,
+		"secret",
+		nil,
+		"of the tokens; given again: older ones, whose tokens are still taken (default: a random one)",
+	)
 	f.StringVar(&o.salt, "salt", "hublink", "of the tokens")
 	f.DurationVar(&o.refresh, "token-refresh", 3*time.Hour, "how often a device gets a new token")
 	f.DurationVar(&o.expiry, "token-expiry", 28*24*time.Hour, "how long a token is good")
-	f.StringVar(&o.cert, "tls-cert", "", "PEM file with the server's certificate; with --tls-key: wss instead of ws")
+	f.StringVar(
+		&o.cert,
+		"tls-cert",
+		"",
+		"PEM file with the server's certificate; with --tls-key: wss instead of ws",
+	)
 	f.StringVar(&o.key, "tls-key", "", "PEM file with its key")
-	f.StringVar(&o.nats.URL, "nats-url", "", "of the NATS servers over which several Fedecks servers are one")
-	f.StringVar(&o.nats.Listen, "nats-listen", "", "address for other Fedecks servers: a NATS server in each of them")
-	f.StringSliceVar(&o.nats.Routes, "nats-routes", nil, "what one or more of the others have as --nats-listen")
-	f.StringVar(&o.nats.Secret, "nats-secret", "", "that they show each other; needed where --nats-listen is not on loopback")
+	f.StringVar(
+		&o.nats.URL,
+		"nats-url",
+		"",
+		"of the NATS servers over which several Fedecks servers are one",
+	)
+	f.StringVar(
+		&o.nats.Listen,
+		"nats-listen",
+		"",
+		"address for other Fedecks servers: a NATS server in each of them",
+	)
+	f.StringSliceVar(
+		&o.nats.Routes,
+		"nats-routes",
+		nil,
+		"what one or more of the others have as --nats-listen",
+	)
+	f.StringVar(
+		&o.nats.Secret,
+		"nats-secret",
+		"",
+		"that they show each other; needed where --nats-listen is not on loopback",
+	)
 	f.StringVar(&o.node, "node", "", "name of this one among them (default: a random one)")
 	verboseFlag(f, &o.verbose)
 }
@@ -98,7 +128,11 @@ func (o *fedecksServerOptions) config(cmd *cobra.Command) (fedecks.ServerConfig,
 	case err != nil:
 		return cfg, err
 	case o.username == "" || o.password == "":
-		return cfg, fmt.Errorf("--username and --password are needed, or %s and %s in the environment", envUsername, envPassword)
+		return cfg, fmt.Errorf(
+			"--username and --password are needed, or %s and %s in the environment",
+			envUsername,
+			envPassword,
+		)
 	case o.refresh <= 0 || o.expiry < time.Second:
 		return cfg, errors.New("--token-refresh must be positive, --token-expiry a second at least")
 	case (o.cert == "") != (o.key == ""):
@@ -113,7 +147,9 @@ func (o *fedecksServerOptions) config(cmd *cobra.Command) (fedecks.ServerConfig,
 	}
 	switch many := o.nats.URL != "" || o.nats.Listen != "" || len(o.nats.Routes) > 0; {
 	case many && len(o.secrets) == 0:
-		return cfg, errors.New("several servers need the same --secret, or a token of one is worth nothing at the others")
+		return cfg, errors.New(
+			"several servers need the same --secret, or a token of one is worth nothing at the others",
+		)
 	case o.node != "" && !server.ValidNode(o.node):
 		return cfg, fmt.Errorf("--node: %w", server.ErrNodeName)
 	case many && o.nats.Validate() != nil:
@@ -122,15 +158,20 @@ func (o *fedecksServerOptions) config(cmd *cobra.Command) (fedecks.ServerConfig,
 		o.nats.Logger = logger(cmd.ErrOrStderr(), o.verbose)
 		cfg.NATS = &o.nats
 	case o.node != "":
-		return cfg, errors.New("--node is a name among several servers: give --nats-listen or --nats-url too")
+		return cfg, errors.New(
+			"--node is a name among several servers: give --nats-listen or --nats-url too",
+		)
 	}
 	if len(o.secrets) == 0 {
 		o.secrets = []string{rand.Text()}
-		cfg.Err.Line("a random --secret: tokens are worth nothing once this server has ended, and devices have to log in again")
+		cfg.Err.Line(
+			"a random --secret: tokens are worth nothing once this server has ended, and devices have to log in again",
+		)
 	}
 	cfg.Listen, cfg.Username, cfg.Password = o.listen, o.username, o.password
 	cfg.Server = server.Config{
-		Secrets: o.secrets, Salt: o.salt, Refresh: o.refresh, Life: o.expiry, Logger: logger(cmd.ErrOrStderr(), o.verbose),
+		Secrets: o.secrets, Salt: o.salt, Refresh: o.refresh, Life: o.expiry,
+		Logger:  logger(cmd.ErrOrStderr(), o.verbose),
 		Cluster: server.Cluster{Node: o.node},
 	}
 	return cfg, nil

@@ -66,7 +66,10 @@ const serviceRestart = 1012
 func (o *hubOptions) ask(hub *hubtest.Hub) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var asking sync.WaitGroup
-	for extension, period := range map[string]time.Duration{"health": o.healthEvery, "geo": o.geoEvery} {
+	for extension, period := range map[string]time.Duration{
+		"health": o.healthEvery,
+		"geo":    o.geoEvery,
+	} {
 		if period == 0 {
 			continue
 		}
@@ -110,7 +113,12 @@ func serveHub(ctx context.Context, o hubOptions, p *report.Printer) error {
 	if err != nil {
 		return fmt.Errorf("--control %s: %w", o.control, err)
 	}
-	at := hubAddress{URL: hub.URL(), Key: o.key, Secret: o.secret, Control: "http://" + ln.Addr().String()}
+	at := hubAddress{
+		URL:     hub.URL(),
+		Key:     o.key,
+		Secret:  o.secret,
+		Control: "http://" + ln.Addr().String(),
+	}
 	p.Line("devices   %s, key %s, secret %s", at.URL, at.Key, at.Secret)
 	p.Line("operator  %s, described at %s/openapi.json", at.Control, at.Control)
 	if err := p.Result(at); err != nil {

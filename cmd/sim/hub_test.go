@@ -68,7 +68,10 @@ func TestAddressInUse(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = ln.Close() }()
 	taken := ln.Addr().String()
-	for _, args := range [][]string{{"--listen", taken, "--control", "127.0.0.1:0"}, {"--listen", "127.0.0.1:0", "--control", taken}} {
+	for _, args := range [][]string{
+		{"--listen", taken, "--control", "127.0.0.1:0"},
+		{"--listen", "127.0.0.1:0", "--control", taken},
+	} {
 		code, _, errOut := sim(t, append([]string{"hub"}, args...)...)
 		require.Equal(t, exitFailure, code)
 		require.Contains(t, errOut, taken)
@@ -84,7 +87,9 @@ func runHub(t *testing.T, args ...string) (at hubAddress, stop func() int) {
 	var errOut strings.Builder
 	code := make(chan int, 1)
 	go func() {
-		args := append([]string{"hub", "--json", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"}, args...)
+		args := append(
+			[]string{"hub", "--json", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"},
+			args...)
 		code <- run(ctx, args, strings.NewReader(""), in, &errOut)
 		_ = in.Close()
 	}()
@@ -146,8 +151,16 @@ func TestHubAsAServer(t *testing.T) {
 	_, answer, err := conn.ReadMessage(nil)
 	require.NoError(t, err)
 	require.Contains(t, string(answer), `"status":"ok"`)
-	require.Contains(t, askHub(t, at.Control+"/v1/devices"), `"id":"dev-1","online":true,"connected":true`)
-	require.Contains(t, askHub(t, at.Control+"/v1/settings"), `"profile":"snapshot","handshakes_per_s":100`)
+	require.Contains(
+		t,
+		askHub(t, at.Control+"/v1/devices"),
+		`"id":"dev-1","online":true,"connected":true`,
+	)
+	require.Contains(
+		t,
+		askHub(t, at.Control+"/v1/settings"),
+		`"profile":"snapshot","handshakes_per_s":100`,
+	)
 	ended := make(chan error, 1)
 	go func() {
 		_, _, err := conn.ReadMessage(nil)
@@ -163,7 +176,10 @@ func TestHubAsAServer(t *testing.T) {
 func TestHubAsksForHealth(t *testing.T) {
 	at, _ := runHub(t, "--health-every", "10ms")
 	conn := dialHub(t, at, nil)
-	for _, frame := range []string{`["1","1","extensions","phx_join",{"health":"0.0.1"}]`, `["1","2","extensions","health:attached",{}]`} {
+	for _, frame := range []string{
+		`["1","1","extensions","phx_join",{"health":"0.0.1"}]`,
+		`["1","2","extensions","health:attached",{}]`,
+	} {
 		require.NoError(t, conn.WriteMessage(transport.Text, []byte(frame)))
 	}
 	for asked := 0; asked < 3; {
@@ -188,7 +204,9 @@ func selfSigned(t *testing.T) (cert, key string, roots *x509.CertPool) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(
+			1,
+		), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
 	}
@@ -200,7 +218,10 @@ func selfSigned(t *testing.T) (cert, key string, roots *x509.CertPool) {
 	cert, key = filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem")
 	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	require.NoError(t, os.WriteFile(cert, authority, 0o600))
-	require.NoError(t, os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600))
+	require.NoError(
+		t,
+		os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600),
+	)
 	roots = x509.NewCertPool()
 	require.True(t, roots.AppendCertsFromPEM(authority))
 	return cert, key, roots

@@ -22,38 +22,47 @@ type scripted func(extensions.Event) error
 func (s scripted) Handle(e extensions.Event) error { return s(e) }
 
 func factory(handle func(extensions.Host, extensions.Event) error) extensions.Factory {
-	return extensions.Factory{Name: "scripted", Versions: []string{"0.0.1"}, New: func(h extensions.Host) (extensions.Extension, error) {
-		return scripted(func(e extensions.Event) error { return handle(h, e) }), nil
-	}}
+	return extensions.Factory{
+		Name:     "scripted",
+		Versions: []string{"0.0.1"},
+		New: func(h extensions.Host) (extensions.Extension, error) {
+			return scripted(func(e extensions.Event) error { return handle(h, e) }), nil
+		},
+	}
 }
 
-// ticker is a good extension: it pushes every ten seconds while attached, answers "ask", and crashes on "die".
+// ticker is a good extension: it pushes every ten seconds while attached, answers "ask", and
+// crashes on "die".
 func ticker() extensions.Factory {
-	return extensions.Factory{Name: "ticker", Versions: []string{"0.2.0", "0.0.1"}, New: func(h extensions.Host) (extensions.Extension, error) {
-		attached, n := false, 0
-		return scripted(func(e extensions.Event) error {
-			switch e.Kind {
-			case extensions.Attached:
-				attached = true
-				h.Wake(10 * time.Second)
-			case extensions.Detached:
-				attached = false
-				h.Wake(-1)
-			case extensions.Tick:
-				n++
-				h.Wake(10 * time.Second)
-				_ = h.Push("tick", map[string]int{"n": n})
-			case extensions.Message:
-				if e.Name == "die" {
-					return errors.New("asked to")
+	return extensions.Factory{
+		Name:     "ticker",
+		Versions: []string{"0.2.0", "0.0.1"},
+		New: func(h extensions.Host) (extensions.Extension, error) {
+			attached, n := false, 0
+			return scripted(func(e extensions.Event) error {
+				switch e.Kind {
+				case extensions.Attached:
+					attached = true
+					h.Wake(10 * time.Second)
+				case extensions.Detached:
+					attached = false
+					h.Wake(-1)
+				case extensions.Tick:
+					n++
+					h.Wake(10 * time.Second)
+					_ = h.Push("tick", map[string]int{"n": n})
+				case extensions.Message:
+					if e.Name == "die" {
+						return errors.New("asked to")
+					}
+					if e.Name == "ask" && attached {
+						_ = h.Push("answer", map[string]int{"n": n})
+					}
 				}
-				if e.Name == "ask" && attached {
-					_ = h.Push("answer", map[string]int{"n": n})
-				}
-			}
-			return nil
-		}), nil
-	}}
+				return nil
+			}), nil
+		},
+	}
 }
 
 func TestRunPassesAGoodExtension(t *testing.T) {
@@ -79,7 +88,12 @@ func TestHostKeepsTime(t *testing.T) {
 	require.Len(t, h.Crashes(), 1)
 	require.Equal(t, exttest.Epoch.Add(30*time.Second), h.Now(), "time goes on over a crash")
 	h.Advance(10 * time.Second)
-	require.JSONEq(t, `{"n":1}`, string(h.Expect("attached again", "tick").Payload), "the fresh one has forgotten")
+	require.JSONEq(
+		t,
+		`{"n":1}`,
+		string(h.Expect("attached again", "tick").Payload),
+		"the fresh one has forgotten",
+	)
 }
 
 // recorder is a testing.TB that remembers failures instead of failing.
@@ -93,7 +107,13 @@ func (r *recorder) Errorf(format string, args ...any) {
 	r.failures = append(r.failures, fmt.Sprintf(format, args...))
 }
 func (r *recorder) Fatalf(format string, args ...any) { r.Errorf(format, args...); panic(r) }
-func (r *recorder) Fatal(args ...any)                 { r.Errorf("%s", fmt.Sprint(args...)); panic(r) }
+
+func (r *recorder) Fatal(
+	args ...any,
+) {
+	r.Errorf("%s", fmt.Sprint(args...))
+	panic(r)
+}
 
 // failures runs a script against an extension and returns what the Host complained about.
 func failures(t *testing.T, f extensions.Factory, script func(*exttest.Host)) string {
@@ -124,16 +144,22 @@ func TestHostNoticesBadExtensions(t *testing.T) {
 		script  func(*exttest.Host)
 		want    string
 	}{
-		{"push while detached", push("x", struct{}{}), func(h *exttest.Host) { h.Detach() }, "while detached"},
+		{
+			"push while detached", push("x", struct{}{}), func(h *exttest.Host) { h.Detach() },
+			"while detached",
+		},
 		{"payload is no object", push("x", 7), attach, "an object as payload"},
 		{"payload cannot be marshalled", push("x", func() {}), attach, "x"},
 		{"event without a name", push("", struct{}{}), attach, "needs a name"},
 		{
 			"push outside of Handle",
-			extensions.Factory{Name: "eager", Versions: []string{"0.0.1"}, New: func(h extensions.Host) (extensions.Extension, error) {
-				_ = h.Push("x", struct{}{})
-				return scripted(func(extensions.Event) error { return nil }), nil
-			}},
+			extensions.Factory{
+				Name: "eager", Versions: []string{"0.0.1"},
+				New: func(h extensions.Host) (extensions.Extension, error) {
+					_ = h.Push("x", struct{}{})
+					return scripted(func(extensions.Event) error { return nil }), nil
+				},
+			},
 			func(h *exttest.Host) { h.Attach(); h.Restart() },
 			"outside of Handle",
 		},
@@ -153,11 +179,25 @@ func TestHostNoticesBadExtensions(t *testing.T) {
 			factory(func(extensions.Host, extensions.Event) error { return errors.New("again") }),
 			attach, "crashes without end",
 		},
-		{"no such push", ticker(), func(h *exttest.Host) { h.Attach(); h.Expect("a reason", "tick") }, "a reason"},
-		{"another push", ticker(), func(h *exttest.Host) { h.Attach(); h.Advance(time.Minute); h.Expect("a reason", "x") }, `"tick" instead of "x"`},
-		{"noise", ticker(), func(h *exttest.Host) { h.Attach(); h.Advance(10 * time.Second); h.ExpectSilence("a reason") }, "a reason"},
+		{
+			"no such push", ticker(), func(h *exttest.Host) { h.Attach(); h.Expect("a reason", "tick") },
+			"a reason",
+		},
+		{
+			"another push", ticker(),
+			func(h *exttest.Host) { h.Attach(); h.Advance(time.Minute); h.Expect("a reason", "x") },
+			`"tick" instead of "x"`,
+		},
+		{
+			"noise", ticker(),
+			func(h *exttest.Host) { h.Attach(); h.Advance(10 * time.Second); h.ExpectSilence("a reason") },
+			"a reason",
+		},
 		{"invalid factory", extensions.Factory{}, func(*exttest.Host) {}, "name"},
-		{"nothing wrong", ticker(), func(h *exttest.Host) { h.Attach(); h.Advance(time.Hour); h.Detach() }, ""},
+		{
+			"nothing wrong", ticker(),
+			func(h *exttest.Host) { h.Attach(); h.Advance(time.Hour); h.Detach() }, "",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := failures(t, c.factory, c.script)

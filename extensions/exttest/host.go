@@ -15,7 +15,8 @@ import (
 // Epoch is the time at which the clock of a Host starts.
 var Epoch = time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
 
-// ticksMax is how many ticks a Host gives at one instant of its clock before it calls the extension a busy loop.
+// ticksMax is how many ticks a Host gives at one instant of its clock before it calls the extension
+// a busy loop.
 const ticksMax = 1000
 
 // Push is an event that the extension sent to the hub.
@@ -83,10 +84,13 @@ func (h *Host) Send(event, payload string) {
 	if !h.attached {
 		return
 	}
-	h.deliver(extensions.Event{Kind: extensions.Message, Name: event, Payload: jsontext.Value(payload)})
+	h.deliver(
+		extensions.Event{Kind: extensions.Message, Name: event, Payload: jsontext.Value(payload)},
+	)
 }
 
-// Advance lets time pass, with every tick that falls into it. Advance(0) gives the tick that is due now.
+// Advance lets time pass, with every tick that falls into it. Advance(0) gives the tick that is due
+// now.
 func (h *Host) Advance(d time.Duration) {
 	h.tb.Helper()
 	until := h.Now().Add(d)
@@ -101,7 +105,8 @@ func (h *Host) Advance(d time.Duration) {
 	}
 }
 
-// Restart drops the extension as after a crash and makes a fresh one, which is attached if the old one was.
+// Restart drops the extension as after a crash and makes a fresh one, which is attached if the old
+// one was.
 func (h *Host) Restart() {
 	h.tb.Helper()
 	h.start(h.port.end())
@@ -119,8 +124,8 @@ func (h *Host) Now() time.Time { return h.port.Now() }
 // Crashes are the errors and panics after which the extension was started afresh.
 func (h *Host) Crashes() []error { return h.crashes }
 
-// Expect takes the next push; it fails the test when there is none or when it is of another event. The reason says why the
-// hub must have got it.
+// Expect takes the next push; it fails the test when there is none or when it is of another event.
+// The reason says why the hub must have got it.
 func (h *Host) Expect(reason, event string) Push {
 	h.tb.Helper()
 	if len(h.pushes) == 0 {
@@ -134,7 +139,8 @@ func (h *Host) Expect(reason, event string) Push {
 	return p
 }
 
-// ExpectSilence fails the test when a push waits. The reason says why the hub must have got nothing.
+// ExpectSilence fails the test when a push waits. The reason says why the hub must have got
+// nothing.
 func (h *Host) ExpectSilence(reason string) {
 	h.tb.Helper()
 	for _, p := range h.pushes {

@@ -10,8 +10,8 @@ import (
 	"github.com/hublink-go/hublink/extensions"
 )
 
-// port is what one incarnation of the extension has of the Host. An ended one does nothing more, so that an incarnation that
-// goes on after its crash is noticed.
+// port is what one incarnation of the extension has of the Host. An ended one does nothing more, so
+// that an incarnation that goes on after its crash is noticed.
 type port struct {
 	host *Host
 

@@ -13,17 +13,18 @@ import (
 
 // Options say what Run cannot know of an extension.
 type Options struct {
-	// Provoke makes the extension push at least once if it is attached: with a message of the hub, something that happens on
-	// the device, time that passes. It is called in every state.
+	// Provoke makes the extension push at least once if it is attached: with a message of the hub,
+	// something that happens on the device, time that passes. It is called in every state.
 	Provoke func(h *Host)
-	// Messages are the events of the hub that the extension knows, each with a payload that it accepts. None: it listens to nothing.
+	// Messages are the events of the hub that the extension knows, each with a payload that it
+	// accepts. None: it listens to nothing.
 	Messages map[string]string
 	// Crash makes Handle fail. Nil: it never does.
 	Crash func(h *Host)
 }
 
-// Run checks that an extension keeps the contract: silent unless attached, unhurt by anything that the hub sends, the same after
-// each restart, and gone without a trace.
+// Run checks that an extension keeps the contract: silent unless attached, unhurt by anything that
+// the hub sends, the same after each restart, and gone without a trace.
 func Run(t *testing.T, f extensions.Factory, opts Options) {
 	if opts.Provoke == nil {
 		t.Fatal("exttest: Options.Provoke is required")
@@ -102,7 +103,8 @@ func refused(t *testing.T, f extensions.Factory, opts Options) {
 
 // hostile are payloads that a broken or hostile hub might send for anything.
 var hostile = []string{
-	``, `null`, `true`, `0`, `-1e308`, `""`, `[]`, `{}`, `[[]]`, `{"":null}`, `{"a":1,"a":2}`, `{`, `"\ud800"`, "\"\xff\"", "\x00",
+	``, `null`, `true`, `0`, `-1e308`, `""`, `[]`, `{}`, `[[]]`, `{"":null}`, `{"a":1,"a":2}`, `{`,
+	`"\ud800"`, "\"\xff\"", "\x00",
 	`{"data":{"data":[null,{}]}}`, `{"extensions":"all"}`,
 	strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000), `"` + strings.Repeat("x", 1<<20) + `"`,
 }
@@ -110,7 +112,10 @@ var hostile = []string{
 func unknown(t *testing.T, f extensions.Factory, opts Options) {
 	h := NewHost(t, f)
 	h.Attach()
-	for _, event := range []string{"", ":", "no:such:event", "NO_SUCH_EVENT", strings.Repeat("x", 1<<16), "\xff"} {
+	for _, event := range []string{
+		"", ":", "no:such:event", "NO_SUCH_EVENT",
+		strings.Repeat("x", 1<<16), "\xff",
+	} {
 		for _, payload := range hostile {
 			h.Send(event, payload)
 		}

@@ -1,7 +1,9 @@
-// Package health tells the hub how the device is: processor, memory, disk, temperature, network, and whatever the program adds.
+// Package health tells the hub how the device is: processor, memory, disk, temperature, network,
+// and whatever the program adds.
 //
-// [New] makes the factory for the agent's list of extensions; nothing else needs to be called. The hub asks when it attaches the
-// extension, then every hour, and every minute while somebody looks at the device; each time it gets one report.
+// [New] makes the factory for the agent's list of extensions; nothing else needs to be called. The
+// hub asks when it attaches the extension, then every hour, and every minute while somebody looks
+// at the device; each time it gets one report.
 //
 //	agent.Extensions = append(agent.Extensions, health.New(health.Options{Metadata: map[string]string{"site": "roof"}}))
 //
@@ -14,12 +16,14 @@
 //	disk_total_kb disk_available_kb disk_used_percentage   KiB, of the file system at Options.Disk, as df counts
 //	<interface>_bytes_received_total _bytes_sent_total     of at most four interfaces, those with hardware first
 //
-// The hub keeps 20 metrics of a report; when the program adds more than fit, the last in the order of the alphabet are left out here.
-// What cannot be read is left out too, and appears as a failed check with the reason. NaN and infinities are never sent.
+// The hub keeps 20 metrics of a report; when the program adds more than fit, the last in the order
+// of the alphabet are left out here. What cannot be read is left out too, and appears as a failed
+// check with the reason. NaN and infinities are never sent.
 //
 // # Ownership and limits
 //
-// Everything is read inside Handle, from /proc, /sys and with one statfs call; there are no goroutines and no open files between
-// reports. The functions in [Options] run there as well. A file system that does not answer (a dead NFS mount) or a function that
-// hangs therefore stops this extension, and only it: name a local Disk. It works on Linux.
+// Everything is read inside Handle, from /proc, /sys and with one statfs call; there are no
+// goroutines and no open files between reports. The functions in [Options] run there as well. A
+// file system that does not answer (a dead NFS mount) or a function that hangs therefore stops this
+// extension, and only it: name a local Disk. It works on Linux.
 package health

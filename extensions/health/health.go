@@ -15,7 +15,8 @@ const Version = "0.0.1"
 type Options struct {
 	Disk     string            // any path on the file system to report; empty: "/"
 	Metadata map[string]string // sent with each report, as it is
-	// Metrics are numbers of the program's, by name: at most 64 bytes of it, spaces removed. They replace own ones of the same name.
+	// Metrics are numbers of the program's, by name: at most 64 bytes of it, spaces removed. They
+	// replace own ones of the same name.
 	Metrics func() map[string]float64
 	// Alarms are those raised now: descriptions by name. Nil or empty: none.
 	Alarms func() map[string]string
@@ -24,7 +25,8 @@ type Options struct {
 	Root   string // the folder that has proc and sys; empty: "/"
 }
 
-// New makes the factory of the extension "health". The maps and functions of opts must not be changed afterwards.
+// New makes the factory of the extension "health". The maps and functions of opts must not be
+// changed afterwards.
 func New(opts Options) extensions.Factory {
 	opts.Disk = cmp.Or(opts.Disk, "/")
 	opts.Root = cmp.Or(opts.Root, "/")

@@ -101,7 +101,10 @@ func TestContract(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	root := machine(t)
-	h := attached(t, health.Options{Root: root, Disk: root, Metadata: map[string]string{"site": "roof"}})
+	h := attached(
+		t,
+		health.Options{Root: root, Disk: root, Metadata: map[string]string{"site": "roof"}},
+	)
 	got := ask(t, h).Value
 
 	require.True(t, exttest.Epoch.Equal(got.Timestamp))
@@ -112,7 +115,13 @@ func TestReport(t *testing.T) {
 	var fs unix.Statfs_t
 	require.NoError(t, unix.Statfs(root, &fs))
 	require.InDelta(t, float64(fs.Blocks)*float64(fs.Frsize)/1024, got.Metrics["disk_total_kb"], 1)
-	require.InDelta(t, float64(fs.Bavail)*float64(fs.Frsize)/1024, got.Metrics["disk_available_kb"], 64<<10, "others write meanwhile")
+	require.InDelta(
+		t,
+		float64(fs.Bavail)*float64(fs.Frsize)/1024,
+		got.Metrics["disk_available_kb"],
+		64<<10,
+		"others write meanwhile",
+	)
 	require.Greater(t, got.Metrics["disk_used_percentage"], 0.0)
 	require.LessOrEqual(t, got.Metrics["disk_used_percentage"], 100.0)
 	for name := range got.Metrics {
@@ -132,15 +141,24 @@ func TestReport(t *testing.T) {
 	require.Len(t, got.Connectivity, 2, "the loopback is of no interest")
 	eth, wlan := got.Connectivity["eth0"], got.Connectivity["wlan0"]
 	require.Equal(t, []string{"ethernet", "up", "lan"}, []string{eth.Type, eth.State, eth.Status})
-	require.Equal(t, []string{"wifi", "down", "disconnected"}, []string{wlan.Type, wlan.State, wlan.Status})
+	require.Equal(
+		t,
+		[]string{"wifi", "down", "disconnected"},
+		[]string{wlan.Type, wlan.State, wlan.Status},
+	)
 	require.True(t, eth.Present)
 }
 
-// The hub's thresholds compare numbers; a counter as a string counts as unhealthy, and large ones must not turn into 9e+12.
+// The hub's thresholds compare numbers; a counter as a string counts as unhealthy, and large ones
+// must not turn into 9e+12.
 func TestNumbersOnTheWire(t *testing.T) {
 	h := attached(t, health.Options{Root: machine(t)})
 	h.Send("check", `{}`)
-	require.Contains(t, string(h.Expect("asked", "report").Payload), `"eth0_bytes_received_total":9007199254740`)
+	require.Contains(
+		t,
+		string(h.Expect("asked", "report").Payload),
+		`"eth0_bytes_received_total":9007199254740`,
+	)
 }
 
 func TestCPUUsageIsOfTheTimeBetweenReports(t *testing.T) {
@@ -159,9 +177,15 @@ func TestCPUUsageIsOfTheTimeBetweenReports(t *testing.T) {
 		ok    bool
 	}{
 		{"since the start of the machine", 0, "cpu  100 0 100 800 0 0 0 0\n", 20, true},
-		{"a few ticks later says nothing: the same again", 50 * time.Millisecond, "cpu  105 0 100 800 0 0 0 0\n", 20, true},
+		{
+			"a few ticks later says nothing: the same again", 50 * time.Millisecond,
+			"cpu  105 0 100 800 0 0 0 0\n", 20, true,
+		},
 		{"a minute at half load", time.Minute, "cpu  400 0 100 1100 0 0 0 0\n", 50, true},
-		{"waiting for a disk is idle, interrupts are not", time.Minute, "cpu  400 0 100 1100 70 10 10 10\n", 30, true},
+		{
+			"waiting for a disk is idle, interrupts are not", time.Minute,
+			"cpu  400 0 100 1100 70 10 10 10\n", 30, true,
+		},
 		{"guests are not counted twice", time.Minute, "cpu  450 0 100 1150 70 10 10 10 50\n", 50, true},
 		{"counters stand still", time.Minute, "cpu  450 0 100 1150 70 10 10 10 50\n", 0, false},
 		{"counters went backwards", time.Minute, "cpu  1 0 0 1 0 0 0 0\n", 0, false},
@@ -206,7 +230,10 @@ func TestWhatCannotBeReadIsAFailedCheck(t *testing.T) {
 }
 
 func TestNothingToReadAtAll(t *testing.T) {
-	got := ask(t, attached(t, health.Options{Root: filepath.Join(t.TempDir(), "none"), Disk: "/no/such/disk"})).Value
+	got := ask(
+		t,
+		attached(t, health.Options{Root: filepath.Join(t.TempDir(), "none"), Disk: "/no/such/disk"}),
+	).Value
 	for _, name := range []string{"cpu", "load", "memory", "disk", "network"} {
 		require.False(t, got.Checks[name].Pass, name)
 		require.NotEmpty(t, got.Checks[name].Note, name)
@@ -221,11 +248,15 @@ func TestWhatTheProgramAdds(t *testing.T) {
 		Root: machine(t),
 		Metrics: func() map[string]float64 {
 			return map[string]float64{
-				"boiler temp": 61.5, "nan": math.NaN(), "inf": math.Inf(1), strings.Repeat("x", 65): 1, "": 2, "cpu_temp": 40,
+				"boiler temp": 61.5, "nan": math.NaN(), "inf": math.Inf(1), strings.Repeat("x", 65): 1, "": 2,
+				"cpu_temp": 40,
 			}
 		},
 		Alarms: func() map[string]string { return map[string]string{"Leak": "water on the floor\x00"} },
-		Checks: map[string]func() error{"valve": func() error { return healthy }, "pump": func() error { return nil }},
+		Checks: map[string]func() error{
+			"valve": func() error { return healthy },
+			"pump":  func() error { return nil },
+		},
 	})
 	got := ask(t, h).Value
 	require.InDelta(t, 61.5, got.Metrics["boilertemp"], 0, "the hub removes spaces")
@@ -239,7 +270,8 @@ func TestWhatTheProgramAdds(t *testing.T) {
 	require.Equal(t, "valve is stuck\uFFFD", got.Checks["valve"].Note)
 }
 
-// The hub keeps 20 metrics in the order of the alphabet: the interfaces of containers must not push out memory and load.
+// The hub keeps 20 metrics in the order of the alphabet: the interfaces of containers must not push
+// out memory and load.
 func TestManyInterfaces(t *testing.T) {
 	root := machine(t)
 	dev, err := os.ReadFile(filepath.Join(root, "proc/self/net/dev"))
@@ -271,7 +303,8 @@ func TestThisMachine(t *testing.T) {
 		require.Equal(t, "temperature", name, "only sensors differ between machines: %s", c.Note)
 	}
 	for _, name := range []string{
-		"cpu_usage_percent", "load_1min", "mem_size_mb", "mem_used_percent", "disk_total_kb", "disk_available_kb", "disk_used_percentage",
+		"cpu_usage_percent", "load_1min", "mem_size_mb", "mem_used_percent", "disk_total_kb",
+		"disk_available_kb", "disk_used_percentage",
 	} {
 		require.Contains(t, got.Metrics, name)
 	}

@@ -10,10 +10,12 @@ import (
 
 // link is one network interface as the hub's report describes it.
 type link struct {
-	Type    string             `json:"type"` // ethernet, wifi, mobile, unknown
-	Present bool               `json:"present"`
-	State   string             `json:"state"`             // the kernel's operstate: up, down, dormant, unknown ...
-	Status  string             `json:"connection_status"` // lan or disconnected; whether it leads to the internet is not tried
+	Type    string `json:"type"` // ethernet, wifi, mobile, unknown
+	Present bool   `json:"present"`
+	// the kernel's operstate: up, down, dormant, unknown ...
+	State string `json:"state"`
+	// lan or disconnected; whether it leads to the internet is not tried
+	Status  string             `json:"connection_status"`
 	Metrics map[string]float64 `json:"metrics"`
 	Meta    map[string]string  `json:"metadata"`
 }
@@ -27,8 +29,9 @@ func (s source) counters() (procfs.NetDev, error) {
 	return fs.NetDev()
 }
 
-// choose picks the interfaces to report from their sorted names: never the loopback, those with hardware first, and few, so that a
-// machine full of containers does not crowd out the other metrics.
+// choose picks the interfaces to report from their sorted names: never the loopback, those with
+// hardware first, and few, so that a machine full of containers does not crowd out the other
+// metrics.
 func (s source) choose(names []string) []string {
 	var backed, virtual []string
 	for _, name := range names {
@@ -64,7 +67,8 @@ func (s source) kind(name string) string {
 	switch {
 	case s.has(name, "wireless"), s.has(name, "phy80211"):
 		return "wifi"
-	case strings.HasPrefix(name, "ww"), strings.HasPrefix(name, "ppp"): // the names that udev and pppd give
+	case strings.HasPrefix(name, "ww"),
+		strings.HasPrefix(name, "ppp"): // the names that udev and pppd give
 		return "mobile"
 	case strings.HasPrefix(name, "e"):
 		return "ethernet"

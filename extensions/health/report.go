@@ -10,7 +10,8 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// Limits of the hub's metrics store; what is beyond them it drops itself, by the order of the alphabet.
+// Limits of the hub's metrics store; what is beyond them it drops itself, by the order of the
+// alphabet.
 const (
 	metricsMax    = 20
 	metricNameMax = 64
@@ -37,7 +38,8 @@ type check struct {
 	Note string `json:"note"`
 }
 
-// collect reads everything. Whatever fails is a failed check, and the rest is reported all the same.
+// collect reads everything. Whatever fails is a failed check, and the rest is reported all the
+// same.
 func (x *extension) collect() value {
 	now := x.host.Now()
 	v := value{
@@ -124,7 +126,8 @@ func (x *extension) network(v *value) {
 	}
 }
 
-// acceptable keeps what the hub can store: finite numbers with short names, and not too many of them.
+// acceptable keeps what the hub can store: finite numbers with short names, and not too many of
+// them.
 func acceptable(in map[string]float64) map[string]float64 {
 	out := make(map[string]float64, len(in))
 	for _, name := range slices.Sorted(maps.Keys(in)) {
@@ -140,7 +143,8 @@ func acceptable(in map[string]float64) map[string]float64 {
 	return out
 }
 
-// usageWindow is the shortest time over which the processor's usage says anything: the kernel counts in hundredths of a second.
+// usageWindow is the shortest time over which the processor's usage says anything: the kernel
+// counts in hundredths of a second.
 const usageWindow = time.Second
 
 // usage turns the counters of /proc/stat into a percentage.
@@ -151,13 +155,15 @@ type usage struct {
 	known       bool
 }
 
-// step returns how busy the processors were since the last step, in percent of all of them; the first time since the machine started.
-// Steps within a second of the last one repeat its answer. It reports false when there is no answer.
+// step returns how busy the processors were since the last step, in percent of all of them; the
+// first time since the machine started. Steps within a second of the last one repeat its answer. It
+// reports false when there is no answer.
 func (u *usage) step(now time.Time, s procfs.CPUStat) (percent float64, ok bool) {
 	if u.known && now.Sub(u.at).Abs() < usageWindow {
 		return u.percent, true
 	}
-	busy := s.User + s.Nice + s.System + s.IRQ + s.SoftIRQ + s.Steal // guests are counted in User and Nice
+	// guests are counted in User and Nice
+	busy := s.User + s.Nice + s.System + s.IRQ + s.SoftIRQ + s.Steal
 	total := busy + s.Idle + s.Iowait
 	dBusy, dTotal := busy-u.busy, total-u.total
 	u.at, u.busy, u.total = now, busy, total

@@ -13,7 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// source reads the machine: the files of the kernel below root, and one file system. Tests give it a folder of their own.
+// source reads the machine: the files of the kernel below root, and one file system. Tests give it
+// a folder of their own.
 type source struct {
 	root string
 	disk string
@@ -86,8 +87,8 @@ func (s source) diskSpace(m map[string]float64) error {
 	return nil
 }
 
-// temperature reads the processor's thermal zone, or the first zone when none is named like one. No zone is no failure: many
-// machines have none.
+// temperature reads the processor's thermal zone, or the first zone when none is named like one. No
+// zone is no failure: many machines have none.
 func (s source) temperature(m map[string]float64) error {
 	zones, err := filepath.Glob(s.sys("thermal", "thermal_zone*"))
 	if err != nil || len(zones) == 0 {

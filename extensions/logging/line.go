@@ -28,9 +28,11 @@ const (
 // masked replaces the value of a field that is named like a secret.
 const masked = "[masked]"
 
-// secretNames are parts of the names of fields that must not leave the device, in lower case without separators.
+// secretNames are parts of the names of fields that must not leave the device, in lower case
+// without separators.
 var secretNames = []string{
-	"token", "secret", "password", "passwd", "passphrase", "authorization", "signature", "cookie", "credential", "apikey", "privatekey",
+	"token", "secret", "password", "passwd", "passphrase", "authorization", "signature", "cookie",
+	"credential", "apikey", "privatekey",
 }
 
 // line is one log line on its way from zerolog's JSON to the hub's.
@@ -41,8 +43,9 @@ type line struct {
 	own     bool // it is about the sending of lines
 }
 
-// parse reads a line as zerolog writes it; what is not JSON is a message as a whole, except for spoilt JSON, whose fields could not be
-// masked. A level other than NoLevel is what the logger said.
+// parse reads a line as zerolog writes it; what is not JSON is a message as a whole, except for
+// spoilt JSON, whose fields could not be masked. A level other than NoLevel is what the logger
+// said.
 func parse(level zerolog.Level, p []byte) line {
 	l := line{level: level, meta: map[string]string{}}
 	p = bytes.TrimSpace(p)
@@ -65,7 +68,11 @@ func parse(level zerolog.Level, p []byte) line {
 }
 
 func (l *line) fields(p []byte) error {
-	d := jsontext.NewDecoder(bytes.NewReader(p), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+	d := jsontext.NewDecoder(
+		bytes.NewReader(p),
+		jsontext.AllowInvalidUTF8(true),
+		jsontext.AllowDuplicateNames(true),
+	)
 	if err := l.walk(d, "", 0); err != nil {
 		return err
 	}
@@ -75,7 +82,8 @@ func (l *line) fields(p []byte) error {
 	return nil
 }
 
-// walk reads one value; the fields of an object and the elements of a list become fields "outer.inner".
+// walk reads one value; the fields of an object and the elements of a list become fields
+// "outer.inner".
 func (l *line) walk(d *jsontext.Decoder, path string, depth int) error {
 	kind := d.PeekKind()
 	if kind != '{' && kind != '[' {
@@ -151,7 +159,8 @@ func secret(name string) bool {
 	return false
 }
 
-// encode is the line as the hub reads it. Without meta.time, microseconds since 1970 as a string, the hub drops it silently.
+// encode is the line as the hub reads it. Without meta.time, microseconds since 1970 as a string,
+// the hub drops it silently.
 func (l line) encode(at time.Time) jsontext.Value {
 	meta := make(map[string]string, len(l.meta)+1)
 	maps.Copy(meta, l.meta)
@@ -183,7 +192,8 @@ func hubLevel(level zerolog.Level) string {
 	}
 }
 
-// tidy makes text fit for the hub's database: valid UTF-8, no NUL, at most limit bytes, cut between runes.
+// tidy makes text fit for the hub's database: valid UTF-8, no NUL, at most limit bytes, cut between
+// runes.
 func tidy(text string, limit int) string {
 	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "")
 	if len(text) <= limit {

@@ -21,24 +21,26 @@ const (
 // Limits of the hub: it drops what is beyond them without an answer.
 const (
 	batchMax = 100 // lines of a message
-	// The hub's bucket refills with 5 messages a second and holds 10. Ours holds less, because messages that were sent evenly may
-	// arrive bunched.
+	// The hub's bucket refills with 5 messages a second and holds 10. Ours holds less, because
+	// messages that were sent evenly may arrive bunched.
 	messagesPerSecond = 5
 	messagesBurst     = 8
 )
 
-// batchBytes keeps messages far below the 8 MB that the hub's socket takes, so that lines do not hold up updates on slow links.
+// batchBytes keeps messages far below the 8 MB that the hub's socket takes, so that lines do not
+// hold up updates on slow links.
 const batchBytes = 128 << 10
 
 // Options say what is sent. The zero value sends everything from level debug.
 type Options struct {
-	Level    zerolog.Level    // lowest level that is sent; zero: debug
-	Interval time.Duration    // how long a line waits for others to share its message, where the hub takes batches; zero: 10 s
+	Level zerolog.Level // lowest level that is sent; zero: debug
+	// how long a line waits for others to share its message, where the hub takes batches; zero: 10 s
+	Interval time.Duration
 	Now      func() time.Time // the time of the lines; nil: time.Now
 }
 
-// New makes the Writer that takes lines and the factory of the extension "logging" that sends them. They belong together and to
-// one agent.
+// New makes the Writer that takes lines and the factory of the extension "logging" that sends them.
+// They belong together and to one agent.
 func New(opts Options) (*Writer, extensions.Factory) {
 	opts.Interval = cmp.Or(opts.Interval, 10*time.Second)
 	if opts.Now == nil {
@@ -55,7 +57,8 @@ func New(opts Options) (*Writer, extensions.Factory) {
 	}
 }
 
-// extension moves lines from the Writer to the hub. Writers only wake it; when to send is decided here, on its own goroutine.
+// extension moves lines from the Writer to the hub. Writers only wake it; when to send is decided
+// here, on its own goroutine.
 type extension struct {
 	host     extensions.Host
 	lines    *Writer
@@ -91,7 +94,8 @@ func (x *extension) Handle(e extensions.Event) error {
 	return nil
 }
 
-// send pushes what is due and sets the timer for the rest. Without any line there is no timer: the next line wakes it.
+// send pushes what is due and sets the timer for the rest. Without any line there is no timer: the
+// next line wakes it.
 func (x *extension) send() error {
 	for {
 		now := x.host.Now()
@@ -101,7 +105,8 @@ func (x *extension) send() error {
 		}
 		if wait > 0 {
 			x.host.Wake(wait)
-			if again, _ := x.due(now); again == 0 { // filled up meanwhile, and the writer's wake was replaced just now
+			// filled up meanwhile, and the writer's wake was replaced just now
+			if again, _ := x.due(now); again == 0 {
 				x.host.Wake(0)
 			}
 			return nil

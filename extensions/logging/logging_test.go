@@ -77,7 +77,12 @@ func TestLinesFromBeforeTheConnectionAreSent(t *testing.T) {
 	b.Attach()
 	require.Equal(t, []sent{{
 		Level: "info", Message: "applying",
-		Meta: map[string]string{"slot": "b", "percent": "40", "ok": "true", "time": strconv.FormatInt(exttest.Epoch.UnixMicro(), 10)},
+		Meta: map[string]string{
+			"slot":    "b",
+			"percent": "40",
+			"ok":      "true",
+			"time":    strconv.FormatInt(exttest.Epoch.UnixMicro(), 10),
+		},
 	}}, b.expectBatch(t, "it waited longer than the interval"))
 	b.Advance(time.Hour)
 	b.ExpectSilence("a line is sent once")
@@ -138,7 +143,14 @@ func TestStaysBelowTheRateOfTheHub(t *testing.T) {
 					tokens = min(10, tokens+5*p.At.Sub(last).Seconds()) - 1
 					last = p.At
 					n++
-					require.GreaterOrEqual(t, tokens, 0.0, "message %d after %s is dropped by the hub", n, p.At.Sub(exttest.Epoch))
+					require.GreaterOrEqual(
+						t,
+						tokens,
+						0.0,
+						"message %d after %s is dropped by the hub",
+						n,
+						p.At.Sub(exttest.Epoch),
+					)
 				}
 			}
 			require.Greater(t, n, 95, "what the hub takes in 20 s is used")
@@ -225,7 +237,11 @@ func TestLevels(t *testing.T) {
 		{zerolog.NoLevel, "info"},
 	} {
 		for name, write := range map[string]func(*logging.Writer, []byte) (int, error){
-			"given":       func(w *logging.Writer, p []byte) (int, error) { return w.WriteLevel(c.level, p) },
+			"given": func(w *logging.Writer, p []byte) (int,
+				error,
+			) {
+				return w.WriteLevel(c.level, p)
+			},
 			"in the line": func(w *logging.Writer, p []byte) (int, error) { return w.Write(p) },
 		} {
 			t.Run(fmt.Sprintf("%s %s", c.level, name), func(t *testing.T) {
@@ -250,7 +266,8 @@ func TestLevels(t *testing.T) {
 func TestSecretsAreMasked(t *testing.T) {
 	b := newBench(t, logging.Options{})
 	b.log.Info().
-		Str("Authorization", "hush").Str("x-nh-signature", "hush").Str("access_token", "hush").Str("API-Key", "hush").
+		Str("Authorization", "hush").
+		Str("x-nh-signature", "hush").Str("access_token", "hush").Str("API-Key", "hush").
 		Dict("request", zerolog.Dict().Str("password", "hush").Str("path", "/firmware")).
 		Interface("client_secret", map[string]any{"deep": []string{"hush"}}).
 		Msg("m")
@@ -291,8 +308,14 @@ func TestPlainAndSpoiltLines(t *testing.T) {
 		{"nothing at all", `{}`, "-"},
 		{"invalid UTF-8 and NUL", "{\"message\":\"a\xff\\u0000b\"}", "a\uFFFDb"},
 		{"too long", `{"message":"` + strings.Repeat("€", 4096) + `"}`, strings.Repeat("€", 1365)},
-		{"too deep", `{"message":"m","a":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}`, "m"},
-		{"deeper than the parser goes", strings.Repeat(`{"a":`, 20000), "unreadable line of 100000 bytes"},
+		{
+			"too deep", `{"message":"m","a":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + `}`,
+			"m",
+		},
+		{
+			"deeper than the parser goes", strings.Repeat(`{"a":`, 20000),
+			"unreadable line of 100000 bytes",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t, logging.Options{})

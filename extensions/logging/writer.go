@@ -17,7 +17,8 @@ const (
 	waitingBytes = 1 << 20
 )
 
-// Writer takes log lines as zerolog writes them. It implements zerolog.LevelWriter; any goroutine may use it.
+// Writer takes log lines as zerolog writes them. It implements zerolog.LevelWriter; any goroutine
+// may use it.
 type Writer struct {
 	level zerolog.Level
 	now   func() time.Time
@@ -45,10 +46,12 @@ func (w *Writer) Stats() Stats {
 	return s
 }
 
-// Write takes a line whose level is in the line itself: zerolog's JSON, or any text, which counts as info. It always succeeds.
+// Write takes a line whose level is in the line itself: zerolog's JSON, or any text, which counts
+// as info. It always succeeds.
 func (w *Writer) Write(p []byte) (int, error) { return w.WriteLevel(zerolog.NoLevel, p) }
 
-// WriteLevel takes a line of a level. It always succeeds: a line that cannot be kept is counted, and the program goes on.
+// WriteLevel takes a line of a level. It always succeeds: a line that cannot be kept is counted,
+// and the program goes on.
 func (w *Writer) WriteLevel(level zerolog.Level, p []byte) (int, error) {
 	if level < w.level {
 		return len(p), nil
@@ -64,7 +67,8 @@ func (w *Writer) WriteLevel(level zerolog.Level, p []byte) (int, error) {
 	return len(p), nil
 }
 
-// add keeps a line and returns whom to wake: the host, if this line is the first or the one that fills a batch.
+// add keeps a line and returns whom to wake: the host, if this line is the first or the one that
+// fills a batch.
 func (w *Writer) add(e entry) extensions.Host {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -98,8 +102,8 @@ type mark struct {
 	dropped int    // drops that were announced
 }
 
-// peek returns the oldest lines, at most n and not more bytes than a message should have, without forgetting them. When lines were
-// dropped since the last message, the first one says so.
+// peek returns the oldest lines, at most n and not more bytes than a message should have, without
+// forgetting them. When lines were dropped since the last message, the first one says so.
 func (w *Writer) peek(n int) ([]jsontext.Value, mark) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -15,17 +15,22 @@ type discard struct{ n int64 }
 func (d *discard) Write(_ context.Context, p []byte) error { d.n += int64(len(p)); return nil }
 func (d *discard) Restart(context.Context) error           { d.n = 0; return nil }
 
-// BenchmarkFetch is the speed over loopback, of a file of 64 MiB; allocations are those of a whole download.
+// BenchmarkFetch is the speed over loopback, of a file of 64 MiB; allocations are those of a whole
+// download.
 func BenchmarkFetch(b *testing.B) {
 	data := file(64<<20, 1)
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { give(w, r, `"1"`, data) }))
+	s := httptest.NewServer(
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { give(w, r, `"1"`, data) }),
+	)
 	defer s.Close()
 	d := fetch.New(fetch.Options{})
 	b.SetBytes(int64(len(data)))
 	b.ReportAllocs()
 	for b.Loop() {
 		sink := &discard{}
-		if _, err := d.Fetch(b.Context(), fetch.Source{URL: s.URL, Size: int64(len(data))}, sink); err != nil || sink.n != int64(len(data)) {
+		if _, err := d.Fetch(b.Context(), fetch.Source{URL: s.URL, Size: int64(len(data))},
+			sink); err != nil ||
+			sink.n != int64(len(data)) {
 			b.Fatal(err, sink.n)
 		}
 	}
@@ -35,7 +40,13 @@ func BenchmarkFetch(b *testing.B) {
 type printer struct{}
 
 func (printer) Write(_ context.Context, p []byte) error { fmt.Printf("%s\n", p); return nil }
-func (printer) Restart(context.Context) error           { fmt.Println("from the start"); return nil }
+
+func (printer) Restart(
+	context.Context,
+) error {
+	fmt.Println("from the start")
+	return nil
+}
 
 func Example() {
 	n := 0

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// StatusError is an answer that is neither the file nor a reason to ask again, or was so on the last try.
+// StatusError is an answer that is neither the file nor a reason to ask again, or was so on the
+// last try.
 type StatusError struct {
 	Status int
 }
@@ -75,7 +76,10 @@ type EncodingError struct {
 
 // Error implements error.
 func (e *EncodingError) Error() string {
-	return fmt.Sprintf("the server sent the file encoded as %.32q, which was not asked for", e.Encoding)
+	return fmt.Sprintf(
+		"the server sent the file encoded as %.32q, which was not asked for",
+		e.Encoding,
+	)
 }
 
 // RangeError says that the server answered with other bytes than it was asked for.
@@ -86,7 +90,11 @@ type RangeError struct {
 
 // Error implements error.
 func (e *RangeError) Error() string {
-	return fmt.Sprintf("the server was asked for the bytes from %d on and answered with %.64q", e.Offset, e.Answer)
+	return fmt.Sprintf(
+		"the server was asked for the bytes from %d on and answered with %.64q",
+		e.Offset,
+		e.Answer,
+	)
 }
 
 // again is an error that another attempt may get over.

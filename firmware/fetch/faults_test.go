@@ -55,7 +55,8 @@ func (o *origin) some(w http.ResponseWriter, r *http.Request) {
 	from := o.from(r)
 	w.Header().Set("ETag", o.etag())
 	w.Header().Set("Content-Length", strconv.Itoa(len(o.data)-from))
-	if r.Header.Get("Range") != "" && from < len(o.data) && (r.Header.Get("If-Range") == "" || r.Header.Get("If-Range") == o.etag()) {
+	if r.Header.Get("Range") != "" && from < len(o.data) &&
+		(r.Header.Get("If-Range") == "" || r.Header.Get("If-Range") == o.etag()) {
 		w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, len(o.data)-1, len(o.data)))
 		w.WriteHeader(http.StatusPartialContent)
 	} else {
@@ -70,9 +71,15 @@ var faults = []struct {
 	answer func(o *origin, w http.ResponseWriter, r *http.Request)
 }{
 	{"cut", func(o *origin, w http.ResponseWriter, r *http.Request) { o.some(w, r); hangUp(w) }},
-	{"cut before the headers", func(*origin, http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }},
+	{
+		"cut before the headers",
+		func(*origin, http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+	},
 	{"stall", func(o *origin, w http.ResponseWriter, r *http.Request) { o.some(w, r); silent(w, r) }},
-	{"stall before the headers", func(_ *origin, _ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }},
+	{
+		"stall before the headers",
+		func(_ *origin, _ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+	},
 	{"whole instead of range", func(o *origin, w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("ETag", o.etag())
 		_, _ = w.Write(o.data[:o.rng.IntN(len(o.data)+1)])
@@ -114,14 +121,22 @@ var faults = []struct {
 		}
 		w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
 	}},
-	{"503", func(_ *origin, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }},
+	{
+		"503",
+		func(_ *origin, w http.ResponseWriter,
+			_ *http.Request,
+		) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		},
+	},
 	{"429", func(_ *origin, w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "70")
 		w.WriteHeader(http.StatusTooManyRequests)
 	}},
 }
 
-// Whatever goes wrong on the way, in whatever order: in the end the sink has exactly the bytes that the server has.
+// Whatever goes wrong on the way, in whatever order: in the end the sink has exactly the bytes that
+// the server has.
 func TestFaults(t *testing.T) {
 	for seed := range uint64(400) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -144,7 +159,14 @@ func TestFaults(t *testing.T) {
 				o.mu.Lock()
 				defer o.mu.Unlock()
 				require.NoError(t, err, "%v", o.seen)
-				require.True(t, bytes.Equal(o.data, sink.data), "%d bytes of %d after %v", len(sink.data), len(o.data), o.seen)
+				require.True(
+					t,
+					bytes.Equal(o.data, sink.data),
+					"%d bytes of %d after %v",
+					len(sink.data),
+					len(o.data),
+					o.seen,
+				)
 				require.Equal(t, int64(len(o.data)), result.Size)
 				require.Len(t, o.seen, result.Attempts)
 				require.LessOrEqual(t, sink.largest, 64<<10)

@@ -17,9 +17,10 @@ const (
 	maxRetryAfter = 15 * time.Minute
 )
 
-// Fetch downloads src into sink and returns when the sink has the last byte. Result is good in case of an error, too: it says how far
-// it got. Errors of the sink and the context's cause are returned as they are. The others name the host and wrap *StatusError,
-// *RedirectError, *EncodingError, *SlowError, *GaveUpError, or, as size and limit demand, *firmware.ExcessError,
+// Fetch downloads src into sink and returns when the sink has the last byte. Result is good in case
+// of an error, too: it says how far it got. Errors of the sink and the context's cause are returned
+// as they are. The others name the host and wrap *StatusError, *RedirectError, *EncodingError,
+// *SlowError, *GaveUpError, or, as size and limit demand, *firmware.ExcessError,
 // *firmware.ShortError or *firmware.TooLargeError.
 func (d *Downloader) Fetch(ctx context.Context, src Source, sink Sink) (Result, error) {
 	u, err := parse(src)
@@ -32,7 +33,8 @@ func (d *Downloader) Fetch(ctx context.Context, src Source, sink Sink) (Result, 
 	ctx, cancel := context.WithTimeoutCause(ctx, d.opts.MaxTime, &SlowError{Within: d.opts.MaxTime})
 	defer cancel()
 	r := &run{
-		opts: &d.opts, rt: d.rt, url: u, src: src, sink: sink, pos: src.Offset, furthest: src.Offset, shortAt: -1, total: -1,
+		opts: &d.opts, rt: d.rt, url: u, src: src, sink: sink, pos: src.Offset, furthest: src.Offset,
+		shortAt: -1, total: -1,
 		version: parseVersion(src.Validator), pace: newPace(&d.opts), buf: make([]byte, bufferSize),
 	}
 	err = r.loop(ctx)
@@ -53,7 +55,12 @@ func parse(src Source) (*url.URL, error) {
 	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
 		return nil, errors.New("download: the URL cannot be used: it has to be http or https with a host")
 	case src.Offset < 0 || src.Size < 0 || src.Limit < 0:
-		return nil, fmt.Errorf("download: offset %d, size %d, limit %d: none may be negative", src.Offset, src.Size, src.Limit)
+		return nil, fmt.Errorf(
+			"download: offset %d, size %d, limit %d: none may be negative",
+			src.Offset,
+			src.Size,
+			src.Limit,
+		)
 	case src.Size > 0 && src.Offset > src.Size:
 		return nil, fmt.Errorf("download: offset %d is beyond the size of %d", src.Offset, src.Size)
 	case src.Limit > 0 && src.Size > src.Limit:
@@ -94,7 +101,8 @@ func (r *run) loop(ctx context.Context) error {
 	}
 }
 
-// wait sleeps before the next attempt: a random time that may double with each try in vain (full jitter).
+// wait sleeps before the next attempt: a random time that may double with each try in vain (full
+// jitter).
 func (r *run) wait(ctx context.Context, retry *again) error {
 	most := min(r.opts.RetryDelay, firstDelay<<min(r.tries, 20))
 	wait := retry.after + r.jitter(most)

@@ -72,9 +72,18 @@ func TestRequestHeaders(t *testing.T) {
 		require.Equal(t, data, sink.data)
 		require.Equal(t, "signature=s3cret", query)
 		for i, want := range []http.Header{
-			{"Connection": {"close"}, "Accept-Encoding": {"identity"}, "User-Agent": {"hublink/1.2.3"}, "X-Retry-Number": {"0"}},
-			{"Connection": {"close"}, "Accept-Encoding": {"identity"}, "User-Agent": {"hublink/1.2.3"}, "X-Retry-Number": {"1"}, "Range": {"bytes=400-"}, "If-Range": {`"1"`}},
-			{"Connection": {"close"}, "Accept-Encoding": {"identity"}, "User-Agent": {"hublink/1.2.3"}, "X-Retry-Number": {"2"}, "Range": {"bytes=400-"}, "If-Range": {`"1"`}},
+			{
+				"Connection": {"close"}, "Accept-Encoding": {"identity"}, "User-Agent": {"hublink/1.2.3"},
+				"X-Retry-Number": {"0"},
+			},
+			{
+				"Connection": {"close"}, "Accept-Encoding": {"identity"}, "User-Agent": {"hublink/1.2.3"},
+				"X-Retry-Number": {"1"}, "Range": {"bytes=400-"}, "If-Range": {`"1"`},
+			},
+			{
+				"Connection": {"close"}, "Accept-Encoding": {"identity"}, "User-Agent": {"hublink/1.2.3"},
+				"X-Retry-Number": {"2"}, "Range": {"bytes=400-"}, "If-Range": {`"1"`},
+			},
 		} {
 			require.Equal(t, want, got[i], "attempt %d", i)
 		}
@@ -126,12 +135,24 @@ func TestFinalAnswers(t *testing.T) {
 		{"429", status(429), 10, new(*fetch.GaveUpError), "429"},
 		{"500", status(500), 10, new(*fetch.GaveUpError), "500"},
 		{"503", status(503), 10, new(*fetch.StatusError), "503"},
-		{"nothing but cuts", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 10, new(*fetch.GaveUpError), "EOF"},
-		{"nothing but silence", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, 10, new(*fetch.StallError), "1m0s"},
+		{
+			"nothing but cuts", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 10,
+			new(*fetch.GaveUpError), "EOF",
+		},
+		{
+			"nothing but silence", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, 10,
+			new(*fetch.StallError), "1m0s",
+		},
 		{"longer than announced", good(file(1001, 2)), 1, new(*firmware.ExcessError), "longer"},
-		{"longer than announced, which the server does not say", chunked(file(1001, 2)), 1, new(*firmware.ExcessError), "longer"},
+		{
+			"longer than announced, which the server does not say", chunked(file(1001, 2)), 1,
+			new(*firmware.ExcessError), "longer",
+		},
 		{"shorter than announced", good(data[:999]), 2, new(*firmware.ShortError), "999 bytes"},
-		{"shorter than announced, which the server does not say", chunked(data[:999]), 2, new(*firmware.ShortError), "999 bytes"},
+		{
+			"shorter than announced, which the server does not say", chunked(data[:999]), 2,
+			new(*firmware.ShortError), "999 bytes",
+		},
 		{"empty", good(nil), 2, new(*firmware.ShortError), "0 bytes"},
 		{"another encoding", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
@@ -147,7 +168,8 @@ func TestFinalAnswers(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				sink := &memory{}
-				result, err := fetch.New(options(serve(t, c.server))).Fetch(t.Context(), fetch.Source{URL: address, Size: 1000}, sink)
+				result, err := fetch.New(options(serve(t, c.server))).
+					Fetch(t.Context(), fetch.Source{URL: address, Size: 1000}, sink)
 				require.ErrorAs(t, err, c.want)
 				require.ErrorContains(t, err, c.text)
 				require.ErrorContains(t, err, "download from cdn.example: ")
@@ -180,7 +202,8 @@ func TestLimitWithoutSize(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				sink := &memory{}
-				_, err := fetch.New(options(serve(t, c.server))).Fetch(t.Context(), fetch.Source{URL: address, Limit: c.limit}, sink)
+				_, err := fetch.New(options(serve(t, c.server))).
+					Fetch(t.Context(), fetch.Source{URL: address, Limit: c.limit}, sink)
 				var tooLarge *firmware.TooLargeError
 				if c.ok {
 					require.NoError(t, err)
@@ -191,11 +214,18 @@ func TestLimitWithoutSize(t *testing.T) {
 			})
 		})
 	}
-	_, err := fetch.New(fetch.Options{}).Fetch(t.Context(), fetch.Source{URL: address, Size: 10, Limit: 9}, &memory{})
-	require.EqualError(t, err, "the firmware has 10 bytes, the slot takes 9", "before anything is asked for")
+	_, err := fetch.New(fetch.Options{}).
+		Fetch(t.Context(), fetch.Source{URL: address, Size: 10, Limit: 9}, &memory{})
+	require.EqualError(
+		t,
+		err,
+		"the firmware has 10 bytes, the slot takes 9",
+		"before anything is asked for",
+	)
 }
 
-// A proxy may end an answer too early and say that this was all. The rest is there when it is asked for.
+// A proxy may end an answer too early and say that this was all. The rest is there when it is asked
+// for.
 func TestShortOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		data := file(3000, 3)
@@ -221,10 +251,13 @@ func TestResumeOfAnEarlierRun(t *testing.T) {
 		{"the same file", good(data), 2000, `"1"`, 0, 1},
 		{"it is not known which", good(data), 2000, "", 0, 1},
 		{"another file", good(data), 2000, `"0"`, 1, 1},
-		{"the server knows no ranges, but the file is the same", func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("ETag", `"1"`)
-			_, _ = w.Write(data)
-		}, 2000, `"1"`, 0, 1},
+		{
+			"the server knows no ranges, but the file is the same",
+			func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("ETag", `"1"`)
+				_, _ = w.Write(data)
+			}, 2000, `"1"`, 0, 1,
+		},
 		{"the server knows neither ranges nor names", chunked(data), 2000, `"1"`, 1, 1},
 		{"the name is a weak one", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("ETag", `W/"1"`)
@@ -260,7 +293,8 @@ func TestBeyondTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		data := file(5000, 5)
 		sink := &memory{data: data}
-		result, err := fetch.New(options(serve(t, good(data)))).Fetch(t.Context(), fetch.Source{URL: address, Offset: 5000}, sink)
+		result, err := fetch.New(options(serve(t, good(data)))).
+			Fetch(t.Context(), fetch.Source{URL: address, Offset: 5000}, sink)
 		require.NoError(t, err)
 		require.Equal(t, fetch.Result{Size: 5000, Attempts: 1}, result)
 		require.Zero(t, sink.restarts)
@@ -269,7 +303,10 @@ func TestBeyondTheEnd(t *testing.T) {
 
 func TestErrorsOfTheSink(t *testing.T) {
 	full := errors.New("no space left on device")
-	for name, server := range map[string]http.HandlerFunc{"write": good(file(100, 1)), "restart": chunked(file(100, 1))} {
+	for name, server := range map[string]http.HandlerFunc{
+		"write":   good(file(100, 1)),
+		"restart": chunked(file(100, 1)),
+	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				_, err := fetch.New(options(serve(t, server))).

@@ -15,7 +15,8 @@ import (
 	"github.com/hublink-go/hublink/firmware/fetch"
 )
 
-// network carries HTTP inside of the process, for tests in virtual time: real sockets never become idle in a bubble.
+// network carries HTTP inside of the process, for tests in virtual time: real sockets never become
+// idle in a bubble.
 type network struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -52,7 +53,8 @@ func (n *network) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
-// serve starts a server whose answers are h and returns a client for it, for any host. Both end with the test.
+// serve starts a server whose answers are h and returns a client for it, for any host. Both end
+// with the test.
 func serve(t *testing.T, h http.HandlerFunc) *http.Client {
 	t.Helper()
 	n := &network{conns: make(chan net.Conn), closed: make(chan struct{})}

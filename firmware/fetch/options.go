@@ -12,17 +12,25 @@ import (
 
 // Options of a Downloader. The zero value is sensible.
 type Options struct {
-	HTTP       *http.Client                        // its Transport is used and nothing else; nil: an own one, without a proxy
-	UserAgent  string                              // empty: "hublink"
-	Stall      time.Duration                       // an attempt without a byte, or without an answer, for this long is cut; zero: 60 s
-	RetryDelay time.Duration                       // longest wait between two attempts, but for Retry-After; zero: 30 s
-	Tries      int                                 // attempts in a row without a new byte, then it gives up; zero: 10
-	MinSpeed   int64                               // bytes per second over Patience, below it is given up; zero: 3750, negative: any speed
-	Patience   time.Duration                       // zero: 5 min
-	MaxTime    time.Duration                       // of everything; zero: 24 h
-	OnAttempt  func(Attempt)                       // the headers of a 200 or 206 are in; nil: nobody listens
-	OnRetry    func(err error, wait time.Duration) // an attempt failed, the next one follows after wait; nil: nobody listens
-	Rand       *rand.Rand                          // of the waits; with one, only one Fetch at a time. Nil: a random one
+	// its Transport is used and nothing else; nil: an own one, without a proxy
+	HTTP      *http.Client
+	UserAgent string // empty: "hublink"
+	// an attempt without a byte, or without an answer, for this long is cut; zero: 60 s
+	Stall time.Duration
+	// longest wait between two attempts, but for Retry-After; zero: 30 s
+	RetryDelay time.Duration
+	// attempts in a row without a new byte, then it gives up; zero: 10
+	Tries int
+	// bytes per second over Patience, below it is given up; zero: 3750, negative: any speed
+	MinSpeed int64
+	Patience time.Duration // zero: 5 min
+	MaxTime  time.Duration // of everything; zero: 24 h
+	// the headers of a 200 or 206 are in; nil: nobody listens
+	OnAttempt func(Attempt)
+	// an attempt failed, the next one follows after wait; nil: nobody listens
+	OnRetry func(err error, wait time.Duration)
+	// of the waits; with one, only one Fetch at a time. Nil: a random one
+	Rand *rand.Rand
 }
 
 // Attempt is a request that the server answers with bytes, be they too many or too few.
@@ -35,16 +43,20 @@ type Attempt struct {
 
 // Source is what to download.
 type Source struct {
-	URL       string // http or https; it may be signed
-	Offset    int64  // where to begin: bytes that the sink has from an earlier Fetch
-	Size      int64  // bytes of the whole file as announced; 0: not known
-	Limit     int64  // bytes that the file may have when Size is not known, for instance the slot's capacity; 0: any number
+	URL    string // http or https; it may be signed
+	Offset int64  // where to begin: bytes that the sink has from an earlier Fetch
+	Size   int64  // bytes of the whole file as announced; 0: not known
+	// bytes that the file may have when Size is not known, for instance the slot's capacity; 0: any
+	// number
+	Limit     int64
 	Validator string // Result.Validator of the Fetch that Offset is from; empty: not known
 }
 
-// Sink takes the bytes of the file in order. An error of a method ends the download and is what Fetch returns.
+// Sink takes the bytes of the file in order. An error of a method ends the download and is what
+// Fetch returns.
 type Sink interface {
-	// Write takes the next bytes, at most 64 KiB, p being valid only during the call. It blocks for back-pressure.
+	// Write takes the next bytes, at most 64 KiB, p being valid only during the call. It blocks for
+	// back-pressure.
 	Write(ctx context.Context, p []byte) error
 	// Restart forgets everything: the next byte is byte 0, of a file that may be another one.
 	Restart(ctx context.Context) error
@@ -57,7 +69,8 @@ type Result struct {
 	Validator string // of the file, for a later Source; empty: the server gave none
 }
 
-// Downloader fetches files. It may be used by several goroutines at a time unless Options.Rand is set.
+// Downloader fetches files. It may be used by several goroutines at a time unless Options.Rand is
+// set.
 type Downloader struct {
 	opts Options
 	rt   http.RoundTripper
@@ -99,14 +112,16 @@ func New(o Options) *Downloader {
 	return d
 }
 
-// NewTransport is what a [Downloader] uses that is given none; trust and proxy may be nil. It speaks HTTP/1.1 only, because HTTP/2 would
-// buffer megabytes for a sink that is slower than the server.
+// NewTransport is what a [Downloader] uses that is given none; trust and proxy may be nil. It
+// speaks HTTP/1.1 only, because HTTP/2 would buffer megabytes for a sink that is slower than the
+// server.
 func NewTransport(trust *tls.Config, proxy func(*http.Request) (*url.URL, error)) *http.Transport {
 	var p http.Protocols
 	p.SetHTTP1(true)
 	dialer := net.Dialer{Timeout: 30 * time.Second}
 	return &http.Transport{
-		Proxy: proxy, DialContext: dialer.DialContext, TLSClientConfig: trust, TLSHandshakeTimeout: 15 * time.Second, Protocols: &p,
+		Proxy: proxy, DialContext: dialer.DialContext, TLSClientConfig: trust,
+		TLSHandshakeTimeout: 15 * time.Second, Protocols: &p,
 		DisableCompression: true, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10,
 	}
 }

@@ -33,7 +33,8 @@ func TestRedirects(t *testing.T) {
 						give(w, r, `"1"`, data)
 					}
 					sink := &memory{data: bytes.Clone(data[:500])}
-					_, err := fetch.New(options(serve(t, server))).Fetch(t.Context(), fetch.Source{URL: address, Offset: 500}, sink)
+					_, err := fetch.New(options(serve(t, server))).
+						Fetch(t.Context(), fetch.Source{URL: address, Offset: 500}, sink)
 					if !ok {
 						require.EqualError(t, err, "download from cdn.example: redirect: more than 5 in a row")
 						return
@@ -46,7 +47,8 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-// Where a redirect leads may be signed for minutes only: the next attempt asks the hub's address again.
+// Where a redirect leads may be signed for minutes only: the next attempt asks the hub's address
+// again.
 func TestRetryFromTheOriginalURL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		data := file(2000, 1)
@@ -66,11 +68,16 @@ func TestRetryFromTheOriginalURL(t *testing.T) {
 			}
 		}
 		sink := &memory{}
-		_, err := fetch.New(options(serve(t, server))).Fetch(t.Context(), fetch.Source{URL: address}, sink)
+		_, err := fetch.New(options(serve(t, server))).
+			Fetch(t.Context(), fetch.Source{URL: address}, sink)
 		require.NoError(t, err)
 		require.Equal(t, data, sink.data)
 		require.Zero(t, sink.restarts)
-		require.Equal(t, []string{"cdn.example/fw.bin", "mirror1.example/x", "cdn.example/fw.bin", "mirror2.example/x"}, asked)
+		require.Equal(
+			t,
+			[]string{"cdn.example/fw.bin", "mirror1.example/x", "cdn.example/fw.bin", "mirror2.example/x"},
+			asked,
+		)
 	})
 }
 
@@ -79,10 +86,12 @@ func TestNeverFromHTTPSToHTTP(t *testing.T) {
 	client := &http.Client{Transport: transportFunc(func(r *http.Request) (*http.Response, error) {
 		asked++
 		return &http.Response{
-			StatusCode: http.StatusFound, Header: http.Header{"Location": {"http://" + r.Host + "/fw"}}, Body: io.NopCloser(&bytes.Buffer{}),
+			StatusCode: http.StatusFound, Header: http.Header{"Location": {"http://" + r.Host + "/fw"}},
+			Body: io.NopCloser(&bytes.Buffer{}),
 		}, nil
 	})}
-	_, err := fetch.New(options(client)).Fetch(t.Context(), fetch.Source{URL: "https://cdn.example/fw"}, &memory{})
+	_, err := fetch.New(options(client)).
+		Fetch(t.Context(), fetch.Source{URL: "https://cdn.example/fw"}, &memory{})
 	var redirect *fetch.RedirectError
 	require.ErrorAs(t, err, &redirect)
 	require.ErrorContains(t, err, "from https to http")

@@ -10,7 +10,8 @@ import (
 
 const maxRedirects = 5
 
-// request asks for the bytes from pos on and follows redirects, by itself: net/http would tell the next host the signed URL (Referer).
+// request asks for the bytes from pos on and follows redirects, by itself: net/http would tell the
+// next host the signed URL (Referer).
 func (r *run) request(ctx context.Context) (*http.Response, error) {
 	u := r.url
 	for hop := 0; ; hop++ {
@@ -19,7 +20,11 @@ func (r *run) request(ctx context.Context) (*http.Response, error) {
 			return nil, redact(err, u)
 		}
 		switch resp.StatusCode {
-		case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		case http.StatusMovedPermanently,
+			http.StatusFound,
+			http.StatusSeeOther,
+			http.StatusTemporaryRedirect,
+			http.StatusPermanentRedirect:
 		default:
 			return resp, nil
 		}
@@ -37,7 +42,8 @@ func (r *run) request(ctx context.Context) (*http.Response, error) {
 func follow(from *url.URL, location string) (*url.URL, error) {
 	to, err := from.Parse(location)
 	switch {
-	case location == "" || err != nil || to.Hostname() == "" || to.Scheme != "http" && to.Scheme != "https":
+	case location == "" || err != nil || to.Hostname() == "" || to.Scheme != "http" &&
+		to.Scheme != "https":
 		return nil, &RedirectError{Reason: "to an address that is none of http or https"}
 	case from.Scheme == "https" && to.Scheme != "https":
 		return nil, &RedirectError{Reason: "from https to http, which anybody could read and change"}
@@ -45,7 +51,8 @@ func follow(from *url.URL, location string) (*url.URL, error) {
 	return to, nil
 }
 
-// ask makes one request. Each has a connection of its own: after a stall the old one is not to be trusted, and nothing idles behind.
+// ask makes one request. Each has a connection of its own: after a stall the old one is not to be
+// trusted, and nothing idles behind.
 func (r *run) ask(ctx context.Context, u *url.URL) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// judge decides what an answer is good for. Without an error and without a body everything is there already.
+// judge decides what an answer is good for. Without an error and without a body everything is there
+// already.
 func (r *run) judge(ctx context.Context, resp *http.Response) (part, error) {
 	switch code := resp.StatusCode; {
 	case code == http.StatusOK || code == http.StatusPartialContent:
@@ -21,14 +22,21 @@ func (r *run) judge(ctx context.Context, resp *http.Response) (part, error) {
 		return r.rest(ctx, resp)
 	case code == http.StatusRequestedRangeNotSatisfiable:
 		return part{}, r.beyond(ctx, resp)
-	case code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests, code >= 500:
-		return part{}, &again{error: &StatusError{Status: code}, after: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
+	case code == http.StatusRequestTimeout,
+		code == http.StatusTooEarly,
+		code == http.StatusTooManyRequests,
+		code >= 500:
+		return part{}, &again{
+			error: &StatusError{Status: code},
+			after: retryAfter(resp.Header.Get("Retry-After"), time.Now()),
+		}
 	default:
 		return part{}, &StatusError{Status: code}
 	}
 }
 
-// whole takes an answer with the file from its first byte. If it is provably the same file, what the sink has is thrown away here.
+// whole takes an answer with the file from its first byte. If it is provably the same file, what
+// the sink has is thrown away here.
 func (r *run) whole(ctx context.Context, resp *http.Response) (part, error) {
 	v := versionOf(resp.Header)
 	p := part{body: resp.Body, end: resp.ContentLength}
@@ -40,7 +48,8 @@ func (r *run) whole(ctx context.Context, resp *http.Response) (part, error) {
 	return p, r.measure(resp.StatusCode, resp.ContentLength, v)
 }
 
-// rest takes an answer that begins where it was asked to, of the file that the sink has the beginning of.
+// rest takes an answer that begins where it was asked to, of the file that the sink has the
+// beginning of.
 func (r *run) rest(ctx context.Context, resp *http.Response) (part, error) {
 	c, ok := parseContentRange(resp.Header.Get("Content-Range"))
 	v := versionOf(resp.Header)
@@ -80,8 +89,9 @@ func (r *run) beyond(ctx context.Context, resp *http.Response) error {
 	return r.wrongRange(ctx, resp)
 }
 
-// measure takes what the server says about the file, tells of the attempt, and ends it when it cannot fit: whoever follows the download
-// shall see that it began, also when it ends with the headers.
+// measure takes what the server says about the file, tells of the attempt, and ends it when it
+// cannot fit: whoever follows the download shall see that it began, also when it ends with the
+// headers.
 func (r *run) measure(status int, total int64, v version) error {
 	r.total = max(r.total, total)
 	r.version.merge(v)
@@ -95,7 +105,8 @@ func (r *run) measure(status int, total int64, v version) error {
 	return r.complete(total)
 }
 
-// contentRange is the header of that name; the end is exclusive. The start is negative in "bytes */total", the total in "bytes a-b/*".
+// contentRange is the header of that name; the end is exclusive. The start is negative in "bytes
+// */total", the total in "bytes a-b/*".
 type contentRange struct{ start, end, total int64 }
 
 func parseContentRange(s string) (contentRange, bool) {

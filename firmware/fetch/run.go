@@ -41,7 +41,8 @@ type part struct {
 	end  int64 // offset in the file where the body ends; negative: not known
 }
 
-// attempt makes one request and passes on what it brings. Errors that another attempt may get over are *again.
+// attempt makes one request and passes on what it brings. Errors that another attempt may get over
+// are *again.
 func (r *run) attempt(ctx context.Context) error {
 	r.answered = false
 	inner, cut := context.WithCancelCause(ctx)
@@ -82,7 +83,8 @@ func retryUnlessFinal(ctx context.Context, err error) error {
 
 var errCut = errors.New("the connection broke")
 
-// copy passes the body on. idle cuts the attempt when it fires; it runs only while the server is waited for.
+// copy passes the body on. idle cuts the attempt when it fires; it runs only while the server is
+// waited for.
 func (r *run) copy(ctx context.Context, p part, idle *time.Timer) error {
 	for {
 		if p.end >= 0 && r.pos-p.skip >= p.end {

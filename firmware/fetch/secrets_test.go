@@ -44,7 +44,10 @@ func TestSecretsStayHidden(t *testing.T) {
 					c.client = serve(t, c.server)
 				}
 				opts := options(c.client)
-				opts.OnRetry = func(err error, _ time.Duration) { require.NotContains(t, err.Error(), "s3cret") }
+				opts.OnRetry = func(err error, _ time.Duration) {
+					require.NotContains(t, err.Error(),
+						"s3cret")
+				}
 				_, err := fetch.New(opts).Fetch(t.Context(), fetch.Source{URL: c.url}, &memory{})
 				require.Error(t, err)
 				require.NotContains(t, fmt.Sprintf("%v %+v %s", err, err, err), "s3cret")

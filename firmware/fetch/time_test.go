@@ -64,7 +64,8 @@ func TestSlowButHonest(t *testing.T) {
 		opts := options(serve(t, drip(data, 200_000, 50*time.Second)))
 		start := time.Now()
 		sink := &memory{}
-		_, err := fetch.New(opts).Fetch(t.Context(), fetch.Source{URL: address, Size: int64(len(data))}, sink)
+		_, err := fetch.New(opts).
+			Fetch(t.Context(), fetch.Source{URL: address, Size: int64(len(data))}, sink)
 		require.NoError(t, err)
 		require.Equal(t, 20*50*time.Second, time.Since(start))
 	})
@@ -92,7 +93,8 @@ func TestFloor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
-				_, err := fetch.New(options(serve(t, server))).Fetch(t.Context(), fetch.Source{URL: address, Size: 1_000_000}, &memory{})
+				_, err := fetch.New(options(serve(t, server))).
+					Fetch(t.Context(), fetch.Source{URL: address, Size: 1_000_000}, &memory{})
 				var slow *fetch.SlowError
 				require.ErrorAs(t, err, &slow)
 				require.ErrorContains(t, err, "slower than 3750 bytes per second for 5m0s")
@@ -107,7 +109,8 @@ func TestMaxTime(t *testing.T) {
 		opts := options(serve(t, drip(file(1_000_000, 1), 1, 50*time.Second)))
 		opts.MinSpeed, opts.MaxTime = -1, time.Hour
 		start := time.Now()
-		_, err := fetch.New(opts).Fetch(t.Context(), fetch.Source{URL: address, Size: 1_000_000}, &memory{})
+		_, err := fetch.New(opts).
+			Fetch(t.Context(), fetch.Source{URL: address, Size: 1_000_000}, &memory{})
 		var slow *fetch.SlowError
 		require.ErrorAs(t, err, &slow)
 		require.ErrorContains(t, err, "not done within 1h0m0s")
@@ -115,20 +118,23 @@ func TestMaxTime(t *testing.T) {
 	})
 }
 
-// The sink's time is nobody's fault: no stall, no lack of speed, and no more is read meanwhile than what the connection buffers.
+// The sink's time is nobody's fault: no stall, no lack of speed, and no more is read meanwhile than
+// what the connection buffers.
 func TestBackPressure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		data := file(300_000, 1)
 		opts := options(serve(t, good(data)))
 		sink := &memory{onWrite: func() error { time.Sleep(10 * time.Minute); return nil }}
-		result, err := fetch.New(opts).Fetch(t.Context(), fetch.Source{URL: address, Size: int64(len(data))}, sink)
+		result, err := fetch.New(opts).
+			Fetch(t.Context(), fetch.Source{URL: address, Size: int64(len(data))}, sink)
 		require.NoError(t, err)
 		require.Equal(t, 1, result.Attempts)
 		require.Equal(t, data, sink.data)
 	})
 }
 
-// Tries are for attempts in vain: each new byte gives them back, bytes that were there before do not.
+// Tries are for attempts in vain: each new byte gives them back, bytes that were there before do
+// not.
 func TestTries(t *testing.T) {
 	data := file(500_000, 1)
 	t.Run("progress", func(t *testing.T) {
@@ -144,7 +150,8 @@ func TestTries(t *testing.T) {
 			}))
 			opts.Tries = 3
 			sink := &memory{}
-			_, err := fetch.New(opts).Fetch(t.Context(), fetch.Source{URL: address, Size: int64(len(data))}, sink)
+			_, err := fetch.New(opts).
+				Fetch(t.Context(), fetch.Source{URL: address, Size: int64(len(data))}, sink)
 			require.NoError(t, err)
 			require.Equal(t, data, sink.data)
 			require.GreaterOrEqual(t, vain, 48)
@@ -155,12 +162,15 @@ func TestTries(t *testing.T) {
 			n := 0
 			opts := options(serve(t, func(w http.ResponseWriter, _ *http.Request) {
 				n++
-				w.Header().Set("ETag", strconv.Quote(strconv.Itoa(n))) // servers behind a balancer that name the same file differently
+				w.Header().
+					Set("ETag", strconv.Quote(strconv.Itoa(n)))
+					// servers behind a balancer that name the same file differently
 				w.Header().Set("Content-Length", strconv.Itoa(len(data)))
 				_, _ = w.Write(data[:100_000])
 				hangUp(w)
 			}))
-			_, err := fetch.New(opts).Fetch(t.Context(), fetch.Source{URL: address, Size: int64(len(data))}, &memory{})
+			_, err := fetch.New(opts).
+				Fetch(t.Context(), fetch.Source{URL: address, Size: int64(len(data))}, &memory{})
 			var gaveUp *fetch.GaveUpError
 			require.ErrorAs(t, err, &gaveUp)
 			require.Equal(t, 11, n, "one that brought something, ten that did not")

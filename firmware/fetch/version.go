@@ -74,7 +74,8 @@ func (v *version) merge(other version) {
 	}
 }
 
-// pace is how much longer a slow server is borne with: time runs out as it passes and is earned with bytes, never more than at first.
+// pace is how much longer a slow server is borne with: time runs out as it passes and is earned
+// with bytes, never more than at first.
 type pace struct {
 	speed int64
 	most  time.Duration

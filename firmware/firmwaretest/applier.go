@@ -9,7 +9,8 @@ import (
 	"github.com/hublink-go/hublink/firmware"
 )
 
-// TestApplier checks the contract of firmware.Applier and firmware.Staging, for which the Slots of the rig have to work too.
+// TestApplier checks the contract of firmware.Applier and firmware.Staging, for which the Slots of
+// the rig have to work too.
 func TestApplier(t *testing.T, fresh func(t *testing.T) Rig) {
 	run(t, fresh, []rule{
 		{"what is written is in the other slot, and only there", arrives},
@@ -70,7 +71,11 @@ func tooLarge(r *rig) {
 	target.Size = want.Capacity + 1
 	_, err := r.Applier.Begin(context.Background(), target)
 	var e *firmware.TooLargeError
-	r.check(errors.As(err, &e) && e.Size == target.Size && e.Capacity == want.Capacity, "begin: %v", err)
+	r.check(
+		errors.As(err, &e) && e.Size == target.Size && e.Capacity == want.Capacity,
+		"begin: %v",
+		err,
+	)
 	r.expect(want, "the old firmware is still there to go back to")
 	r.untouched()
 	target.Size = want.Capacity
@@ -119,7 +124,11 @@ func undescribes(r *rig) {
 	}
 	r.reopen()
 	want := r.state()
-	r.check(want.Active == "a" && want.Reverted && want.Other["version"] == "2.0.0", "gone back: %+v", want)
+	r.check(
+		want.Active == "a" && want.Reverted && want.Other["version"] == "2.0.0",
+		"gone back: %+v",
+		want,
+	)
 	data, target := r.image("3.0.0", 5000)
 	s := r.begin(target)
 	want.Other, want.Reverted = nil, false
@@ -158,7 +167,11 @@ func ends(r *rig) {
 		r.no(end(s), name)
 		_, errWrite := s.WriteAt([]byte("late"), 0)
 		_, errRead := s.ReadAt(make([]byte, 4), 0)
-		r.check(errWrite != nil && errRead != nil && s.Sync() != nil, "a staging is of no use after %s", name)
+		r.check(
+			errWrite != nil && errRead != nil && s.Sync() != nil,
+			"a staging is of no use after %s",
+			name,
+		)
 		r.check(s.Finish(context.Background()) != nil && s.Abort() != nil, "it ends once")
 		r.check(bytes.Equal(data, r.Bytes("b", len(data))), "nothing is written after %s", name)
 	}

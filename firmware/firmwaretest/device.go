@@ -41,23 +41,28 @@ var (
 	_ firmware.Applier = (*Device)(nil)
 )
 
-// NewDevice makes a device whose slot a runs, committed, and whose slots take capacity bytes each. They use memory as they are filled.
+// NewDevice makes a device whose slot a runs, committed, and whose slots take capacity bytes each.
+// They use memory as they are filled.
 func NewDevice(running firmware.Metadata, capacity int64) *Device {
 	return &Device{
 		capacity: capacity, running: "a", next: "a", failing: map[string]error{},
-		slots: map[string]*slot{"a": {meta: maps.Clone(running), data: []byte("the running firmware")}, "b": {}},
+		slots: map[string]*slot{
+			"a": {meta: maps.Clone(running), data: []byte("the running firmware")},
+			"b": {},
+		},
 	}
 }
 
-// FailNext makes the next call of a method fail with err: "state", "flip", "commit", "revert", "begin", "read", "write", "sync", "finish" or
-// "abort".
+// FailNext makes the next call of a method fail with err: "state", "flip", "commit", "revert",
+// "begin", "read", "write", "sync", "finish" or "abort".
 func (d *Device) FailNext(method string, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.failing[method] = err
 }
 
-// Calls returns the methods that were called and did not fail, in order, without "state" and "read".
+// Calls returns the methods that were called and did not fail, in order, without "state" and
+// "read".
 func (d *Device) Calls() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -71,7 +76,8 @@ func (d *Device) Bytes(name string) []byte {
 	return slices.Clone(d.slots[name].data)
 }
 
-// Boot starts the machine once and returns the slot that boots: the next one, unless it had its three starts on trial.
+// Boot starts the machine once and returns the slot that boots: the next one, unless it had its
+// three starts on trial.
 func (d *Device) Boot() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -118,8 +124,9 @@ func (d *Device) State(ctx context.Context) (firmware.BootState, error) {
 	}
 	run, idle := d.slots[d.running], d.slots[other(d.running)]
 	return firmware.BootState{
-		Active: d.running, Next: d.next, Meta: maps.Clone(run.meta), Other: maps.Clone(idle.meta), Validated: !run.trial,
-		Reverted: d.running == d.next && idle.meta != nil && idle.trial, Capacity: d.capacity,
+		Active: d.running, Next: d.next, Meta: maps.Clone(run.meta), Other: maps.Clone(idle.meta),
+		Validated: !run.trial,
+		Reverted:  d.running == d.next && idle.meta != nil && idle.trial, Capacity: d.capacity,
 	}, nil
 }
 
@@ -135,7 +142,9 @@ func (d *Device) Flip(ctx context.Context, target firmware.Target) error {
 	case d.next != d.running && idle.trial && idle.meta["uuid"] == target.UUID:
 		return nil
 	case !idle.ready || !same(idle.target, target) || d.open != nil || d.slots[d.running].trial:
-		return errors.New("flip: the other slot does not hold that firmware in full, or is the only way back")
+		return errors.New(
+			"flip: the other slot does not hold that firmware in full, or is the only way back",
+		)
 	}
 	idle.meta, idle.trial, idle.ready = maps.Clone(target.Meta), true, false
 	if idle.meta == nil {

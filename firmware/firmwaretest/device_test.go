@@ -11,11 +11,22 @@ import (
 	"github.com/hublink-go/hublink/firmware"
 )
 
-var factory = firmware.Metadata{"uuid": "uuid-of-1.0.0", "product": "p", "architecture": "arm", "version": "1.0.0", "platform": "pi"}
+var factory = firmware.Metadata{
+	"uuid":         "uuid-of-1.0.0",
+	"product":      "p",
+	"architecture": "arm",
+	"version":      "1.0.0",
+	"platform":     "pi",
+}
 
 func fresh(*testing.T) Rig {
 	d := NewDevice(factory, 1<<20)
-	return Rig{Slots: d, Applier: d, Boot: d.Boot, Bytes: func(slot string, n int) []byte { return first(d.Bytes(slot), n) }}
+	return Rig{
+		Slots:   d,
+		Applier: d,
+		Boot:    d.Boot,
+		Bytes:   func(slot string, n int) []byte { return first(d.Bytes(slot), n) },
+	}
 }
 
 func first(p []byte, n int) []byte { return p[:min(n, len(p))] }

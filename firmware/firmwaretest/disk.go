@@ -17,8 +17,8 @@ var ErrPowerCut = errors.New("the power is off")
 // sector is what a disk writes as a whole.
 const sector = 512
 
-// Disk is a disk in memory. Reads see every write, as through a page cache; a loss of power leaves what was synced, and of the rest
-// some sectors.
+// Disk is a disk in memory. Reads see every write, as through a page cache; a loss of power leaves
+// what was synced, and of the rest some sectors.
 type Disk struct {
 	mu    sync.Mutex
 	rng   *rand.Rand
@@ -44,7 +44,8 @@ type dirty struct {
 	data []byte
 }
 
-// File is an open file of a Disk. It is an alias, so that a Disk fits interfaces of packages that do not know this one.
+// File is an open file of a Disk. It is an alias, so that a Disk fits interfaces of packages that
+// do not know this one.
 type File = interface {
 	io.ReaderAt
 	io.WriterAt
@@ -53,9 +54,15 @@ type File = interface {
 	Size() (int64, error)
 }
 
-// NewDisk makes an empty disk with space for any number of bytes. The seed decides what survives a loss of power.
+// NewDisk makes an empty disk with space for any number of bytes. The seed decides what survives a
+// loss of power.
 func NewDisk(seed uint64) *Disk {
-	return &Disk{rng: rand.New(rand.NewPCG(seed, 0)), files: map[string]*stored{}, free: 1 << 60, cut: -1}
+	return &Disk{
+		rng:   rand.New(rand.NewPCG(seed, 0)),
+		files: map[string]*stored{},
+		free:  1 << 60,
+		cut:   -1,
+	}
 }
 
 // Add makes a file of size bytes, or the same file known by another path: Add("b", 0, "a").
@@ -76,7 +83,8 @@ func (d *Disk) SetFree(n int64) {
 	d.free = n
 }
 
-// CutAfter lets n more acts happen and takes the power away in the next one. An act is a write, a sync, or making a file longer.
+// CutAfter lets n more acts happen and takes the power away in the next one. An act is a write, a
+// sync, or making a file longer.
 func (d *Disk) CutAfter(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -90,7 +98,8 @@ func (d *Disk) Acts() int {
 	return d.acts
 }
 
-// Restore gives the power back; without a loss before it is one now. Open files are dead afterwards.
+// Restore gives the power back; without a loss before it is one now. Open files are dead
+// afterwards.
 func (d *Disk) Restore() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -153,7 +162,8 @@ func keys(m map[string]*stored) func(func(string) bool) {
 	}
 }
 
-// act counts an act. In the one that the power goes in, what it did is in doubt like all that was not synced.
+// act counts an act. In the one that the power goes in, what it did is in doubt like all that was
+// not synced.
 func (d *Disk) act() error {
 	if d.off {
 		return ErrPowerCut
@@ -182,7 +192,8 @@ func (d *Disk) Open(path string, write bool) (File, error) {
 	return &handle{disk: d, file: f, life: d.life, path: path, write: write}, nil
 }
 
-// Claim opens a file for writing, for nobody else, and makes it size bytes long if it is missing or shorter.
+// Claim opens a file for writing, for nobody else, and makes it size bytes long if it is missing or
+// shorter.
 func (d *Disk) Claim(path string, size int64) (File, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -59,7 +59,13 @@ func (h *handle) WriteAt(p []byte, off int64) (int, error) {
 	case !h.write:
 		return 0, fmt.Errorf("write %s: %w: it was opened for reading", h.path, fs.ErrPermission)
 	case off < 0 || off+int64(len(p)) > int64(len(h.file.data)):
-		return 0, fmt.Errorf("write %s: %d bytes at %d: the file has %d", h.path, len(p), off, len(h.file.data))
+		return 0, fmt.Errorf(
+			"write %s: %d bytes at %d: the file has %d",
+			h.path,
+			len(p),
+			off,
+			len(h.file.data),
+		)
 	}
 	h.file.dirty = append(h.file.dirty, dirty{int(off), slices.Clone(p)})
 	if err := h.disk.act(); err != nil {

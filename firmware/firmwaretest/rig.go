@@ -13,13 +13,16 @@ import (
 	"github.com/hublink-go/hublink/firmware"
 )
 
-// Rig is a fresh device for a kit: its slot a runs a committed firmware, its slot b was never written.
+// Rig is a fresh device for a kit: its slot a runs a committed firmware, its slot b was never
+// written.
 type Rig struct {
 	Slots   firmware.Slots
 	Applier firmware.Applier
-	// Boot starts the machine once, with the boot loader's part, and returns the slot that boots. Slots and Applier go on to be used.
+	// Boot starts the machine once, with the boot loader's part, and returns the slot that boots.
+	// Slots and Applier go on to be used.
 	Boot func() string
-	// Reopen is a new start of the process without one of the machine. Nil: Slots and Applier keep nothing in memory.
+	// Reopen is a new start of the process without one of the machine. Nil: Slots and Applier keep
+	// nothing in memory.
 	Reopen func() (firmware.Slots, firmware.Applier)
 	// Bytes returns the first n bytes of a slot, around the device; fewer if it has fewer.
 	Bytes func(slot string, n int) []byte
@@ -91,7 +94,12 @@ func (r *rig) image(version string, n int) ([]byte, firmware.Target) {
 		meta[k] = v
 	}
 	meta["version"], meta["uuid"] = version, "uuid-of-"+version
-	return data, firmware.Target{UUID: meta["uuid"], Meta: meta, Size: int64(n), Checksum: hex.EncodeToString(sum[:])}
+	return data, firmware.Target{
+		UUID:     meta["uuid"],
+		Meta:     meta,
+		Size:     int64(n),
+		Checksum: hex.EncodeToString(sum[:]),
+	}
 }
 
 func (r *rig) begin(target firmware.Target) firmware.Staging {

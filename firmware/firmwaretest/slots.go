@@ -11,7 +11,8 @@ import (
 	"github.com/hublink-go/hublink/firmware"
 )
 
-// TestSlots checks the contract of firmware.Slots, for which the Applier of the rig has to work too.
+// TestSlots checks the contract of firmware.Slots, for which the Applier of the rig has to work
+// too.
 func TestSlots(t *testing.T, fresh func(t *testing.T) Rig) {
 	run(t, fresh, []rule{
 		{"fresh: committed, nothing pending, the other slot undescribed", freshState},
@@ -35,7 +36,11 @@ func TestSlots(t *testing.T, fresh func(t *testing.T) Rig) {
 func freshState(r *rig) {
 	s := r.state()
 	r.check(s.Active == "a" && s.Next == "a", "active %q, next %q", s.Active, s.Next)
-	r.check(s.Validated && !s.Reverted && s.Other == nil, "validated, not reverted, the other undescribed: %+v", s)
+	r.check(
+		s.Validated && !s.Reverted && s.Other == nil,
+		"validated, not reverted, the other undescribed: %+v",
+		s,
+	)
 	r.check(s.Capacity > 0, "the capacity of the other slot is %d", s.Capacity)
 	for _, k := range [...]string{"uuid", "product", "architecture", "version", "platform"} {
 		r.check(s.Meta[k] != "", "the running firmware has no %s: %v", k, s.Meta)
@@ -89,7 +94,12 @@ func flipTwice(r *rig) {
 
 func trial(r *rig) {
 	before, after := r.update("2.0.0")
-	want := firmware.BootState{Active: "b", Next: "b", Meta: maps.Clone(before.Meta), Other: before.Meta}
+	want := firmware.BootState{
+		Active: "b",
+		Next:   "b",
+		Meta:   maps.Clone(before.Meta),
+		Other:  before.Meta,
+	}
 	want.Meta["version"], want.Meta["uuid"] = "2.0.0", "uuid-of-2.0.0"
 	r.expect(want, "the new firmware runs on trial, the old one is the other")
 	r.check(after.Capacity > 0, "the capacity of the old slot is %d", after.Capacity)
@@ -116,7 +126,10 @@ func commitTwice(r *rig) {
 	r.stage(data, target)
 	r.no(r.Slots.Flip(context.Background(), target), "flip")
 	want = r.state()
-	r.no(r.Slots.Commit(context.Background()), "commit of the running firmware while a flip is pending")
+	r.no(
+		r.Slots.Commit(context.Background()),
+		"commit of the running firmware while a flip is pending",
+	)
 	r.expect(want, "it does not commit the next one")
 }
 
@@ -132,7 +145,10 @@ func goesBack(r *rig) {
 	r.expect(want, "the old firmware runs, committed, and says that it was gone back to")
 	r.check(r.Boot() == "a", "it stays")
 	r.expect(want, "it stays")
-	r.check(r.Slots.Revert(context.Background()) != nil, "the firmware that failed is nothing to go back to")
+	r.check(
+		r.Slots.Revert(context.Background()) != nil,
+		"the firmware that failed is nothing to go back to",
+	)
 	r.untouched()
 }
 
@@ -168,7 +184,11 @@ func revertFlip(r *rig) {
 	r.reopen()
 	r.no(r.Slots.Revert(context.Background()), "revert")
 	got := r.state()
-	r.check(got.Next == "a" && got.Active == "a" && got.Validated && !got.Reverted, "the running firmware boots next: %+v", got)
+	r.check(
+		got.Next == "a" && got.Active == "a" && got.Validated && !got.Reverted,
+		"the running firmware boots next: %+v",
+		got,
+	)
 	r.check(r.Boot() == "a", "it boots")
 	r.reopen()
 	want.Other = r.state().Other // described or not
@@ -180,7 +200,10 @@ func revertNowhere(r *rig) {
 	r.check(r.Slots.Revert(context.Background()) != nil, "the other slot is undescribed")
 	data, target := r.image("2.0.0", 1000)
 	r.stage(data, target)
-	r.check(r.Slots.Revert(context.Background()) != nil, "what is only staged is nothing to go back to")
+	r.check(
+		r.Slots.Revert(context.Background()) != nil,
+		"what is only staged is nothing to go back to",
+	)
 	r.expect(want, "nothing has changed")
 }
 

@@ -22,7 +22,9 @@ func (d *Device) Begin(ctx context.Context, target firmware.Target) (firmware.St
 	case target.Size > d.capacity:
 		return nil, &firmware.TooLargeError{Size: target.Size, Capacity: d.capacity}
 	case d.slots[d.running].trial:
-		return nil, errors.New("begin: the running firmware is on trial, the other slot is the only way back")
+		return nil, errors.New(
+			"begin: the running firmware is on trial, the other slot is the only way back",
+		)
 	case !same(idle.target, target):
 		idle.data = nil
 	}

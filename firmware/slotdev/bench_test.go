@@ -9,11 +9,17 @@ import (
 	"github.com/hublink-go/hublink/firmware/slotdev"
 )
 
-// BenchmarkWrite writes a firmware of 64 MiB in pieces of 64 KiB, with a sync every 512 KiB as the agent does, to a plain file.
+// BenchmarkWrite writes a firmware of 64 MiB in pieces of 64 KiB, with a sync every 512 KiB as the
+// agent does, to a plain file.
 func BenchmarkWrite(b *testing.B) {
 	const size = 64 << 20
 	dir := b.TempDir()
-	cfg := slotdev.Config{A: dir + "/a", B: dir + "/b", Size: size, Env: []slotdev.Location{{Path: dir + "/env", Size: 0x2000}}}
+	cfg := slotdev.Config{
+		A:    dir + "/a",
+		B:    dir + "/b",
+		Size: size,
+		Env:  []slotdev.Location{{Path: dir + "/env", Size: 0x2000}},
+	}
 	require.NoError(b, slotdev.Create(cfg, factory, nil))
 	d, err := slotdev.Open(cfg)
 	require.NoError(b, err)
@@ -35,7 +41,8 @@ func BenchmarkWrite(b *testing.B) {
 	}
 }
 
-// BenchmarkFlip is a flip and its taking back: two writes of the boot record, each synced and read back.
+// BenchmarkFlip is a flip and its taking back: two writes of the boot record, each synced and read
+// back.
 func BenchmarkFlip(b *testing.B) {
 	dir := b.TempDir()
 	cfg := slotdev.Config{A: dir + "/a", B: dir + "/b", Size: 1 << 20, Env: []slotdev.Location{

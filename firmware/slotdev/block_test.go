@@ -71,7 +71,11 @@ func TestBlockDevices(t *testing.T) {
 		cfg := cfg
 		cfg.Size = 3 << 20
 		_, err := open(t, cfg).Begin(t.Context(), firmware.Target{UUID: "3"})
-		require.ErrorContains(t, err, "is too short: it has 1048576 bytes, the configuration says 3145728")
+		require.ErrorContains(
+			t,
+			err,
+			"is too short: it has 1048576 bytes, the configuration says 3145728",
+		)
 	})
 	t.Run("two nodes of one device", func(t *testing.T) {
 		var info syscall.Stat_t

@@ -11,8 +11,8 @@ import (
 	"github.com/hublink-go/hublink/firmware/slotdev/internal/ubootenv"
 )
 
-// Boot plays the boot loader for one start of the machine and returns the slot that boots, "a" or "b". A real one does the same with
-// the same keys. No Device may be in use meanwhile.
+// Boot plays the boot loader for one start of the machine and returns the slot that boots, "a" or
+// "b". A real one does the same with the same keys. No Device may be in use meanwhile.
 func Boot(cfg Config) (slot string, err error) {
 	if err := cfg.open(); err != nil {
 		return "", fmt.Errorf("boot: %w", err)
@@ -33,7 +33,8 @@ func Boot(cfg Config) (slot string, err error) {
 	return slot, err
 }
 
-// boot counts a start on trial and goes back when there were too many. Like U-Boot it takes a limit of 0 for none.
+// boot counts a start on trial and goes back when there were too many. Like U-Boot it takes a limit
+// of 0 for none.
 func (v view) boot() (slot string) {
 	v.env.Delete(keyPending)
 	slot = v.next
@@ -60,8 +61,9 @@ func (v view) number(key string, standard uint64) uint64 {
 	return n
 }
 
-// Create makes a device whose slot a runs, committed, with the description running and the bytes of image (nil: none), and whose slot b is
-// empty. It makes the files that are missing. It fails with fs.ErrExist when there is a boot record.
+// Create makes a device whose slot a runs, committed, with the description running and the bytes of
+// image (nil: none), and whose slot b is empty. It makes the files that are missing. It fails with
+// fs.ErrExist when there is a boot record.
 func Create(cfg Config, running firmware.Metadata, image io.Reader) error {
 	if err := cfg.open(); err != nil {
 		return fmt.Errorf("create the slots: %w", err)
@@ -75,7 +77,10 @@ func Create(cfg Config, running firmware.Metadata, image io.Reader) error {
 	c, err := r.load()
 	switch {
 	case err == nil:
-		return fmt.Errorf("create the slots: %w: there is a boot record, and what it describes would be lost", fs.ErrExist)
+		return fmt.Errorf(
+			"create the slots: %w: there is a boot record, and what it describes would be lost",
+			fs.ErrExist,
+		)
 	case !errors.Is(err, ErrNoRecord):
 		return fmt.Errorf("create the slots: %w", err)
 	}

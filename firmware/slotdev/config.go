@@ -12,8 +12,9 @@ import (
 
 // Config says where slots and boot record are.
 type Config struct {
-	A, B     string            // slots: files or block devices, symbolic links to them included
-	Size     int64             // bytes of a slot; files that are missing or shorter are made that long. 0: as long as they are
+	A, B string // slots: files or block devices, symbolic links to them included
+	// bytes of a slot; files that are missing or shorter are made that long. 0: as long as they are
+	Size     int64
 	Env      []Location        // of the boot record: one copy, or better two
 	Metadata firmware.Metadata // keys of the running firmware that the boot record does not have
 	BootID   string            // differs from boot to boot; empty: the kernel's
@@ -27,7 +28,8 @@ type Location struct {
 	Size   int64  // bytes, header included: 16 to 1 MiB, the same for both copies
 }
 
-// Validate reports everything that is wrong with the config, as far as that can be said without looking at files.
+// Validate reports everything that is wrong with the config, as far as that can be said without
+// looking at files.
 func (c *Config) Validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
@@ -44,14 +46,22 @@ func (c *Config) Validate() error {
 	}
 	for i, l := range c.Env {
 		if l.Path == "" || l.Offset < 0 || l.Size < ubootenv.MinSize || l.Size > ubootenv.MaxSize {
-			bad("copy %d of the boot record: it needs a path, an offset that is not negative, and a size of %d to %d bytes",
-				i+1, ubootenv.MinSize, ubootenv.MaxSize)
+			bad(
+				"copy %d of the boot record: it needs a path, an offset that is not negative, and a size of %d to %d bytes",
+				i+1,
+				ubootenv.MinSize,
+				ubootenv.MaxSize,
+			)
 		}
 	}
 	if len(c.Env) == 2 {
 		switch a, b := c.Env[0], c.Env[1]; {
 		case a.Size != b.Size:
-			bad("the copies of the boot record have %d and %d bytes: they have to be equally long", a.Size, b.Size)
+			bad(
+				"the copies of the boot record have %d and %d bytes: they have to be equally long",
+				a.Size,
+				b.Size,
+			)
 		case filepath.Clean(a.Path) == filepath.Clean(b.Path) && overlap(a, b):
 			bad("the copies of the boot record overlap, at %d and %d of %s", a.Offset, b.Offset, a.Path)
 		}
@@ -85,7 +95,8 @@ func (c *Config) open() error {
 		if same, err := c.same(c.Env[0].Path, c.Env[1].Path); err != nil {
 			return err
 		} else if same {
-			return fmt.Errorf("the copies of the boot record overlap: %s and %s are the same", c.Env[0].Path, c.Env[1].Path)
+			return fmt.Errorf("the copies of the boot record overlap: %s and %s are the same", c.Env[0].Path,
+				c.Env[1].Path)
 		}
 	}
 	return nil
@@ -95,7 +106,11 @@ func (c *Config) open() error {
 func (c *Config) distinct(a, b string) error {
 	same, err := c.same(a, b)
 	if err == nil && same {
-		err = fmt.Errorf("the slots %s and %s are the same: an update would overwrite the running firmware", a, b)
+		err = fmt.Errorf(
+			"the slots %s and %s are the same: an update would overwrite the running firmware",
+			a,
+			b,
+		)
 	}
 	return err
 }
@@ -127,7 +142,11 @@ func (c *Config) capacity(name string) (int64, error) {
 	case errors.Is(err, fs.ErrNotExist) && c.Size > 0:
 		return c.Size, nil
 	case errors.Is(err, fs.ErrNotExist):
-		return 0, fmt.Errorf("slot %s: %w: create it, or configure the size that it shall have", name, err)
+		return 0, fmt.Errorf(
+			"slot %s: %w: create it, or configure the size that it shall have",
+			name,
+			err,
+		)
 	case err != nil:
 		return 0, fmt.Errorf("slot %s: %w", name, err)
 	}
@@ -137,7 +156,11 @@ func (c *Config) capacity(name string) (int64, error) {
 		return 0, fmt.Errorf("size of slot %s: %w", name, err)
 	}
 	if size = max(size, c.Size); size == 0 {
-		return 0, fmt.Errorf("slot %s, %s, is empty: make it as large as a firmware, or configure the size that it shall have", name, c.slot(name))
+		return 0, fmt.Errorf(
+			"slot %s, %s, is empty: make it as large as a firmware, or configure the size that it shall have",
+			name,
+			c.slot(name),
+		)
 	}
 	return size, nil
 }

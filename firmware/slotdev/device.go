@@ -14,7 +14,8 @@ import (
 )
 
 var (
-	// ErrOnTrial means that the other slot is the only way back, as long as the running firmware is not committed.
+	// ErrOnTrial means that the other slot is the only way back, as long as the running firmware is
+	// not committed.
 	ErrOnTrial = errors.New("the running firmware is on trial: commit it or go back first")
 	// ErrNotStaged means that the other slot was not filled with that firmware to the end.
 	ErrNotStaged = errors.New("the other slot does not hold that firmware in full")
@@ -36,8 +37,8 @@ var (
 	_ firmware.Applier = (*Device)(nil)
 )
 
-// Open checks the config and that the slots are two. It writes nothing, and needs neither slots nor a boot record to be there
-// yet: what misses them says so.
+// Open checks the config and that the slots are two. It writes nothing, and needs neither slots nor
+// a boot record to be there yet: what misses them says so.
 func Open(cfg Config) (*Device, error) {
 	if err := cfg.open(); err != nil {
 		return nil, fmt.Errorf("open the slots: %w", err)
@@ -72,7 +73,8 @@ func (d *Device) State(ctx context.Context) (firmware.BootState, error) {
 		maps.Copy(meta, recorded)
 	}
 	s := firmware.BootState{
-		Active: v.running, Next: v.next, Meta: meta, Other: v.meta(o), Validated: v.validated(v.running), Capacity: capacity,
+		Active: v.running, Next: v.next, Meta: meta, Other: v.meta(o), Validated: v.validated(v.running),
+		Capacity: capacity,
 	}
 	s.Reverted = s.Other != nil && !v.pending() && v.failed(o)
 	return s, nil
@@ -121,7 +123,8 @@ func (d *Device) Commit(ctx context.Context) error {
 	})
 }
 
-// Revert implements firmware.Slots. It fails with ErrNoWayBack. A flip that waits for its reboot is taken back.
+// Revert implements firmware.Slots. It fails with ErrNoWayBack. A flip that waits for its reboot is
+// taken back.
 func (d *Device) Revert(ctx context.Context) error {
 	return d.change(ctx, "revert", func(v view) error {
 		o := other(v.running)

@@ -19,7 +19,14 @@ import (
 
 func TestConfigErrors(t *testing.T) {
 	ok := func() slotdev.Config {
-		return slotdev.Config{A: "a", B: "b", Env: []slotdev.Location{{Path: "env", Size: 0x2000}, {Path: "env", Offset: 0x2000, Size: 0x2000}}}
+		return slotdev.Config{
+			A: "a",
+			B: "b",
+			Env: []slotdev.Location{
+				{Path: "env", Size: 0x2000},
+				{Path: "env", Offset: 0x2000, Size: 0x2000},
+			},
+		}
 	}
 	good := ok()
 	require.NoError(t, good.Validate())
@@ -46,8 +53,11 @@ func TestConfigErrors(t *testing.T) {
 // One thing under two names would be overwritten while it runs.
 func TestOneThingUnderTwoNames(t *testing.T) {
 	for name, spoil := range map[string]func(t *testing.T, c *slotdev.Config){
-		"symbolic link": func(t *testing.T, c *slotdev.Config) { require.NoError(t, os.Symlink(c.A, c.B)) },
-		"hard link":     func(t *testing.T, c *slotdev.Config) { require.NoError(t, os.Link(c.A, c.B)) },
+		"symbolic link": func(t *testing.T, c *slotdev.Config) {
+			require.NoError(t, os.Symlink(c.A,
+				c.B))
+		},
+		"hard link": func(t *testing.T, c *slotdev.Config) { require.NoError(t, os.Link(c.A, c.B)) },
 		"through a folder": func(t *testing.T, c *slotdev.Config) {
 			dir := filepath.Dir(c.A)
 			require.NoError(t, os.Symlink(dir, dir+"/link"))
@@ -216,7 +226,8 @@ func TestMetadataIsTame(t *testing.T) {
 	require.NoError(t, slotdev.Create(cfg, factory, nil))
 	d := open(t, cfg)
 	target := firmware.Target{UUID: "2", Meta: firmware.Metadata{
-		"uuid": "another", "validated": "1", "application_part0_devpath": "/dev/sda", "misc": "x\nnerves_fw_active=a",
+		"uuid": "another", "validated": "1", "application_part0_devpath": "/dev/sda",
+		"misc": "x\nnerves_fw_active=a",
 	}}
 	s, err := d.Begin(t.Context(), target)
 	require.NoError(t, err)

@@ -23,7 +23,13 @@ func Example() {
 		A: filepath.Join(dir, "a"), B: filepath.Join(dir, "b"), Size: 1 << 20,
 		Env: []slotdev.Location{{Path: env, Size: 0x2000}, {Path: env, Offset: 0x2000, Size: 0x2000}},
 	}
-	running := firmware.Metadata{"uuid": "1", "product": "p", "platform": "pi", "architecture": "arm", "version": "1.0.0"}
+	running := firmware.Metadata{
+		"uuid":         "1",
+		"product":      "p",
+		"platform":     "pi",
+		"architecture": "arm",
+		"version":      "1.0.0",
+	}
 	if err := slotdev.Create(cfg, running, strings.NewReader("firmware one")); err != nil {
 		fmt.Println(err)
 		return

@@ -16,7 +16,11 @@ type unixStat = syscall.Stat_t
 type osFile struct{ *os.File }
 
 func openFile(path string, flag int) (*osFile, error) {
-	f, err := os.OpenFile(path, flag|unix.O_NONBLOCK, 0o644) // so that a named pipe is refused, not waited for
+	f, err := os.OpenFile(
+		path,
+		flag|unix.O_NONBLOCK,
+		0o644,
+	) // so that a named pipe is refused, not waited for
 	if err != nil {
 		return nil, err
 	}
@@ -53,15 +57,18 @@ func (f *osFile) Sync() error {
 	})
 }
 
-// ReadAt reads without leaving the bytes in the page cache. The kernel keeps a piece that it read ahead as long as a part of it
-// was not dropped with the rest, so everything before goes too.
+// ReadAt reads without leaving the bytes in the page cache. The kernel keeps a piece that it read
+// ahead as long as a part of it was not dropped with the rest, so everything before goes too.
 func (f *osFile) ReadAt(p []byte, off int64) (int, error) {
 	n, err := f.File.ReadAt(p, off)
-	_ = f.control(func(fd uintptr) error { return unix.Fadvise(int(fd), 0, off+int64(n), unix.FADV_DONTNEED) }) // advice
+	_ = f.control(
+		func(fd uintptr) error { return unix.Fadvise(int(fd), 0, off+int64(n), unix.FADV_DONTNEED) },
+	) // advice
 	return n, err
 }
 
-// reserve makes a file of old bytes size bytes long, with space for all of them, or leaves it as it was.
+// reserve makes a file of old bytes size bytes long, with space for all of them, or leaves it as it
+// was.
 func (f *osFile) reserve(size, old int64) error {
 	err := f.control(func(fd uintptr) error {
 		for {

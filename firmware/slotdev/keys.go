@@ -20,10 +20,12 @@ const (
 	keyCount     = "bootcount"
 	keyLimit     = "bootlimit"
 	keyStaged    = "hublink_staged"
-	keyPending   = "hublink_pending" // "<running slot> <boot ID>", while another slot is the next to boot
+	// "<running slot> <boot ID>", while another slot is the next to boot
+	keyPending = "hublink_pending"
 
-	metaPrefix   = "nerves_fw_"
-	partPrefix   = "application_part" // of the slot's data partition: no part of a firmware's description
+	metaPrefix = "nerves_fw_"
+	// of the slot's data partition: no part of a firmware's description
+	partPrefix   = "application_part"
 	defaultLimit = 3
 )
 
@@ -130,7 +132,8 @@ func describe(env *ubootenv.Env, slot string, target firmware.Target) error {
 }
 
 func wordRune(r rune) bool {
-	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_-.", r)
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
+		strings.ContainsRune("_-.", r)
 }
 
 // oneLine keeps a value from looking like more entries to those who read the output of fw_printenv.
@@ -176,7 +179,8 @@ type staged struct {
 
 // is reports whether the slot holds bytes of target.
 func (s staged) is(slot string, target firmware.Target) bool {
-	return s.slot == slot && s.target.UUID == target.UUID && s.target.Size == target.Size && s.target.Checksum == target.Checksum
+	return s.slot == slot && s.target.UUID == target.UUID && s.target.Size == target.Size &&
+		s.target.Checksum == target.Checksum
 }
 
 func (s staged) put(env *ubootenv.Env) error {
@@ -184,7 +188,10 @@ func (s staged) put(env *ubootenv.Env) error {
 	if s.ready {
 		state = "ready"
 	}
-	return env.Set(keyStaged, fmt.Sprintf("%s %s %d %q %q", s.slot, state, s.target.Size, s.target.Checksum, s.target.UUID))
+	return env.Set(
+		keyStaged,
+		fmt.Sprintf("%s %s %d %q %q", s.slot, state, s.target.Size, s.target.Checksum, s.target.UUID),
+	)
 }
 
 // getStaged reads what put has written; anything else is nothing.
@@ -192,7 +199,15 @@ func getStaged(env *ubootenv.Env) staged {
 	var s staged
 	var state string
 	text, _ := env.Get(keyStaged)
-	n, err := fmt.Sscanf(text, "%1s %5s %d %q %q", &s.slot, &state, &s.target.Size, &s.target.Checksum, &s.target.UUID)
+	n, err := fmt.Sscanf(
+		text,
+		"%1s %5s %d %q %q",
+		&s.slot,
+		&state,
+		&s.target.Size,
+		&s.target.Checksum,
+		&s.target.UUID,
+	)
 	if n != 5 || err != nil {
 		return staged{}
 	}

@@ -13,7 +13,13 @@ import (
 	"github.com/hublink-go/hublink/firmware/slotdev"
 )
 
-var factory = firmware.Metadata{"uuid": "uuid-of-1.0.0", "product": "p", "architecture": "arm", "version": "1.0.0", "platform": "pi"}
+var factory = firmware.Metadata{
+	"uuid":         "uuid-of-1.0.0",
+	"product":      "p",
+	"architecture": "arm",
+	"version":      "1.0.0",
+	"platform":     "pi",
+}
 
 const image = "the factory's firmware"
 
@@ -23,7 +29,10 @@ func files(t *testing.T, copies int) slotdev.Config {
 	dir := t.TempDir()
 	cfg := slotdev.Config{A: filepath.Join(dir, "a"), B: filepath.Join(dir, "b"), Size: 1 << 20}
 	for i := range copies {
-		cfg.Env = append(cfg.Env, slotdev.Location{Path: filepath.Join(dir, "env"), Offset: int64(i)*0x2000 + 0x400, Size: 0x2000})
+		cfg.Env = append(
+			cfg.Env,
+			slotdev.Location{Path: filepath.Join(dir, "env"), Offset: int64(i)*0x2000 + 0x400, Size: 0x2000},
+		)
 	}
 	return cfg
 }

@@ -24,7 +24,12 @@ type tools struct {
 
 func newTools(t *testing.T, cfg slotdev.Config) tools {
 	t.Helper()
-	x := tools{t: t, conf: filepath.Join(t.TempDir(), "fw_env.config"), print: needs.Program(t, "fw_printenv", "boot records against U-Boot's tools"), set: needs.Program(t, "fw_setenv", "boot records against U-Boot's tools")}
+	x := tools{
+		t:     t,
+		conf:  filepath.Join(t.TempDir(), "fw_env.config"),
+		print: needs.Program(t, "fw_printenv", "boot records against U-Boot's tools"),
+		set:   needs.Program(t, "fw_setenv", "boot records against U-Boot's tools"),
+	}
 	var conf strings.Builder
 	for _, l := range cfg.Env {
 		fmt.Fprintf(&conf, "%s 0x%x 0x%x\n", l.Path, l.Offset, l.Size)
@@ -52,7 +57,8 @@ func (x tools) all() map[string]string {
 	return env
 }
 
-// U-Boot's tools read what is written here, here is read what they write, and of two copies both take the same for the newer one.
+// U-Boot's tools read what is written here, here is read what they write, and of two copies both
+// take the same for the newer one.
 func TestUBootTools(t *testing.T) {
 	for copies := 1; copies <= 2; copies++ {
 		t.Run(fmt.Sprint(copies, " copies"), func(t *testing.T) {
@@ -62,26 +68,37 @@ func TestUBootTools(t *testing.T) {
 			require.NoError(t, slotdev.Create(cfg, factory, strings.NewReader(image)))
 			d := open(t, cfg)
 			require.Equal(t, map[string]string{
-				"nerves_fw_active": "a", "nerves_fw_validated": "1", "upgrade_available": "0", "bootcount": "0", "bootlimit": "3",
-				"a.nerves_fw_uuid": "uuid-of-1.0.0", "a.nerves_fw_product": "p", "a.nerves_fw_architecture": "arm",
-				"a.nerves_fw_version": "1.0.0", "a.nerves_fw_platform": "pi", "a.nerves_fw_validated": "1",
+				"nerves_fw_active": "a", "nerves_fw_validated": "1", "upgrade_available": "0", "bootcount": "0",
+				"bootlimit":        "3",
+				"a.nerves_fw_uuid": "uuid-of-1.0.0", "a.nerves_fw_product": "p",
+				"a.nerves_fw_architecture": "arm",
+				"a.nerves_fw_version":      "1.0.0", "a.nerves_fw_platform": "pi", "a.nerves_fw_validated": "1",
 			}, x.all())
 
 			x.run(x.set, "nerves_serial_number", "a serial = number")
 			x.run(x.set, "b.nerves_fw_application_part0_devpath", "/dev/sda3")
-			target := firmware.Target{UUID: "2", Meta: firmware.Metadata{"version": "2.0.0", "misc": "äöü"}, Size: 10, Checksum: "abc"}
+			target := firmware.Target{
+				UUID:     "2",
+				Meta:     firmware.Metadata{"version": "2.0.0", "misc": "äöü"},
+				Size:     10,
+				Checksum: "abc",
+			}
 			s, err := d.Begin(t.Context(), target)
 			require.NoError(t, err)
 			require.Equal(t, `b open 10 "abc" "2"`, x.all()["hublink_staged"])
 			require.NoError(t, s.Finish(t.Context()))
 			require.NoError(t, d.Flip(t.Context(), target))
 			require.Equal(t, map[string]string{
-				"nerves_fw_active": "b", "nerves_fw_validated": "0", "upgrade_available": "1", "bootcount": "0", "bootlimit": "3",
-				"a.nerves_fw_uuid": "uuid-of-1.0.0", "a.nerves_fw_product": "p", "a.nerves_fw_architecture": "arm",
-				"a.nerves_fw_version": "1.0.0", "a.nerves_fw_platform": "pi", "a.nerves_fw_validated": "1",
-				"b.nerves_fw_uuid": "2", "b.nerves_fw_version": "2.0.0", "b.nerves_fw_misc": "äöü", "b.nerves_fw_validated": "0",
-				"b.nerves_fw_application_part0_devpath": "/dev/sda3", "nerves_serial_number": "a serial = number",
-				"hublink_pending": "a this-boot", "hublink_staged": `b open 10 "abc" "2"`,
+				"nerves_fw_active": "b", "nerves_fw_validated": "0", "upgrade_available": "1", "bootcount": "0",
+				"bootlimit":        "3",
+				"a.nerves_fw_uuid": "uuid-of-1.0.0", "a.nerves_fw_product": "p",
+				"a.nerves_fw_architecture": "arm",
+				"a.nerves_fw_version":      "1.0.0", "a.nerves_fw_platform": "pi", "a.nerves_fw_validated": "1",
+				"b.nerves_fw_uuid": "2", "b.nerves_fw_version": "2.0.0", "b.nerves_fw_misc": "äöü",
+				"b.nerves_fw_validated":                 "0",
+				"b.nerves_fw_application_part0_devpath": "/dev/sda3",
+				"nerves_serial_number":                  "a serial = number",
+				"hublink_pending":                       "a this-boot", "hublink_staged": `b open 10 "abc" "2"`,
 			}, x.all())
 
 			x.run(x.set, "bootcount", "3") // as a boot loader counts
@@ -120,10 +137,23 @@ func TestRecordOfAnotherProgram(t *testing.T) {
 	}{
 		{"no word about validation", nil, true, false},
 		{"on trial", map[string]string{"upgrade_available": "1"}, false, false},
-		{"committed", map[string]string{"upgrade_available": "0", "b.nerves_fw_validated": "0"}, true, false},
-		{"the slot's own word", map[string]string{"b.nerves_fw_validated": "0", "nerves_fw_validated": "1"}, false, false},
+		{
+			"committed",
+			map[string]string{"upgrade_available": "0", "b.nerves_fw_validated": "0"},
+			true,
+			false,
+		},
+		{"the slot's own word", map[string]string{
+			"b.nerves_fw_validated": "0",
+			"nerves_fw_validated":   "1",
+		}, false, false},
 		{"the old word for both", map[string]string{"nerves_fw_validated": "0"}, false, false},
-		{"gone back", map[string]string{"upgrade_available": "0", "a.nerves_fw_validated": "0"}, true, true},
+		{
+			"gone back",
+			map[string]string{"upgrade_available": "0", "a.nerves_fw_validated": "0"},
+			true,
+			true,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := files(t, 2)
@@ -132,7 +162,10 @@ func TestRecordOfAnotherProgram(t *testing.T) {
 			for k := range x.all() {
 				x.run(x.set, k)
 			}
-			for k, v := range map[string]string{"nerves_fw_active": "b", "b.nerves_fw_uuid": "2", "a.nerves_fw_uuid": "1"} {
+			for k, v := range map[string]string{
+				"nerves_fw_active": "b", "b.nerves_fw_uuid": "2",
+				"a.nerves_fw_uuid": "1",
+			} {
 				x.run(x.set, k, v)
 			}
 			for k, v := range c.env {
@@ -141,7 +174,8 @@ func TestRecordOfAnotherProgram(t *testing.T) {
 			state, err := open(t, cfg).State(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, firmware.BootState{
-				Active: "b", Next: "b", Meta: firmware.Metadata{"uuid": "2"}, Other: firmware.Metadata{"uuid": "1"},
+				Active: "b", Next: "b", Meta: firmware.Metadata{"uuid": "2"},
+				Other:     firmware.Metadata{"uuid": "1"},
 				Validated: c.validated, Reverted: c.reverted, Capacity: cfg.Size,
 			}, state)
 		})

@@ -16,7 +16,8 @@ import (
 	"github.com/hublink-go/hublink/firmware/slotdev"
 )
 
-// life is a device that takes one update, from whatever state it is in, and may lose its power in any act.
+// life is a device that takes one update, from whatever state it is in, and may lose its power in
+// any act.
 type life struct {
 	t     *testing.T
 	cfg   slotdev.Config
@@ -33,10 +34,20 @@ func newLife(t *testing.T, seed uint64, copies int) *life {
 		cfg.Env[0].Size = 512
 	}
 	l := &life{t: t, cfg: cfg, disk: disk, image: bytes.Repeat([]byte("new firmware "), 1500)}
-	l.next = firmware.Target{UUID: "2", Meta: firmware.Metadata{"uuid": "2", "version": "2"}, Size: int64(len(l.image))}
+	l.next = firmware.Target{
+		UUID: "2",
+		Meta: firmware.Metadata{"uuid": "2", "version": "2"},
+		Size: int64(len(l.image)),
+	}
 	running := maps.Clone(factory)
 	if copies == 2 { // so long that a write can be torn
-		running["description"], l.next.Meta["description"] = strings.Repeat("old ", 150), strings.Repeat("new ", 150)
+		running["description"], l.next.Meta["description"] = strings.Repeat(
+			"old ",
+			150,
+		), strings.Repeat(
+			"new ",
+			150,
+		)
 	}
 	require.NoError(t, slotdev.Create(cfg, running, bytes.NewReader([]byte(image))))
 	l.old = disk.Bytes("a")
@@ -104,12 +115,18 @@ func (l *life) whole(when string) {
 	require.NoError(l.t, err, "%s: the boot record is readable", when)
 	require.True(l.t, bytes.Equal(l.old, l.disk.Bytes("a")), "%s: the running slot is as it was", when)
 	if state.Active == "b" || state.Next == "b" || state.Other != nil && state.Active == "a" {
-		require.True(l.t, bytes.HasPrefix(l.disk.Bytes("b"), l.image), "%s: what may be booted is whole: %+v", when, state)
+		require.True(
+			l.t,
+			bytes.HasPrefix(l.disk.Bytes("b"), l.image),
+			"%s: what may be booted is whole: %+v",
+			when,
+			state,
+		)
 	}
 }
 
-// With two copies of the boot record, or one in one sector, the device boots a whole firmware whenever the power goes, and gets to the
-// new one in the end.
+// With two copies of the boot record, or one in one sector, the device boots a whole firmware
+// whenever the power goes, and gets to the new one in the end.
 func TestPowerCutAnywhere(t *testing.T) {
 	for copies := 1; copies <= 2; copies++ {
 		t.Run(fmt.Sprint(copies, " copies"), func(t *testing.T) {

@@ -9,8 +9,11 @@ import (
 	"github.com/hublink-go/hublink/firmware/slotdev/internal/ubootenv"
 )
 
-// ErrNoRecord means that no copy of the boot record is whole: it was never written, is elsewhere, or was destroyed.
-var ErrNoRecord = errors.New("no copy of the boot record is whole: check path, offset and size, and write it with fw_setenv or anew")
+// ErrNoRecord means that no copy of the boot record is whole: it was never written, is elsewhere,
+// or was destroyed.
+var ErrNoRecord = errors.New(
+	"no copy of the boot record is whole: check path, offset and size, and write it with fw_setenv or anew",
+)
 
 // record is the boot record on its storage.
 type record struct {
@@ -38,20 +41,36 @@ func (r record) load() (content, error) {
 			copies[i].env, copies[i].flags, err = ubootenv.Decode(region, len(r.at) == 2)
 		}
 		if err != nil {
-			errs = append(errs, fmt.Errorf("copy %d of the boot record at %d of %s: %w", i+1, l.Offset, l.Path, err))
+			errs = append(
+				errs,
+				fmt.Errorf("copy %d of the boot record at %d of %s: %w", i+1, l.Offset, l.Path, err),
+			)
 			continue
 		}
 		whole = append(whole, i)
 	}
 	if len(whole) == 0 {
-		return content{env: &ubootenv.Env{}, flags: 0xFF, old: copies[0].old}, fmt.Errorf("%w: %w", ErrNoRecord, errors.Join(errs...))
+		return content{
+			env:   &ubootenv.Env{},
+			flags: 0xFF,
+			old:   copies[0].old,
+		}, fmt.Errorf(
+			"%w: %w",
+			ErrNoRecord,
+			errors.Join(errs...),
+		)
 	}
 	newest := whole[0]
 	if len(whole) == 2 {
 		newest = ubootenv.Newest(copies[0].flags, copies[1].flags)
 	}
 	to := len(r.at) - 1 - newest // the other one, or the only one
-	return content{env: copies[newest].env, flags: copies[newest].flags, to: to, old: copies[to].old}, nil
+	return content{
+		env:   copies[newest].env,
+		flags: copies[newest].flags,
+		to:    to,
+		old:   copies[to].old,
+	}, nil
 }
 
 func (r record) read(l Location) ([]byte, error) {

@@ -13,8 +13,9 @@ import (
 // syncEvery is how many bytes may be in the page cache before they are written out.
 const syncEvery = 4 << 20
 
-// Begin implements firmware.Applier. It fails with *firmware.TooLargeError or ErrOnTrial before it changes anything. A staging that is
-// still open, because its owner crashed, is closed. A flip that waits for its reboot is taken back.
+// Begin implements firmware.Applier. It fails with *firmware.TooLargeError or ErrOnTrial before it
+// changes anything. A staging that is still open, because its owner crashed, is closed. A flip that
+// waits for its reboot is taken back.
 func (d *Device) Begin(ctx context.Context, target firmware.Target) (firmware.Staging, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -41,7 +42,8 @@ func (d *Device) Begin(ctx context.Context, target firmware.Target) (firmware.St
 	return s, nil
 }
 
-// claim opens the slot that is not running, if all that can be known before says that target can be taken there.
+// claim opens the slot that is not running, if all that can be known before says that target can be
+// taken there.
 func (d *Device) claim(v view, target firmware.Target) (*staging, error) {
 	slot := other(v.running)
 	if !v.validated(v.running) {
@@ -71,7 +73,8 @@ func (d *Device) claim(v view, target firmware.Target) (*staging, error) {
 	return &staging{dev: d, file: f, slot: slot, target: target, capacity: capacity}, nil
 }
 
-// rehearse finds out before the download whether the boot record will have room for the description.
+// rehearse finds out before the download whether the boot record will have room for the
+// description.
 func (d *Device) rehearse(v view, target firmware.Target) error {
 	v.env = v.env.Clone()
 	if err := (staged{slot: other(v.running), ready: true, target: target}).put(v.env); err != nil {

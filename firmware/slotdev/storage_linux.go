@@ -35,9 +35,15 @@ func (s osStorage) Claim(path string, size int64) (File, error) {
 		}
 		return f.closeUnless(f.reserve(max(size, info.Size()), info.Size()))
 	}
-	f, err := openFile(path, os.O_RDWR|os.O_EXCL) // exclusive: of a block device the kernel refuses it while it is mounted
+	f, err := openFile(
+		path,
+		os.O_RDWR|os.O_EXCL,
+	) // exclusive: of a block device the kernel refuses it while it is mounted
 	if errors.Is(err, unix.EBUSY) {
-		return nil, fmt.Errorf("%w: it is mounted or otherwise in use; is the boot record wrong about which slot is running?", err)
+		return nil, fmt.Errorf(
+			"%w: it is mounted or otherwise in use; is the boot record wrong about which slot is running?",
+			err,
+		)
 	}
 	if err != nil {
 		return nil, err
@@ -81,7 +87,11 @@ func (osStorage) Same(a, b string) (bool, error) {
 	return os.SameFile(ia, ib), nil
 }
 
-func isBlock(i fs.FileInfo) bool { return i.Mode()&(fs.ModeDevice|fs.ModeCharDevice) == fs.ModeDevice }
+func isBlock(
+	i fs.FileInfo,
+) bool {
+	return i.Mode()&(fs.ModeDevice|fs.ModeCharDevice) == fs.ModeDevice
+}
 
 func syncDir(path string) error {
 	d, err := os.Open(path)

@@ -19,8 +19,9 @@ var secret = SharedSecret{Key: "nhp_abc123", Secret: "s3cret-value", Identifier:
 func TestSign(t *testing.T) {
 	const payload = "SFMyNTY.g2gDbQAAAAlteS1kZXZpY2VuBgAQ9bMYoAFiAAFRgA."
 	for digest, mac := range map[Digest]string{
-		"":       "Kzk1TAVMDm7D7CWWnFSR2AIxgZNLWPjSKtTJmuDLnBA",
-		"SHA256": "9qXfZC7_ENQyT5_LZc6LsXd_uEoUB2V-IZDqcmNd7gQ", // the ESP32 client writes it so, and the case is part of the salt
+		"": "Kzk1TAVMDm7D7CWWnFSR2AIxgZNLWPjSKtTJmuDLnBA",
+		// the ESP32 client writes it so, and the case is part of the salt
+		"SHA256": "9qXfZC7_ENQyT5_LZc6LsXd_uEoUB2V-IZDqcmNd7gQ",
 	} {
 		s := secret
 		s.Digest = digest
@@ -37,18 +38,30 @@ func TestSignRefuses(t *testing.T) {
 		at     int64
 		want   string
 	}{
-		"unset clock":           {func(*SharedSecret) {}, -1, "Clock.Now"},
-		"no key":                {func(s *SharedSecret) { s.Key = "" }, 1, "key is empty"},
-		"key with a line feed":  {func(s *SharedSecret) { s.Key += "\nx" }, 1, "white space"},
-		"secret copied with it": {func(s *SharedSecret) { s.Secret += "\n" }, 1, "secret contains white space"},
-		"no identifier":         {func(s *SharedSecret) { s.Identifier = "" }, 1, "identifier is empty"},
-		"endless identifier":    {func(s *SharedSecret) { s.Identifier = strings.Repeat("x", 1025) }, 1, "at most 1024"},
+		"unset clock":          {func(*SharedSecret) {}, -1, "Clock.Now"},
+		"no key":               {func(s *SharedSecret) { s.Key = "" }, 1, "key is empty"},
+		"key with a line feed": {func(s *SharedSecret) { s.Key += "\nx" }, 1, "white space"},
+		"secret copied with it": {
+			func(s *SharedSecret) { s.Secret += "\n" }, 1,
+			"secret contains white space",
+		},
+		"no identifier": {func(s *SharedSecret) { s.Identifier = "" }, 1, "identifier is empty"},
+		"endless identifier": {
+			func(s *SharedSecret) { s.Identifier = strings.Repeat("x", 1025) }, 1,
+			"at most 1024",
+		},
 		"identifier in Latin-1": {func(s *SharedSecret) { s.Identifier = "\xe9" }, 1, "UTF-8"},
 		"SHA-1":                 {func(s *SharedSecret) { s.Digest = "sha" }, 1, "use sha224"},
 		"unknown digest":        {func(s *SharedSecret) { s.Digest = "md5" }, 1, "use sha224"},
 		"iterations":            {func(s *SharedSecret) { s.Iterations = -1 }, 1, "iterations"},
-		"too many iterations":   {func(s *SharedSecret) { s.Iterations = MaxIterations + 1 }, 1, "iterations"},
-		"key length":            {func(s *SharedSecret) { s.KeyLength = MaxKeyLength + 1 }, 1, "key length"},
+		"too many iterations": {
+			func(s *SharedSecret) { s.Iterations = MaxIterations + 1 }, 1,
+			"iterations",
+		},
+		"key length": {
+			func(s *SharedSecret) { s.KeyLength = MaxKeyLength + 1 }, 1,
+			"key length",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := secret
@@ -77,18 +90,27 @@ func TestVerifyHostile(t *testing.T) {
 		headers Headers
 		want    error
 	}{
-		"nothing":                         {nil, ErrRefused},
-		"no signature":                    {good[:3], ErrRefused},
-		"endless iterations":              {with(HeaderAlg, "NH1-HMAC-sha256-4000000000-32"), ErrRefused},
-		"iterations beyond an int":        {with(HeaderAlg, "NH1-HMAC-sha256-99999999999999999999-32"), ErrRefused},
-		"no iterations":                   {with(HeaderAlg, "NH1-HMAC-sha256-0-32"), ErrRefused},
-		"endless key":                     {with(HeaderAlg, "NH1-HMAC-sha256-1-4294967295"), ErrRefused},
-		"minus nothing":                   {with(HeaderTime, "-"), ErrRefused},
-		"line break in the signature":     {with(HeaderSignature, good[3].Value+"\n"), ErrRefused},
-		"payload is no term":              {forge(t, now, []byte("junk")), ErrRefused},
-		"payload with a fun":              {forge(t, now, []byte("\x83q\x77\x01a\x77\x01ba\x00")), ErrRefused},
+		"nothing":            {nil, ErrRefused},
+		"no signature":       {good[:3], ErrRefused},
+		"endless iterations": {with(HeaderAlg, "NH1-HMAC-sha256-4000000000-32"), ErrRefused},
+		"iterations beyond an int": {
+			with(HeaderAlg, "NH1-HMAC-sha256-99999999999999999999-32"),
+			ErrRefused,
+		},
+		"no iterations":               {with(HeaderAlg, "NH1-HMAC-sha256-0-32"), ErrRefused},
+		"endless key":                 {with(HeaderAlg, "NH1-HMAC-sha256-1-4294967295"), ErrRefused},
+		"minus nothing":               {with(HeaderTime, "-"), ErrRefused},
+		"line break in the signature": {with(HeaderSignature, good[3].Value+"\n"), ErrRefused},
+		"payload is no term":          {forge(t, now, []byte("junk")), ErrRefused},
+		"payload with a fun": {
+			forge(t, now, []byte("\x83q\x77\x01a\x77\x01ba\x00")),
+			ErrRefused,
+		},
 		"signed by the owner, other form": {forge(t, now, []byte{131, 97, 1}), ErrCrashed},
-		"identifier is a number":          {forge(t, now, []byte("\x83h\x03a\x01a\x01a\x01")), ErrCrashed},
+		"identifier is a number": {
+			forge(t, now, []byte("\x83h\x03a\x01a\x01a\x01")),
+			ErrCrashed,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := Verify(tc.headers, lookup, now, DefaultMaxAge)
@@ -121,20 +143,26 @@ func TestNothingPrintsTheSecret(t *testing.T) {
 }
 
 func FuzzVerify(f *testing.F) {
-	f.Add("NH1-HMAC-sha256-1-32", "1", "SFMyNTY.g2gDbQAAAAhkZXZpY2UtMW4GAABo5c-LAWIAAVGA.w79voEEj5CDgqRV2cNwXyPUAqlhZXyOuo37pTPBLWQo")
+	f.Add(
+		"NH1-HMAC-sha256-1-32",
+		"1",
+		"SFMyNTY.g2gDbQAAAAhkZXZpY2UtMW4GAABo5c-LAWIAAVGA.w79voEEj5CDgqRV2cNwXyPUAqlhZXyOuo37pTPBLWQo",
+	)
 	f.Add("NH1-HMAC-SHA-+1-0", "+00", "..")
 	f.Fuzz(func(t *testing.T, alg, at, signature string) {
 		if a, err := parseAlgorithm(Headers{{HeaderAlg, alg}}); err == nil && a.iterations > 10 {
 			t.Skip("only slow")
 		}
 		hs := Headers{{HeaderAlg, alg}, {HeaderKey, "k"}, {HeaderTime, at}, {HeaderSignature, signature}}
-		if id, err := Verify(hs, secrets(map[string]string{"k": "not guessed by a fuzzer"}), time.Unix(1, 0), AnyAge); err == nil {
+		if id, err := Verify(hs, secrets(map[string]string{"k": "not guessed by a fuzzer"}),
+			time.Unix(1, 0), AnyAge); err == nil {
 			t.Fatalf("a forged signature was taken for %q", id)
 		}
 	})
 }
 
-// Nearly all of it is PBKDF2 (see BenchmarkDerive), which the protocol asks for at every attempt to connect.
+// Nearly all of it is PBKDF2 (see BenchmarkDerive), which the protocol asks for at every attempt to
+// connect.
 func BenchmarkSign(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
@@ -161,7 +189,8 @@ func BenchmarkVerify(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := Verify(headers, secrets(map[string]string{secret.Key: secret.Secret}), time.Unix(1787120842, 0), DefaultMaxAge); err != nil {
+		if _, err := Verify(headers, secrets(map[string]string{secret.Key: secret.Secret}),
+			time.Unix(1787120842, 0), DefaultMaxAge); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -169,7 +198,9 @@ func BenchmarkVerify(b *testing.B) {
 
 func ExampleSharedSecret_Sign() {
 	s := SharedSecret{Key: "nhp_abc123", Secret: "s3cret-value", Identifier: "my-device"}
-	headers, err := s.Sign(time.Unix(1787120842, 0)) // clock.Now(time.Now()), at the moment of dialling
+	headers, err := s.Sign(
+		time.Unix(1787120842, 0),
+	) // clock.Now(time.Now()), at the moment of dialling
 	for _, h := range headers {
 		fmt.Println(h) // what is sent is h.Name and h.Value
 	}

@@ -15,8 +15,8 @@ var (
 	unset = time.Date(1970, 1, 1, 0, 0, 30, 0, time.UTC)
 )
 
-// machine is a computer's clock: set moves what it shows, pass lets time pass. The readings are those of time.Now, with a monotonic
-// part that setting does not move.
+// machine is a computer's clock: set moves what it shows, pass lets time pass. The readings are
+// those of time.Now, with a monotonic part that setting does not move.
 type machine struct{ reading time.Time }
 
 func newMachine(t *testing.T, shows time.Time) *machine {
@@ -29,7 +29,8 @@ func newMachine(t *testing.T, shows time.Time) *machine {
 func (m *machine) pass(d time.Duration) { m.reading = m.reading.Add(d) }
 
 func (m *machine) set(to time.Time) {
-	// There is no function for this: the layout is that of package time, whole seconds stand above 30 bits of nanoseconds.
+	// There is no function for this: the layout is that of package time, whole seconds stand above 30
+	// bits of nanoseconds.
 	fields := (*struct {
 		wall uint64
 		ext  int64
@@ -69,8 +70,9 @@ func TestClockLearnsFromRefusal(t *testing.T) {
 		moved time.Duration
 		store bool
 	}{
-		"ahead by an hour":      {today.Add(time.Hour), -time.Hour, true},
-		"ahead by two seconds":  {today.Add(2 * time.Second), -2 * time.Second, false}, // newer hubs take no signature of the future
+		"ahead by an hour": {today.Add(time.Hour), -time.Hour, true},
+		// newer hubs take no signature of the future
+		"ahead by two seconds":  {today.Add(2 * time.Second), -2 * time.Second, false},
 		"right":                 {today, 0, false},
 		"a slow answer":         {today.Add(-4 * time.Second), 0, false},
 		"behind by two minutes": {today.Add(-2 * time.Minute), 2 * time.Minute, true},
@@ -79,7 +81,12 @@ func TestClockLearnsFromRefusal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMachine(t, tc.shows)
-			before, _ := NewClock(m.reading, build, time.Time{}).Accepted(today.Add(-time.Hour)) // stored an hour ago
+			before, _ := NewClock(
+				m.reading,
+				build,
+				time.Time{},
+			).Accepted(today.Add(-time.Hour))
+			// stored an hour ago
 			c, lesson := before.Refused(m.reading, today)
 			require.Equal(t, tc.moved, lesson.Moved)
 			require.Equal(t, tc.store, !lesson.Store.IsZero(), "what to store: %v", lesson.Store)
@@ -99,15 +106,24 @@ func TestClockLearnsFromRefusal(t *testing.T) {
 	}
 }
 
-// The whole way: a refused signature, one lesson, an accepted signature, against a hub that refuses signatures of the future.
+// The whole way: a refused signature, one lesson, an accepted signature, against a hub that refuses
+// signatures of the future.
 func TestRefusedThenAccepted(t *testing.T) {
-	for _, shows := range []time.Time{unset, today.Add(-time.Hour), today.Add(3 * time.Second), today.AddDate(1, 0, 0)} {
+	for _, shows := range []time.Time{
+		unset, today.Add(-time.Hour), today.Add(3 * time.Second),
+		today.AddDate(1, 0, 0),
+	} {
 		m := newMachine(t, shows)
 		c := NewClock(m.reading, build, time.Time{})
 		verify := func() error {
 			headers, err := secret.Sign(c.Now(m.reading))
 			require.NoError(t, err)
-			_, err = Verify(headers, secrets(map[string]string{secret.Key: secret.Secret}), today, DefaultMaxAge)
+			_, err = Verify(
+				headers,
+				secrets(map[string]string{secret.Key: secret.Secret}),
+				today,
+				DefaultMaxAge,
+			)
 			return err
 		}
 		require.ErrorIs(t, verify(), ErrRefused)
@@ -117,7 +133,10 @@ func TestRefusedThenAccepted(t *testing.T) {
 }
 
 func TestClockSetWhileCorrected(t *testing.T) {
-	for name, start := range map[string]time.Time{"was unset": unset, "was behind": today.Add(-time.Hour), "was ahead": today.Add(time.Hour)} {
+	for name, start := range map[string]time.Time{
+		"was unset":  unset,
+		"was behind": today.Add(-time.Hour), "was ahead": today.Add(time.Hour),
+	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMachine(t, start)
 			c, _ := NewClock(m.reading, build, time.Time{}).Refused(m.reading, today)
@@ -154,7 +173,12 @@ func TestClockOverridesPoisonedStore(t *testing.T) {
 	c, lesson := c.Refused(today, today)
 	near(t, today, c.Now(today), "until the hub says otherwise")
 	require.True(t, lesson.Store.Equal(today), "and that is stored in its place")
-	near(t, today.Add(time.Hour), NewClock(unset, build, lesson.Store).Now(unset.Add(time.Hour)), "so the next start is right")
+	near(
+		t,
+		today.Add(time.Hour),
+		NewClock(unset, build, lesson.Store).Now(unset.Add(time.Hour)),
+		"so the next start is right",
+	)
 }
 
 func TestAcceptedStoresOnceADay(t *testing.T) {

@@ -15,7 +15,8 @@ const (
 	HeaderSignature = "x-nh-signature"
 )
 
-// Header is one request header. A signature opens the hub to whoever reads it within 90 seconds, so it is not printed.
+// Header is one request header. A signature opens the hub to whoever reads it within 90 seconds, so
+// it is not printed.
 type Header struct{ Name, Value string }
 
 // Headers are request headers in order.
@@ -38,7 +39,8 @@ func (h Header) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
 // LogValue leaves a signature out.
 func (h Header) LogValue() slog.Value { return slog.StringValue(h.String()) }
 
-// HeadersOf takes the four headers out of a request's (an http.Header, say). Other headers are left out.
+// HeadersOf takes the four headers out of a request's (an http.Header, say). Other headers are left
+// out.
 func HeadersOf(request map[string][]string) Headers {
 	var hs Headers
 	for name, values := range request {

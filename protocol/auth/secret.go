@@ -13,8 +13,9 @@ import (
 	"github.com/hublink-go/hublink/protocol/etf"
 )
 
-// SharedSecret is a key pair of the hub (a product's, nhp_..., or a device's, nhd_...) and the device's identifier.
-// Its zero parameters mean what all known clients use: sha256, 1000 iterations, a key of 32 bytes.
+// SharedSecret is a key pair of the hub (a product's, nhp_..., or a device's, nhd_...) and the
+// device's identifier. Its zero parameters mean what all known clients use: sha256, 1000
+// iterations, a key of 32 bytes.
 type SharedSecret struct {
 	Key        string // as the hub shows it, sent in a header
 	Secret     string // as the hub shows it, never sent
@@ -32,39 +33,69 @@ const (
 	tokenMaxAge       = 24 * time.Hour
 )
 
-// Validate reports everything that would make signing or every connection fail. The error contains no secret.
+// Validate reports everything that would make signing or every connection fail. The error contains
+// no secret.
 func (s SharedSecret) Validate() error {
 	s = s.withDefaults()
 	var errs []error
 	for _, text := range []struct{ name, value string }{{"key", s.Key}, {"secret", s.Secret}} {
 		switch {
 		case text.value == "":
-			errs = append(errs, fmt.Errorf("shared secret: %s is empty: copy it from the hub's settings of the product or device", text.name))
+			errs = append(
+				errs,
+				fmt.Errorf(
+					"shared secret: %s is empty: copy it from the hub's settings of the product or device",
+					text.name,
+				),
+			)
 		case strings.ContainsFunc(text.value, notPrintable):
-			errs = append(errs, fmt.Errorf("shared secret: %s contains white space or control characters: copy it without them", text.name))
+			errs = append(
+				errs,
+				fmt.Errorf(
+					"shared secret: %s contains white space or control characters: copy it without them",
+					text.name,
+				),
+			)
 		}
 	}
 	switch {
 	case s.Identifier == "":
 		errs = append(errs, errors.New("shared secret: device identifier is empty"))
 	case len(s.Identifier) > maxIdentifier:
-		errs = append(errs, fmt.Errorf("shared secret: device identifier of %d bytes, at most %d fit", len(s.Identifier), maxIdentifier))
+		errs = append(
+			errs,
+			fmt.Errorf(
+				"shared secret: device identifier of %d bytes, at most %d fit",
+				len(s.Identifier),
+				maxIdentifier,
+			),
+		)
 	case !utf8.ValidString(s.Identifier):
 		errs = append(errs, errors.New("shared secret: device identifier is not UTF-8"))
 	}
 	if h := s.Digest.hash(); h == nil || s.Digest.lower() == sha1Name {
-		errs = append(errs, fmt.Errorf("shared secret: digest %q: use sha224, sha256, sha384 or sha512", s.Digest))
+		errs = append(
+			errs,
+			fmt.Errorf("shared secret: digest %q: use sha224, sha256, sha384 or sha512", s.Digest),
+		)
 	}
 	if s.Iterations < 1 || s.Iterations > MaxIterations {
-		errs = append(errs, fmt.Errorf("shared secret: %d iterations: use 1 to %d", s.Iterations, MaxIterations))
+		errs = append(
+			errs,
+			fmt.Errorf("shared secret: %d iterations: use 1 to %d", s.Iterations, MaxIterations),
+		)
 	}
 	if s.KeyLength < 1 || s.KeyLength > MaxKeyLength {
-		errs = append(errs, fmt.Errorf("shared secret: key length %d: use 1 to %d bytes", s.KeyLength, MaxKeyLength))
+		errs = append(
+			errs,
+			fmt.Errorf("shared secret: key length %d: use 1 to %d bytes", s.KeyLength, MaxKeyLength),
+		)
 	}
 	return errors.Join(errs...)
 }
 
-// notPrintable finds what cannot be part of a key: it goes into a header and, line by line, into the salt.
+// notPrintable finds what cannot be part of a key: it goes into a header and, line by line, into
+// the salt.
 func notPrintable(r rune) bool { return r <= ' ' || r >= 0x7f }
 
 func (s SharedSecret) withDefaults() SharedSecret {
@@ -80,8 +111,8 @@ func (s SharedSecret) withDefaults() SharedSecret {
 	return s
 }
 
-// Sign makes the headers of one attempt to connect, at the time now (used to the second, since 1970). The hub accepts them for
-// 90 seconds.
+// Sign makes the headers of one attempt to connect, at the time now (used to the second, since
+// 1970). The hub accepts them for 90 seconds.
 func (s SharedSecret) Sign(now time.Time) (Headers, error) {
 	if err := s.Validate(); err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
@@ -98,7 +129,9 @@ func (s SharedSecret) Sign(now time.Time) (Headers, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
 	}
-	payload, err := etf.Encode(etf.Tuple{etf.Binary(s.Identifier), etf.Int(seconds * 1000), etf.Int(tokenMaxAge / time.Second)})
+	payload, err := etf.Encode(
+		etf.Tuple{etf.Binary(s.Identifier), etf.Int(seconds * 1000), etf.Int(tokenMaxAge / time.Second)},
+	)
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
 	}

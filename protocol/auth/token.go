@@ -12,7 +12,8 @@ import (
 	"strings"
 )
 
-// Digest is the name of the hash of PBKDF2 as it stands in x-nh-alg. The hub does not mind its case but takes it into the salt as it is.
+// Digest is the name of the hash of PBKDF2 as it stands in x-nh-alg. The hub does not mind its case
+// but takes it into the salt as it is.
 type Digest string
 
 // The digests that a device may sign with.
@@ -55,8 +56,8 @@ type algorithm struct {
 	keyLength  int
 }
 
-// derive makes the key of the token's HMAC. NervesHub: the salt is five lines, each with a line feed; the time is the number, however
-// it was written in the header.
+// derive makes the key of the token's HMAC. NervesHub: the salt is five lines, each with a line
+// feed; the time is the number, however it was written in the header.
 func (a algorithm) derive(secret, key, at string) ([]byte, error) {
 	salt := "NH1:device-socket:shared-secret:connect\n\n" +
 		HeaderAlg + "=" + a.text + "\n" +
@@ -69,8 +70,8 @@ func (a algorithm) derive(secret, key, at string) ([]byte, error) {
 	return derived, nil
 }
 
-// macs are the first parts of a token (base64url of HS256, HS384, HS512) and their hashes. Plug.Crypto signs with HS256 whatever the
-// digest of the key is.
+// macs are the first parts of a token (base64url of HS256, HS384, HS512) and their hashes.
+// Plug.Crypto signs with HS256 whatever the digest of the key is.
 var macs = map[string]func() hash.Hash{
 	protected: sha256.New,
 	"SFMzODQ": sha512.New384,
@@ -112,7 +113,8 @@ func split(token string) (signed string, signature, payload []byte, ok bool) {
 	return parts[0] + "." + parts[1], signature, payload, ok
 }
 
-// decode64 reads base64url with or without its padding, as Elixir does with padding: false. Go would skip line breaks.
+// decode64 reads base64url with or without its padding, as Elixir does with padding: false. Go
+// would skip line breaks.
 func decode64(text string) ([]byte, bool) {
 	if strings.ContainsAny(text, "\r\n") {
 		return nil, false

@@ -55,7 +55,8 @@ func vectors(t *testing.T) map[string]vectorFile {
 	files := map[string]vectorFile{}
 	for _, path := range golden.Files(t, "vectors/nerveshub/*.json", "testdata") {
 		var f vectorFile
-		if json.Unmarshal(golden.Read(t, path), &f) == nil && len(f.Accept)+len(f.Refuse)+len(f.Ages) > 0 { // else another family's file
+		if json.Unmarshal(golden.Read(t, path), &f) == nil &&
+			len(f.Accept)+len(f.Refuse)+len(f.Ages) > 0 { // else another family's file
 			files[path] = f
 		}
 	}
@@ -114,7 +115,8 @@ func TestAcceptedByTheRealHub(t *testing.T) {
 				}
 				require.NoError(t, err)
 				require.Equal(t, v.Headers, map[string]string{
-					HeaderAlg: signed[0].Value, HeaderKey: signed[1].Value, HeaderTime: signed[2].Value, HeaderSignature: signed[3].Value,
+					HeaderAlg: signed[0].Value, HeaderKey: signed[1].Value, HeaderTime: signed[2].Value,
+					HeaderSignature: signed[3].Value,
 				}, "byte for byte what the real clients send")
 			})
 		}
@@ -126,7 +128,9 @@ func TestOdditiesAndRefusals(t *testing.T) {
 		first := file.Accept[0]
 		secret, err := base64.StdEncoding.DecodeString(first.SecretBase64)
 		require.NoError(t, err)
-		lookup := secrets(map[string]string{first.Key: string(secret), "nhd_rig_device_key": "another secret"})
+		lookup := secrets(
+			map[string]string{first.Key: string(secret), "nhd_rig_device_key": "another secret"},
+		)
 		for _, v := range append(file.AcceptedOddities, file.Refuse...) {
 			t.Run(filepath.Base(path)+"/"+v.Name, func(t *testing.T) {
 				got, err := Verify(headersOf(v.Headers), lookup, time.Unix(first.Time, 0), AnyAge)
@@ -199,7 +203,11 @@ func TestHeaderTimeVersusTokenTime(t *testing.T) {
 // forge signs any payload with the right secret.
 func forge(t *testing.T, headerTime time.Time, payload []byte) Headers {
 	t.Helper()
-	hs := Headers{{HeaderAlg, "NH1-HMAC-sha256-1000-32"}, {HeaderKey, "nhp_x"}, {HeaderTime, strconv.FormatInt(headerTime.Unix(), 10)}}
+	hs := Headers{
+		{HeaderAlg, "NH1-HMAC-sha256-1000-32"},
+		{HeaderKey, "nhp_x"},
+		{HeaderTime, strconv.FormatInt(headerTime.Unix(), 10)},
+	}
 	alg, err := parseAlgorithm(hs)
 	require.NoError(t, err)
 	key, err := alg.derive("s", hs[1].Value, hs[2].Value)

@@ -29,18 +29,23 @@ const (
 	// AnyAge makes Verify not look at the age, not even at one from the future.
 	AnyAge time.Duration = math.MaxInt64
 
-	// MaxIterations and MaxKeyLength bound the work that a stranger's headers can ask for. The real hub has no such bounds.
+	// MaxIterations and MaxKeyLength bound the work that a stranger's headers can ask for. The real
+	// hub has no such bounds.
 	MaxIterations = 100_000
 	// MaxKeyLength is in bytes; see MaxIterations.
 	MaxKeyLength = 128
 )
 
-// Verify judges the headers of a device as the hub does and gives the device identifier that they were signed with. lookup finds the
-// secret of a key. The hub then has to compare the identifier with the device of the key, or to find or make the product's device.
+// Verify judges the headers of a device as the hub does and gives the device identifier that they
+// were signed with. lookup finds the secret of a key. The hub then has to compare the identifier
+// with the device of the key, or to find or make the product's device.
 //
 // Errors are ErrRefused (401) or ErrCrashed (503); they never contain a secret or a signature.
 func Verify(
-	headers Headers, lookup func(key string) (secret string, ok bool), now time.Time, maxAge time.Duration,
+	headers Headers,
+	lookup func(key string) (secret string, ok bool),
+	now time.Time,
+	maxAge time.Duration,
 ) (identifier string, err error) {
 	alg, err := parseAlgorithm(headers)
 	if err != nil {
@@ -78,8 +83,9 @@ func Verify(
 
 func refuse(reason string) error { return fmt.Errorf("%w: %s", ErrRefused, reason) }
 
-// judge looks at a payload whose signature was right: {identifier, signed at in ms, greatest age in s}. NervesHub: the hub's own
-// greatest age counts, and the time in the token, not that in the header.
+// judge looks at a payload whose signature was right: {identifier, signed at in ms, greatest age in
+// s}. NervesHub: the hub's own greatest age counts, and the time in the token, not that in the
+// header.
 func judge(payload []byte, now time.Time, maxAge time.Duration) (string, error) {
 	term, err := etf.Decode(payload)
 	if err != nil {
@@ -105,7 +111,8 @@ func judge(payload []byte, now time.Time, maxAge time.Duration) (string, error) 
 	return string(identifier), nil
 }
 
-// parseAlgorithm reads x-nh-alg. The digest's name must be one that the hub knows, the numbers are read with an optional plus.
+// parseAlgorithm reads x-nh-alg. The digest's name must be one that the hub knows, the numbers are
+// read with an optional plus.
 func parseAlgorithm(headers Headers) (algorithm, error) {
 	text, _ := headers.Get(HeaderAlg)
 	rest, ok := strings.CutPrefix(text, algPrefix)
@@ -118,7 +125,8 @@ func parseAlgorithm(headers Headers) (algorithm, error) {
 		return algorithm{}, refuse(HeaderAlg + " with an unknown digest")
 	}
 	var err error
-	if a.iterations, err = strconv.Atoi(fields[1]); err != nil || a.iterations < 1 || a.iterations > MaxIterations {
+	if a.iterations, err = strconv.Atoi(fields[1]); err != nil || a.iterations < 1 ||
+		a.iterations > MaxIterations {
 		return algorithm{}, refuse(HeaderAlg + " with an impossible number of iterations")
 	}
 	if a.keyLength, err = strconv.Atoi(fields[2]); err != nil || a.keyLength > MaxKeyLength {
@@ -127,7 +135,8 @@ func parseAlgorithm(headers Headers) (algorithm, error) {
 	return a, nil
 }
 
-// parseTime gives the number in x-nh-time as the hub prints it again for the salt: without plus and leading zeros, however long.
+// parseTime gives the number in x-nh-time as the hub prints it again for the salt: without plus and
+// leading zeros, however long.
 func parseTime(headers Headers) (string, error) {
 	text, ok := headers.Get(HeaderTime)
 	if !ok { // NervesHub: parsing nothing fails with an exception

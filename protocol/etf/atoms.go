@@ -14,7 +14,8 @@ func Atoms(names ...string) AtomSet {
 	return s
 }
 
-// commonAtoms are known to every Elixir system. The values are ready made, so that decoding them costs nothing.
+// commonAtoms are known to every Elixir system. The values are ready made, so that decoding them
+// costs nothing.
 var commonAtoms = Atoms(string(Nil), string(True), string(False), string(OK), string(Error))
 
 // atom reads what follows an atom's tag at offset at.

@@ -14,11 +14,20 @@ func benchTerms() map[string]Term {
 		config = append(config, Pair{Binary("key_" + key), Int(1000)})
 	}
 	return map[string]Term{
-		"int": Int(1_000_000), "big": Big{pow2(200)}, "float": Float(1.5), "atom": OK, "binary64": Binary(make([]byte, 64)),
-		"bitstring":  Bitstring{Bytes: []byte{1, 2, 0x80}, Last: 1},
-		"charlist12": Charlist("token_please"), "improper": Improper{Elems: []Term{OK, Int(1)}, Tail: Int(2)}, "list100": List(slices.Repeat([]Term{Int(1000)}, 100)),
-		"token": Tuple{Binary("my-device"), Int(1787120842000), Int(86400)}, "map10": config,
-		"nested": List{config, Tuple{OK, config}, Map{{Binary("inner"), config}}}, "binary1MB": Binary(make([]byte, 1<<20)),
+		"int": Int(
+			1_000_000,
+		), "big": Big{pow2(200)}, "float": Float(1.5), "atom": OK, "binary64": Binary(make([]byte, 64)),
+		"bitstring": Bitstring{Bytes: []byte{1, 2, 0x80}, Last: 1},
+		"charlist12": Charlist(
+			"token_please",
+		), "improper": Improper{Elems: []Term{OK, Int(1)}, Tail: Int(2)},
+		"list100": List(slices.Repeat([]Term{Int(1000)}, 100)),
+		"token":   Tuple{Binary("my-device"), Int(1787120842000), Int(86400)}, "map10": config,
+		"nested": List{
+			config,
+			Tuple{OK, config},
+			Map{{Binary("inner"), config}},
+		}, "binary1MB": Binary(make([]byte, 1<<20)),
 	}
 }
 
@@ -47,7 +56,10 @@ func BenchmarkDecode(b *testing.B) {
 	w := zlib.NewWriter(&z)
 	_, _ = w.Write(inputs["nested"][1:])
 	_ = w.Close()
-	head := binary.BigEndian.AppendUint32([]byte{version, tagCompressed}, uint32(len(inputs["nested"])-1))
+	head := binary.BigEndian.AppendUint32(
+		[]byte{version, tagCompressed},
+		uint32(len(inputs["nested"])-1),
+	)
 	inputs["nested_compressed"] = append(head, z.Bytes()...)
 	for name, data := range inputs {
 		b.Run(name, func(b *testing.B) {

@@ -6,7 +6,8 @@ import (
 	"slices"
 )
 
-// Ranks of Erlang's order of terms: number < atom < reference < fun < port < pid < tuple < map < [] < list < bitstring.
+// Ranks of Erlang's order of terms: number < atom < reference < fun < port < pid < tuple < map < []
+// < list < bitstring.
 const (
 	rankInt = iota // among the keys of a map an integer stands before every float
 	rankFloat
@@ -55,8 +56,8 @@ func rank(t Term) int {
 	return rankBits
 }
 
-// compare gives Erlang's order of terms as it is used for the keys of a map. Maps inside the terms must be sorted; so the time
-// is bounded by the smaller term.
+// compare gives Erlang's order of terms as it is used for the keys of a map. Maps inside the terms
+// must be sorted; so the time is bounded by the smaller term.
 func compare(a, b Term) int {
 	if c := cmp.Compare(rank(a), rank(b)); c != 0 {
 		return c
@@ -91,7 +92,11 @@ func compare(a, b Term) int {
 func compareMaps(a, b Map) int {
 	byKey := func(p, q Pair) int { return compare(p.Key, q.Key) }
 	byValue := func(p, q Pair) int { return compare(p.Value, q.Value) }
-	return cmp.Or(cmp.Compare(len(a), len(b)), slices.CompareFunc(a, b, byKey), slices.CompareFunc(a, b, byValue))
+	return cmp.Or(
+		cmp.Compare(len(a), len(b)),
+		slices.CompareFunc(a, b, byKey),
+		slices.CompareFunc(a, b, byValue),
+	)
 }
 
 func compareLists(a, b Term) int {

@@ -16,9 +16,10 @@ func Decode(data []byte) (Term, error) {
 	return t, err
 }
 
-// Decode reads the term at the start of data, version octet first, and says how many bytes it took. Bytes after the term are
-// left alone, as OTP does. Errors are *SyntaxError, *LimitError, *UnknownAtomError and *KindError.
-// The term refers to data, or to memory of its own if it was compressed.
+// Decode reads the term at the start of data, version octet first, and says how many bytes it took.
+// Bytes after the term are left alone, as OTP does. Errors are *SyntaxError, *LimitError,
+// *UnknownAtomError and *KindError. The term refers to data, or to memory of its own if it was
+// compressed.
 func (cfg Decoder) Decode(data []byte) (t Term, used int, err error) {
 	limits := cfg.Limits.withDefaults()
 	d := decoder{data: data, cfg: cfg, limits: limits, left: limits.Elements}
@@ -127,8 +128,8 @@ func (d *decoder) uint32() (uint32, error) {
 	return binary.BigEndian.Uint32(b), nil
 }
 
-// length reads a length of size octets, in bytes or in elements. An element takes a byte at least, so a length beyond the rest of the
-// input is refused before memory is taken for it.
+// length reads a length of size octets, in bytes or in elements. An element takes a byte at least,
+// so a length beyond the rest of the input is refused before memory is taken for it.
 func (d *decoder) length(size int) (int, error) {
 	b, err := d.take(size)
 	if err != nil {

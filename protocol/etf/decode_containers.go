@@ -12,8 +12,9 @@ func (d *decoder) claim(n, at int) error {
 	return nil
 }
 
-// list reads a list. Its tail may be a list again, even a STRING_EXT, which then goes on with the same list; so a long chain
-// of tails costs no depth. LIST_EXT of no elements is its tail, whatever that is.
+// list reads a list. Its tail may be a list again, even a STRING_EXT, which then goes on with the
+// same list; so a long chain of tails costs no depth. LIST_EXT of no elements is its tail, whatever
+// that is.
 func (d *decoder) list(tag byte, depth int) (Term, error) {
 	var elems List
 	for {
@@ -100,7 +101,8 @@ func (d *decoder) tuple(size, depth int) (Term, error) {
 	return Tuple(elems), nil
 }
 
-// mapping reads a map. OTP refuses maps with a key twice. Inside of keys maps are sorted, for compare.
+// mapping reads a map. OTP refuses maps with a key twice. Inside of keys maps are sorted, for
+// compare.
 func (d *decoder) mapping(depth int) (Term, error) {
 	at := d.pos
 	n, err := d.length(4)

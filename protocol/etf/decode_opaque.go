@@ -1,7 +1,7 @@
 package etf
 
-// opaque reads a pid, reference, port or fun, whose tag stood at offset at, and refuses every other tag. Its parts are read to find
-// its end; the atoms in it are judged like all others, as OTP does.
+// opaque reads a pid, reference, port or fun, whose tag stood at offset at, and refuses every other
+// tag. Its parts are read to find its end; the atoms in it are judged like all others, as OTP does.
 func (d *decoder) opaque(tag byte, at, depth int) (Term, error) {
 	kind, ok := opaqueKinds[tag]
 	if !ok {
@@ -34,7 +34,8 @@ var opaqueKinds = map[byte]Kind{
 	tagNewFun: Fun, tagExport: Fun,
 }
 
-// identSizes are the octets after the node's name: numbers of 4 octets (8 in V4_PORT_EXT) and a creation of 1 or 4.
+// identSizes are the octets after the node's name: numbers of 4 octets (8 in V4_PORT_EXT) and a
+// creation of 1 or 4.
 var identSizes = map[byte]int{
 	tagPid: 4 + 4 + 1, tagNewPid: 4 + 4 + 4,
 	tagReference: 4 + 1,
@@ -100,8 +101,8 @@ func (d *decoder) pid() error {
 	return d.nodeAnd(identSizes[tag])
 }
 
-// newFun reads a closure: size (of itself too), arity (1 octet), hash (16), index (4), number of free variables, module, old
-// index, old hash, the pid of its maker, free variables.
+// newFun reads a closure: size (of itself too), arity (1 octet), hash (16), index (4), number of
+// free variables, module, old index, old hash, the pid of its maker, free variables.
 func (d *decoder) newFun(at, depth int) error {
 	start := d.pos
 	size, err := d.uint32()

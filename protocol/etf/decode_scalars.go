@@ -11,7 +11,8 @@ import (
 	"strings"
 )
 
-// big reads an integer of sign and magnitude, lowest octet first. OTP takes every sign octet but 0 for minus.
+// big reads an integer of sign and magnitude, lowest octet first. OTP takes every sign octet but 0
+// for minus.
 func (d *decoder) big(size int) (Term, error) {
 	n, err := d.length(size)
 	if err != nil {
@@ -73,7 +74,8 @@ func (d *decoder) float(tag byte, at int) (Term, error) {
 	return Float(f), nil
 }
 
-// floatText is what OTP reads in a FLOAT_EXT. ParseFloat alone would take more: hexadecimal numbers, underscores, names.
+// floatText is what OTP reads in a FLOAT_EXT. ParseFloat alone would take more: hexadecimal
+// numbers, underscores, names.
 var floatText = regexp.MustCompile(`^[+-]?[0-9]+[.,][0-9]+([eE][+-]?[0-9]+)?$`)
 
 // parseFloat reads the text of a FLOAT_EXT up to its first zero octet.
@@ -86,7 +88,8 @@ func parseFloat(text []byte) (float64, bool) {
 	return f, err == nil
 }
 
-// bitstring reads a BIT_BINARY_EXT: octets of which only the highest bits of the last one count. OTP does not look at the others.
+// bitstring reads a BIT_BINARY_EXT: octets of which only the highest bits of the last one count.
+// OTP does not look at the others.
 func (d *decoder) bitstring(at int) (Term, error) {
 	n, err := d.length(4)
 	if err != nil {

@@ -22,7 +22,10 @@ func TestUnknownAtoms(t *testing.T) {
 	require.Equal(t, UnknownAtomError{Name: "temperature", Position: Position{Offset: 6}}, *unknown)
 	require.ErrorContains(t, err, `"temperature" at byte 6`)
 
-	for name, d := range map[string]Decoder{"listed": {Atoms: Atoms("x", "temperature")}, "any": {AnyAtom: true}} {
+	for name, d := range map[string]Decoder{
+		"listed": {Atoms: Atoms("x", "temperature")},
+		"any":    {AnyAtom: true},
+	} {
 		got, _, err := d.Decode(data)
 		require.NoError(t, err, name)
 		require.Equal(t, List{Atom("temperature"), OK}, got, name)
@@ -66,7 +69,9 @@ func TestKinds(t *testing.T) {
 }
 
 func nest(depth int) []byte {
-	return append(append([]byte{version}, bytes.Repeat([]byte{tagList, 0, 0, 0, 1}, depth-1)...), bytes.Repeat([]byte{tagNil}, depth)...)
+	return append(
+		append([]byte{version}, bytes.Repeat([]byte{tagList, 0, 0, 0, 1}, depth-1)...),
+		bytes.Repeat([]byte{tagNil}, depth)...)
 }
 
 func TestLimits(t *testing.T) {
@@ -76,13 +81,25 @@ func TestLimits(t *testing.T) {
 		data     []byte
 		low, fit Limits
 	}{
-		"depth":             {nest(100), Limits{Depth: 99}, Limits{Depth: 100}},
-		"list elements":     {longList, Limits{Elements: 999}, Limits{Elements: 1000}},
-		"octets of a list":  {[]byte("\x83k\x00\x03abc"), Limits{Elements: 2}, Limits{Elements: 3}},
-		"a pair counts two": {[]byte("\x83t\x00\x00\x00\x01jj"), Limits{Elements: 1}, Limits{Elements: 2}},
-		"all together":      {[]byte("\x83h\x02h\x02jjh\x02jj"), Limits{Elements: 5}, Limits{Elements: 6}},
-		"bytes":             {longList, Limits{Bytes: len(longList) - 1}, Limits{Bytes: len(longList)}},
-		"inflated bytes":    {[]byte("\x83P\x00\x00\x00\x02x\x9cKd\x04\x00\x00\xc5\x00c"), Limits{Inflated: 1}, Limits{Inflated: 2}},
+		"depth":            {nest(100), Limits{Depth: 99}, Limits{Depth: 100}},
+		"list elements":    {longList, Limits{Elements: 999}, Limits{Elements: 1000}},
+		"octets of a list": {[]byte("\x83k\x00\x03abc"), Limits{Elements: 2}, Limits{Elements: 3}},
+		"a pair counts two": {
+			[]byte("\x83t\x00\x00\x00\x01jj"),
+			Limits{Elements: 1},
+			Limits{Elements: 2},
+		},
+		"all together": {
+			[]byte("\x83h\x02h\x02jjh\x02jj"),
+			Limits{Elements: 5},
+			Limits{Elements: 6},
+		},
+		"bytes": {longList, Limits{Bytes: len(longList) - 1}, Limits{Bytes: len(longList)}},
+		"inflated bytes": {
+			[]byte("\x83P\x00\x00\x00\x02x\x9cKd\x04\x00\x00\xc5\x00c"),
+			Limits{Inflated: 1},
+			Limits{Inflated: 2},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := Decoder{Limits: tc.low}.Decode(tc.data)
@@ -92,7 +109,11 @@ func TestLimits(t *testing.T) {
 			require.NoError(t, err)
 		})
 	}
-	_, _, err = Decoder{Limits: Limits{Depth: 1 << 30, Bytes: 1 << 30, Elements: 1 << 30}}.Decode(nest(MaxDepth + 1))
+	_, _, err = Decoder{
+		Limits: Limits{Depth: 1 << 30, Bytes: 1 << 30, Elements: 1 << 30},
+	}.Decode(
+		nest(MaxDepth + 1),
+	)
 	require.ErrorIs(t, err, ErrLimit, "whatever is asked for, the stack is not used up")
 }
 
@@ -101,14 +122,18 @@ func TestHostileMemory(t *testing.T) {
 	claim := func(tag byte, n uint32) []byte { return binary.BigEndian.AppendUint32([]byte{tag}, n) }
 	padding := bytes.Repeat([]byte{tagNil}, 1<<20)
 	for name, data := range map[string][]byte{
-		"list of 4 G":                 append([]byte{version}, claim(tagList, 1<<32-1)...),
-		"tuple of 1 M, empty":         append([]byte{version}, claim(tagLargeTuple, 1<<20)...),
-		"lists, each claims the rest": slices.Concat([]byte{version}, bytes.Repeat(claim(tagList, 1<<18), 500), padding),
-		"maps, each claims the rest":  slices.Concat([]byte{version}, bytes.Repeat(append(claim(tagMap, 1<<18), tagNil), 500), padding),
-		"binary of 4 G":               append([]byte{version}, claim(tagBinary, 1<<32-1)...),
-		"big of 4 G":                  append([]byte{version}, claim(tagLargeBig, 1<<32-1)...),
-		"inflates to 4 G":             append([]byte{version, tagCompressed, 255, 255, 255, 255}, "x\x9cKd\x04\x00\x00\xc5\x00c"...),
-		"inflates to 8 M, it says":    append([]byte{version, tagCompressed, 0, 0x80, 0, 0}, "x\x9cKd\x04\x00\x00\xc5\x00c"...),
+		"list of 4 G":         append([]byte{version}, claim(tagList, 1<<32-1)...),
+		"tuple of 1 M, empty": append([]byte{version}, claim(tagLargeTuple, 1<<20)...),
+		"lists, each claims the rest": slices.Concat([]byte{version},
+			bytes.Repeat(claim(tagList, 1<<18), 500), padding),
+		"maps, each claims the rest": slices.Concat([]byte{version},
+			bytes.Repeat(append(claim(tagMap, 1<<18), tagNil), 500), padding),
+		"binary of 4 G": append([]byte{version}, claim(tagBinary, 1<<32-1)...),
+		"big of 4 G":    append([]byte{version}, claim(tagLargeBig, 1<<32-1)...),
+		"inflates to 4 G": append([]byte{version, tagCompressed, 255, 255, 255, 255},
+			"x\x9cKd\x04\x00\x00\xc5\x00c"...),
+		"inflates to 8 M, it says": append([]byte{version, tagCompressed, 0, 0x80, 0, 0},
+			"x\x9cKd\x04\x00\x00\xc5\x00c"...),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
@@ -121,14 +146,21 @@ func TestHostileMemory(t *testing.T) {
 	}
 }
 
-// Maps in the keys of maps in the keys of maps: finding duplicates must not take time that grows faster than the input.
+// Maps in the keys of maps in the keys of maps: finding duplicates must not take time that grows
+// faster than the input.
 func TestHostileKeys(t *testing.T) {
 	var keys func(depth int, last byte) []byte
 	keys = func(depth int, last byte) []byte {
 		if depth == 0 {
 			return append(append([]byte{tagBinary, 0, 0, 1, 0}, make([]byte, 255)...), last)
 		}
-		return slices.Concat([]byte{tagMap, 0, 0, 0, 2}, keys(depth-1, 0), []byte{tagNil}, keys(depth-1, last+1), []byte{tagNil})
+		return slices.Concat(
+			[]byte{tagMap, 0, 0, 0, 2},
+			keys(depth-1, 0),
+			[]byte{tagNil},
+			keys(depth-1, last+1),
+			[]byte{tagNil},
+		)
 	}
 	data := append([]byte{version}, keys(13, 0)...) // keys differ in their very last octet
 	require.Greater(t, len(data), 1<<20)

@@ -11,14 +11,16 @@ import (
 	"unicode/utf8"
 )
 
-// Minor is the minor version of the format, the option minor_version of term_to_binary. All of them are read by every OTP.
+// Minor is the minor version of the format, the option minor_version of term_to_binary. All of them
+// are read by every OTP.
 type Minor uint8
 
 // The minor versions.
 const (
-	Minor1 Minor = iota // default of OTP 17 to 25: floats in eight octets, atoms in Latin-1 where possible
-	Minor0              // before: floats as text
-	Minor2              // default since OTP 26: floats in eight octets, atoms in UTF-8
+	// default of OTP 17 to 25: floats in eight octets, atoms in Latin-1 where possible
+	Minor1 Minor = iota
+	Minor0       // before: floats as text
+	Minor2       // default since OTP 26: floats in eight octets, atoms in UTF-8
 )
 
 // Encoder holds the options of encoding.
@@ -26,9 +28,10 @@ type Encoder struct {
 	Minor Minor // zero: Minor1
 }
 
-// Append appends the encoding of t to dst, version octet first, the same bytes that term_to_binary makes. It fails, with dst as
-// it was, for what is no term: nil, a float that is not a number, an atom of more than 255 characters or not UTF-8, a map with
-// the same key twice, a Bitstring or Opaque that decoding would not give; and with ErrLimit beyond MaxDepth.
+// Append appends the encoding of t to dst, version octet first, the same bytes that term_to_binary
+// makes. It fails, with dst as it was, for what is no term: nil, a float that is not a number, an
+// atom of more than 255 characters or not UTF-8, a map with the same key twice, a Bitstring or
+// Opaque that decoding would not give; and with ErrLimit beyond MaxDepth.
 func (enc Encoder) Append(dst []byte, t Term) ([]byte, error) {
 	e := encoder{dst: append(dst, version), minor: enc.Minor}
 	if err := e.term(t, 1); err != nil {
@@ -46,10 +49,12 @@ type encoder struct {
 }
 
 var (
-	errNoTerm    = errors.New("encode term: a nil Term is no term; the atom is etf.Nil")
-	errNoFloat   = errors.New("encode term: a float must be a finite number")
-	errNoAtom    = errors.New("encode term: an atom must be UTF-8 of at most 255 characters")
-	errNoBits    = errors.New("encode term: a Bitstring must have octets and 1 to 7 bits in the last one")
+	errNoTerm  = errors.New("encode term: a nil Term is no term; the atom is etf.Nil")
+	errNoFloat = errors.New("encode term: a float must be a finite number")
+	errNoAtom  = errors.New("encode term: an atom must be UTF-8 of at most 255 characters")
+	errNoBits  = errors.New(
+		"encode term: a Bitstring must have octets and 1 to 7 bits in the last one",
+	)
 	errNoKey     = errors.New("encode term: map with the same key twice")
 	errNoOpaque  = errors.New("encode term: an Opaque must come from decoding")
 	errTooLong   = errors.New("encode term: more than 4,294,967,295 octets or elements in one term")

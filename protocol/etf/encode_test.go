@@ -49,8 +49,11 @@ func TestEncodeNormalises(t *testing.T) {
 		"tail that is a list": {Improper{[]Term{Int(1)}, List{Int(2)}}, List{Int(1), Int(2)}},
 		"tail that is empty":  {Improper{[]Term{OK}, List{}}, List{OK}},
 		"no elements":         {Improper{nil, OK}, OK},
-		"nil slices":          {Tuple{List(nil), Binary(nil), Map(nil), Tuple(nil)}, Tuple{List{}, Binary{}, Map{}, Tuple{}}},
-		"dirty bits":          {Bitstring{[]byte{0xff}, 3}, Bitstring{[]byte{0xe0}, 3}},
+		"nil slices": {
+			Tuple{List(nil), Binary(nil), Map(nil), Tuple(nil)},
+			Tuple{List{}, Binary{}, Map{}, Tuple{}},
+		},
+		"dirty bits": {Bitstring{[]byte{0xff}, 3}, Bitstring{[]byte{0xe0}, 3}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := Encode(tc.given)

@@ -32,7 +32,9 @@ func (r terms) term(depth int) Term {
 	case 1:
 		return Int(r.Uint64() >> r.IntN(64))
 	case 2:
-		return integer(new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(r.Int64()), uint(r.IntN(2100))), pow2(64)))
+		return integer(
+			new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(r.Int64()), uint(r.IntN(2100))), pow2(64)),
+		)
 	case 3:
 		return Float(r.NormFloat64() * math.Pow(10, float64(r.IntN(200)-100)))
 	case 4:
@@ -116,8 +118,8 @@ func TestRandomTermsComeBack(t *testing.T) {
 	}
 }
 
-// Erlang reads every term and writes it in each way that it has. Maps may come back in another order, since newer systems do not sort
-// them; everything else must be the same bytes.
+// Erlang reads every term and writes it in each way that it has. Maps may come back in another
+// order, since newer systems do not sort them; everything else must be the same bytes.
 const echo = `
 Echo = fun F(<<>>, Acc) -> lists:reverse(Acc);
            F(<<N:32, B:N/binary, Rest/binary>>, Acc) ->
@@ -169,7 +171,15 @@ func TestRandomTermsThroughErlang(t *testing.T) {
 			}
 			want, err := Encoder{Minor: minor}.Append(nil, term)
 			require.NoError(t, err)
-			require.True(t, hasMap(term) || bytes.Equal(want, data), "term %d, minor %d: Erlang writes\n%x, we\n%x", i, minor, data, want)
+			require.True(
+				t,
+				hasMap(term) || bytes.Equal(want, data),
+				"term %d, minor %d: Erlang writes\n%x, we\n%x",
+				i,
+				minor,
+				data,
+				want,
+			)
 		}
 		got, _, err := Decoder{AnyAtom: true}.Decode(next())
 		require.NoError(t, err)

@@ -42,7 +42,12 @@ func (e *LimitError) Error() string {
 	if e.Position == (Position{}) {
 		return fmt.Sprintf("encode term: more than %d %s; does a value contain itself?", e.Max, e.Limit)
 	}
-	return fmt.Sprintf("decode term: more than %d %s at %v; raise Decoder.Limits if such terms are expected", e.Max, e.Limit, e.Position)
+	return fmt.Sprintf(
+		"decode term: more than %d %s at %v; raise Decoder.Limits if such terms are expected",
+		e.Max,
+		e.Limit,
+		e.Position,
+	)
 }
 
 // Is makes errors.Is(err, ErrLimit) work.
@@ -55,7 +60,11 @@ type UnknownAtomError struct {
 }
 
 func (e *UnknownAtomError) Error() string {
-	return fmt.Sprintf("decode term: unknown atom %q at %v; list it in Decoder.Atoms if it is expected", e.Name, e.Position)
+	return fmt.Sprintf(
+		"decode term: unknown atom %q at %v; list it in Decoder.Atoms if it is expected",
+		e.Name,
+		e.Position,
+	)
 }
 
 // KindError is the refusal of a pid, reference, port or fun.

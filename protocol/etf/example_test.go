@@ -23,7 +23,10 @@ func ExampleDecoder_Unmarshal() {
 		Name   string `etf:"name"`
 		Uptime int    `etf:"uptime,atom"`
 	}
-	err := decoder.Unmarshal([]byte("\x83t\x00\x00\x00\x02w\x06uptimea\x0cm\x00\x00\x00\x04namem\x00\x00\x00\x07kitchen"), &status)
+	err := decoder.Unmarshal(
+		[]byte("\x83t\x00\x00\x00\x02w\x06uptimea\x0cm\x00\x00\x00\x04namem\x00\x00\x00\x07kitchen"),
+		&status,
+	)
 	fmt.Println(status, err)
 	// Output:
 	// {kitchen 12} <nil>

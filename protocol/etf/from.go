@@ -28,7 +28,8 @@ func (b *builder) term(v reflect.Value, depth int) (Term, error) {
 		if v.IsNil() {
 			return Nil, nil
 		}
-		if v.Kind() == reflect.Interface || !v.Type().Implements(textMarshaler) || v.Type().Elem() == bigType {
+		if v.Kind() == reflect.Interface || !v.Type().Implements(textMarshaler) ||
+			v.Type().Elem() == bigType {
 			return b.term(v.Elem(), depth+1)
 		}
 	}

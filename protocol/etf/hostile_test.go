@@ -18,7 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Environment of TestHostileTerms: how many terms, and that this process is the child that decodes them.
+// Environment of TestHostileTerms: how many terms, and that this process is the child that decodes
+// them.
 const (
 	envScale = "HUBLINK_SCALE"         // "1": a million
 	envChild = "HUBLINK_HOSTILE_CHILD" // number of terms and file of the vectors
@@ -26,8 +27,8 @@ const (
 
 const maxResident = 64 << 10 // KiB
 
-// Mutations of all vectors are decoded in a process of its own, with default limits, and its greatest size is looked at. The seed makes
-// it the same run each time.
+// Mutations of all vectors are decoded in a process of its own, with default limits, and its
+// greatest size is looked at. The seed makes it the same run each time.
 func TestHostileTerms(t *testing.T) {
 	n := 20_000
 	if os.Getenv(envScale) == "1" {
@@ -46,7 +47,8 @@ func TestHostileTerms(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "seeds")
 	writeSeeds(t, file)
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestHostileTerms$", "-test.v")
-	// The limit makes the collector keep up on a busy machine; it is soft, so that memory that is really held still shows.
+	// The limit makes the collector keep up on a busy machine; it is soft, so that memory that is
+	// really held still shows.
 	cmd.Env = append(os.Environ(), envChild+"="+strconv.Itoa(n)+" "+file, "GOMEMLIMIT=32MiB")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
@@ -64,10 +66,14 @@ func TestHostileTerms(t *testing.T) {
 	}
 }
 
-// writeSeeds puts the octets of all vectors into one file, so that the child need not hold the vectors themselves.
+// writeSeeds puts the octets of all vectors into one file, so that the child need not hold the
+// vectors themselves.
 func writeSeeds(t *testing.T, file string) {
 	var out []byte
-	add := func(data []byte) { out = append(binary.BigEndian.AppendUint32(out, uint32(len(data))), data...) }
+	add := func(data []byte) {
+		out = append(binary.BigEndian.AppendUint32(out, uint32(len(data))),
+			data...)
+	}
 	for _, f := range vectors(t) {
 		for _, v := range append(f.DecodeLegal, f.Cases...) {
 			add(v.Hex)
@@ -106,7 +112,13 @@ func decodeHostile(t *testing.T, n int, seeds [][]byte) {
 		require.LessOrEqual(t, used, len(data))
 		again, err := Encode(term)
 		require.NoError(t, err, "what was decoded can be encoded")
-		_, _, err = Decoder{AnyAtom: true, Keep: d.Keep, Limits: Limits{Bytes: len(again) + 1}}.Decode(again)
+		_, _, err = Decoder{
+			AnyAtom: true,
+			Keep:    d.Keep,
+			Limits:  Limits{Bytes: len(again) + 1},
+		}.Decode(
+			again,
+		)
 		require.NoError(t, err, "and decoded")
 	}
 	require.NotZero(t, accepted, "not all are refused")

@@ -8,8 +8,9 @@ import (
 	"io"
 )
 
-// compressed reads a compressed term: its inflated size in 4 octets and a zlib stream of a term without a version octet. OTP wants
-// the size to be exact and the checksum to be right, but lets octets follow the term inside.
+// compressed reads a compressed term: its inflated size in 4 octets and a zlib stream of a term
+// without a version octet. OTP wants the size to be exact and the checksum to be right, but lets
+// octets follow the term inside.
 func (d *decoder) compressed() (Term, int, error) {
 	at := d.pos
 	head, err := d.take(5)
@@ -19,12 +20,18 @@ func (d *decoder) compressed() (Term, int, error) {
 	size := uint64(binary.BigEndian.Uint32(head[1:]))
 	rest := d.data[d.pos:]
 	if size > uint64(d.limits.Inflated) {
-		return nil, 0, &LimitError{Limit: "inflated bytes", Max: d.limits.Inflated, Position: d.position(at)}
+		return nil, 0, &LimitError{
+			Limit:    "inflated bytes",
+			Max:      d.limits.Inflated,
+			Position: d.position(at),
+		}
 	}
 	if size > uint64(len(rest))*deflateFactor {
 		return nil, 0, d.malformed(at, "compressed term too short for its size")
 	}
-	in := bytes.NewReader(rest) // zlib reads from it octet by octet, so what is left of it follows the term
+	in := bytes.NewReader(
+		rest,
+	) // zlib reads from it octet by octet, so what is left of it follows the term
 	inflated, ok := inflate(in, int(size))
 	if !ok {
 		return nil, 0, d.malformed(at, "compressed term is damaged or of another size than it says")

@@ -24,7 +24,8 @@ func (f *filler) fill(t Term, v reflect.Value) error {
 		return fillBig(t, v)
 	}
 	own := reflect.TypeOf(t)
-	if own == v.Type() || v.Kind() == reflect.Interface && own.Implements(v.Type()) { // a Term type, Term or any
+	if own == v.Type() ||
+		v.Kind() == reflect.Interface && own.Implements(v.Type()) { // a Term type, Term or any
 		v.Set(reflect.ValueOf(t))
 		return nil
 	}

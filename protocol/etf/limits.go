@@ -8,8 +8,8 @@ type Limits struct {
 	Elements int // of all lists, tuples and maps together, a map's pair counts twice; default 262,144
 }
 
-// MaxDepth is the greatest depth that a limit can be raised to, and that of encoding: terms are walked by recursion, and a stack that is
-// used up ends the process.
+// MaxDepth is the greatest depth that a limit can be raised to, and that of encoding: terms are
+// walked by recursion, and a stack that is used up ends the process.
 const MaxDepth = 120_000
 
 const (

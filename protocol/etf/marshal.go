@@ -21,7 +21,8 @@ import (
 //	the Term types                as they are
 //	any                           when reading: the Term
 //
-// A field's tag may name its key, leave the field out when it is zero, make its key an atom, or ignore it:
+// A field's tag may name its key, leave the field out when it is zero, make its key an atom, or
+// ignore it:
 //
 //	Uptime int `etf:"uptime,omitempty,atom"`
 //	Cache  int `etf:"-"`
@@ -33,8 +34,8 @@ import (
 // is a tuple of its other exported fields. Embedded structs are fields like all others.
 func Marshal(v any) ([]byte, error) { return Encoder{}.Marshal(v) }
 
-// Marshal is the function Marshal with this encoder. Errors are *TypeError, *LimitError (a value that contains itself) and those
-// of Append.
+// Marshal is the function Marshal with this encoder. Errors are *TypeError, *LimitError (a value
+// that contains itself) and those of Append.
 func (enc Encoder) Marshal(v any) ([]byte, error) {
 	t, err := From(v)
 	if err != nil {
@@ -43,11 +44,12 @@ func (enc Encoder) Marshal(v any) ([]byte, error) {
 	return enc.Append(nil, t)
 }
 
-// Unmarshal reads the term at the start of data into what dst points to, with the zero Decoder and the mapping of Marshal.
+// Unmarshal reads the term at the start of data into what dst points to, with the zero Decoder and
+// the mapping of Marshal.
 //
-// Keys of a map without a field are ignored, fields without a key stay as they are, and everything else must fit: only what goes
-// into a float32 is rounded. The atom nil makes pointers, slices and maps nil. Strings and []byte are
-// copies; Binary and other Term types refer to data.
+// Keys of a map without a field are ignored, fields without a key stay as they are, and everything
+// else must fit: only what goes into a float32 is rounded. The atom nil makes pointers, slices and
+// maps nil. Strings and []byte are copies; Binary and other Term types refer to data.
 func Unmarshal(data []byte, dst any) error { return Decoder{}.Unmarshal(data, dst) }
 
 // Unmarshal is the function Unmarshal with this decoder. Errors are those of Decode and *TypeError.
@@ -87,9 +89,12 @@ var (
 	textMarshaler   = reflect.TypeFor[encoding.TextMarshaler]()
 	textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 	termTypes       = map[reflect.Type]bool{
-		reflect.TypeFor[Int](): true, reflect.TypeFor[Big](): true, reflect.TypeFor[Float](): true, reflect.TypeFor[Atom](): true,
-		reflect.TypeFor[Binary](): true, reflect.TypeFor[Bitstring](): true, reflect.TypeFor[List](): true,
-		reflect.TypeFor[Improper](): true, reflect.TypeFor[Tuple](): true, reflect.TypeFor[Map](): true, reflect.TypeFor[Opaque](): true,
+		reflect.TypeFor[Int](): true, reflect.TypeFor[Big](): true, reflect.TypeFor[Float](): true,
+		reflect.TypeFor[Atom]():   true,
+		reflect.TypeFor[Binary](): true, reflect.TypeFor[Bitstring](): true,
+		reflect.TypeFor[List]():     true,
+		reflect.TypeFor[Improper](): true, reflect.TypeFor[Tuple](): true, reflect.TypeFor[Map](): true,
+		reflect.TypeFor[Opaque](): true,
 	}
 )
 

@@ -46,13 +46,21 @@ type pair struct {
 func sample() reading {
 	addr := netip.MustParseAddr("192.0.2.1")
 	return reading{
-		Name: "küche", Celsius: -3.5, Raw: []byte{0, 255}, ID: [4]byte{1, 2, 3, 4}, Tags: []string{"a", ""}, Levels: []level{1, 200},
-		By: map[string]int{"b": 2, "a": 1}, At: time.Date(2026, 11, 24, 1, 2, 3, 4, time.UTC), Addr: &addr,
+		Name: "küche", Celsius: -3.5, Raw: []byte{0, 255}, ID: [4]byte{1, 2, 3, 4},
+		Tags: []string{"a", ""}, Levels: []level{1, 200},
+		By: map[string]int{
+			"b": 2,
+			"a": 1,
+		}, At: time.Date(2026, 11, 24, 1, 2, 3, 4, time.UTC), Addr: &addr,
 		Next: &reading{
 			Name: "inner", Exact: Nil, Any: Nil, // nil slices and maps come back empty
-			By: map[string]int{}, Keyed: map[int]*big.Float{}, Raw: []byte{}, Tags: []string{}, Levels: []level{},
+			By: map[string]int{}, Keyed: map[int]*big.Float{}, Raw: []byte{}, Tags: []string{},
+			Levels: []level{},
 		},
-		Pair: pair{OK: "ok", Size: -1}, Exact: Tuple{Int(1), Charlist("x")}, Any: Float(1), Kind: "ok", Huge: pow2(80),
+		Pair: pair{
+			OK:   "ok",
+			Size: -1,
+		}, Exact: Tuple{Int(1), Charlist("x")}, Any: Float(1), Kind: "ok", Huge: pow2(80),
 		On: true, Keyed: map[int]*big.Float{7: big.NewFloat(0.25)}, Plain: math.MinInt64,
 	}
 }
@@ -73,7 +81,12 @@ func TestMarshalAndBack(t *testing.T) {
 	require.Equal(t, in, out)
 
 	var atomic reading
-	require.IsType(t, &UnknownAtomError{}, Unmarshal(data, &atomic), "celsius is an atom that nobody listed")
+	require.IsType(
+		t,
+		&UnknownAtomError{},
+		Unmarshal(data, &atomic),
+		"celsius is an atom that nobody listed",
+	)
 }
 
 func TestMarshalBytes(t *testing.T) {
@@ -81,13 +94,19 @@ func TestMarshalBytes(t *testing.T) {
 		in   any
 		want Term
 	}{
-		"nil":               {nil, Nil},
-		"nil pointer":       {(*int)(nil), Nil},
-		"true":              {true, True},
-		"largest":           {uint64(math.MaxUint64), Big{new(big.Int).SetUint64(math.MaxUint64)}},
-		"string":            {"é", Binary("é")},
-		"map sorted by key": {map[any]any{"b": 1, "a": 2, 3: nil}, Map{{Int(3), Nil}, {Binary("a"), Int(2)}, {Binary("b"), Int(1)}}},
-		"struct as map":     {struct{ B, A int }{1, 2}, Map{{Binary("A"), Int(2)}, {Binary("B"), Int(1)}}},
+		"nil":         {nil, Nil},
+		"nil pointer": {(*int)(nil), Nil},
+		"true":        {true, True},
+		"largest":     {uint64(math.MaxUint64), Big{new(big.Int).SetUint64(math.MaxUint64)}},
+		"string":      {"é", Binary("é")},
+		"map sorted by key": {
+			map[any]any{"b": 1, "a": 2, 3: nil},
+			Map{{Int(3), Nil}, {Binary("a"), Int(2)}, {Binary("b"), Int(1)}},
+		},
+		"struct as map": {
+			struct{ B, A int }{1, 2},
+			Map{{Binary("A"), Int(2)}, {Binary("B"), Int(1)}},
+		},
 		"omitted": {struct {
 			A int `etf:",omitempty"`
 		}{}, Map{}},
@@ -135,34 +154,41 @@ func TestUnmarshalRefuses(t *testing.T) {
 		dst  any
 		want string
 	}{
-		"no pointer":             {Int(1), 1, "pointer"},
-		"nil pointer":            {Int(1), (*int)(nil), "pointer"},
-		"too large":              {Int(256), new(uint8), "integer and Go uint8 do not fit: out of range"},
-		"too small":              {Int(-129), new(int8), "out of range"},
-		"negative":               {Int(-1), new(uint), "out of range"},
-		"big":                    {Big{pow2(64)}, new(int64), "out of range"},
-		"float into int":         {Float(1), new(int), "float and Go int do not fit"},
-		"int that rounds":        {Int(1<<53 + 1), new(float64), "out of range"},
-		"float32":                {Float(1e300), new(float32), "out of range"},
-		"atom into string":       {OK, new(string), "atom and Go string"},
-		"binary into atom":       {Binary("ok"), new(Atom), "binary and Go etf.Atom"},
-		"charlist into string":   {Charlist("x"), new(string), "list"},
-		"binary into ints":       {Binary("x"), new([]int), "binary and Go []int"},
-		"list into bytes":        {Charlist("x"), new([]byte), "list and Go []uint8"},
-		"array too long":         {List{Int(1)}, new([2]int), "another length"},
-		"tuple of another size":  {Tuple{OK}, new(pair), "tuple and Go etf.pair"},
-		"map for a tuple":        {Map{}, new(pair), "map and Go etf.pair"},
-		"list for a struct":      {List{}, new(reading), "list and Go etf.reading"},
-		"nil into int":           {Nil, new(int), "atom and Go int"},
-		"path":                   {Map{{Binary("next"), Map{{Binary("tags"), List{Binary("a"), Int(1)}}}}}, new(reading), "at .Next.Tags[1]"},
+		"no pointer":            {Int(1), 1, "pointer"},
+		"nil pointer":           {Int(1), (*int)(nil), "pointer"},
+		"too large":             {Int(256), new(uint8), "integer and Go uint8 do not fit: out of range"},
+		"too small":             {Int(-129), new(int8), "out of range"},
+		"negative":              {Int(-1), new(uint), "out of range"},
+		"big":                   {Big{pow2(64)}, new(int64), "out of range"},
+		"float into int":        {Float(1), new(int), "float and Go int do not fit"},
+		"int that rounds":       {Int(1<<53 + 1), new(float64), "out of range"},
+		"float32":               {Float(1e300), new(float32), "out of range"},
+		"atom into string":      {OK, new(string), "atom and Go string"},
+		"binary into atom":      {Binary("ok"), new(Atom), "binary and Go etf.Atom"},
+		"charlist into string":  {Charlist("x"), new(string), "list"},
+		"binary into ints":      {Binary("x"), new([]int), "binary and Go []int"},
+		"list into bytes":       {Charlist("x"), new([]byte), "list and Go []uint8"},
+		"array too long":        {List{Int(1)}, new([2]int), "another length"},
+		"tuple of another size": {Tuple{OK}, new(pair), "tuple and Go etf.pair"},
+		"map for a tuple":       {Map{}, new(pair), "map and Go etf.pair"},
+		"list for a struct":     {List{}, new(reading), "list and Go etf.reading"},
+		"nil into int":          {Nil, new(int), "atom and Go int"},
+		"path": {Map{{
+			Binary("next"),
+			Map{{Binary("tags"), List{Binary("a"), Int(1)}}},
+		}}, new(reading), "at .Next.Tags[1]"},
 		"value of a map":         {Map{{Binary("k"), OK}}, new(map[string]int), "at [key]"},
 		"key that Go cannot use": {Map{{Binary("k"), OK}}, new(map[any]any), "cannot compare"},
-		"keys become one":        {Map{{Int(1), OK}, {Float(1), OK}}, new(map[float64]any), "become the same"},
-		"bad text":               {Binary("s3cret"), new(netip.Addr), "not accepted"},
-		"text from a number":     {Int(1), new(time.Time), "integer and Go time.Time"},
-		"bool":                   {OK, new(bool), "atom and Go bool"},
-		"channel":                {Int(1), new(chan int), "integer and Go chan int"},
-		"other interface":        {Int(1), new(error), "integer and Go error"},
+		"keys become one": {
+			Map{{Int(1), OK}, {Float(1), OK}},
+			new(map[float64]any),
+			"become the same",
+		},
+		"bad text":           {Binary("s3cret"), new(netip.Addr), "not accepted"},
+		"text from a number": {Int(1), new(time.Time), "integer and Go time.Time"},
+		"bool":               {OK, new(bool), "atom and Go bool"},
+		"channel":            {Int(1), new(chan int), "integer and Go chan int"},
+		"other interface":    {Int(1), new(error), "integer and Go error"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := Into(tc.term, tc.dst)

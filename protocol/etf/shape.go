@@ -48,7 +48,12 @@ func (s shapes) of(t reflect.Type) (*shape, error) {
 			case "atom":
 				entry.key = Atom(name)
 			default:
-				return nil, &TypeError{Path: "." + f.Name, Term: "map", Go: t.String(), Why: "unknown option in the tag: " + option}
+				return nil, &TypeError{
+					Path: "." + f.Name,
+					Term: "map",
+					Go:   t.String(),
+					Why:  "unknown option in the tag: " + option,
+				}
 			}
 		}
 		sh.fields = append(sh.fields, entry)

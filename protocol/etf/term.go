@@ -5,7 +5,8 @@ import (
 	"math/big"
 )
 
-// Term is an Erlang term: one of Int, Big, Float, Atom, Binary, Bitstring, List, Improper, Tuple, Map and Opaque.
+// Term is an Erlang term: one of Int, Big, Float, Atom, Binary, Bitstring, List, Improper, Tuple,
+// Map and Opaque.
 type Term interface{ term() }
 
 type (
@@ -31,7 +32,8 @@ type Pair struct{ Key, Value Term }
 // Big is an integer of any size. Decoding gives it only for what does not fit Int.
 type Big struct{ Int *big.Int }
 
-// Bitstring is a binary whose last octet has only Last bits (1 to 7, the highest ones; the others are zero).
+// Bitstring is a binary whose last octet has only Last bits (1 to 7, the highest ones; the others
+// are zero).
 type Bitstring struct {
 	Bytes []byte
 	Last  int
@@ -43,7 +45,8 @@ type Improper struct {
 	Tail  Term
 }
 
-// Kind names the terms that only mean something inside the Erlang system they come from. Kinds are added up in Decoder.Keep.
+// Kind names the terms that only mean something inside the Erlang system they come from. Kinds are
+// added up in Decoder.Keep.
 type Kind uint8
 
 // The kinds of Opaque terms.
@@ -69,7 +72,8 @@ func (k Kind) String() string {
 	return "mixed kinds"
 }
 
-// Opaque is a pid, reference, port or fun as its encoded octets (without the version octet). It is written as it was read.
+// Opaque is a pid, reference, port or fun as its encoded octets (without the version octet). It is
+// written as it was read.
 type Opaque struct {
 	Kind Kind
 	Raw  []byte
@@ -96,7 +100,8 @@ func (Tuple) term()     {}
 func (Map) term()       {}
 func (Opaque) term()    {}
 
-// Charlist makes the list of the octets of s, which is what Erlang's "text" and Elixir's 'text' are.
+// Charlist makes the list of the octets of s, which is what Erlang's "text" and Elixir's 'text'
+// are.
 func Charlist(s string) List {
 	l := make(List, len(s))
 	for i := range len(s) {
@@ -126,7 +131,8 @@ func (l List) octets() bool {
 	return true
 }
 
-// Get finds the value of a key. A key that holds maps itself must have them sorted, as decoded ones are.
+// Get finds the value of a key. A key that holds maps itself must have them sorted, as decoded ones
+// are.
 func (m Map) Get(key Term) (Term, bool) {
 	for _, p := range m {
 		if compare(p.Key, key) == 0 {
@@ -136,7 +142,8 @@ func (m Map) Get(key Term) (Term, bool) {
 	return nil, false
 }
 
-// Text finds the binary under a binary key, the usual shape of Elixir maps that come from JSON or Fedecks.
+// Text finds the binary under a binary key, the usual shape of Elixir maps that come from JSON or
+// Fedecks.
 func (m Map) Text(key string) (string, bool) {
 	v, _ := m.Get(Binary(key))
 	b, ok := v.(Binary)

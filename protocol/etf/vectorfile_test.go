@@ -84,7 +84,8 @@ func (o *octets) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// jsonTerm is the vectors' way to write a term down. Term is nil where they only describe it; then Kind may be set.
+// jsonTerm is the vectors' way to write a term down. Term is nil where they only describe it; then
+// Kind may be set.
 type jsonTerm struct {
 	Term Term
 	Kind Kind
@@ -181,7 +182,8 @@ var read = sync.OnceValues(func() (map[string]vectorFile, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !bytes.Contains(data, []byte("binary_to_term_safe")) && !bytes.Contains(data, []byte(`"compressed_minor2"`)) {
+		if !bytes.Contains(data, []byte("binary_to_term_safe")) &&
+			!bytes.Contains(data, []byte(`"compressed_minor2"`)) {
 			continue // tokens and URLs are of the same family
 		}
 		var f vectorFile

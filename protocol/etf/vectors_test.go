@@ -12,7 +12,8 @@ import (
 
 const allKinds = Pid | Reference | Port | Fun
 
-// sorted gives t with its maps sorted at every depth, so that compare takes two orders of the same pairs for equal.
+// sorted gives t with its maps sorted at every depth, so that compare takes two orders of the same
+// pairs for equal.
 func sorted(t Term) Term {
 	each := func(ts []Term) []Term {
 		out := make([]Term, len(ts))
@@ -59,7 +60,12 @@ func TestEncodeAsOTP(t *testing.T) {
 					require.Equal(t, len(want), used)
 					again, err := Encoder{Minor: minor}.Append([]byte("before"), decoded)
 					require.NoError(t, err)
-					require.True(t, bytes.Equal(append([]byte("before"), want...), again), "decoded and encoded again with minor version %d", minor)
+					require.True(
+						t,
+						bytes.Equal(append([]byte("before"), want...), again),
+						"decoded and encoded again with minor version %d",
+						minor,
+					)
 					if v.Term.Term == nil {
 						continue
 					}
@@ -69,7 +75,14 @@ func TestEncodeAsOTP(t *testing.T) {
 					if v.Deterministic && !bigMap(v.Term.Term) {
 						got, err := Encoder{Minor: minor}.Append(nil, v.Term.Term)
 						require.NoError(t, err)
-						require.True(t, bytes.Equal(want, got), "encoded with minor version %d:\nwant %.200x\ngot  %.200x", minor, want, got)
+						require.True(
+							t,
+							bytes.Equal(want, got),
+							"encoded with minor version %d:\nwant %.200x\ngot  %.200x",
+							minor,
+							want,
+							got,
+						)
 					}
 				}
 				want, _, err := lenient.Decode(v.Minor1)
@@ -85,7 +98,14 @@ func TestEncodeAsOTP(t *testing.T) {
 					}
 				}
 				_, _, err = Decoder{AnyAtom: true, Keep: Pid | Reference}.Decode(v.Minor2)
-				require.Equal(t, v.Safe == "ok", err == nil, "what the server of Fedecks takes: %s, got %v", v.Safe, err)
+				require.Equal(
+					t,
+					v.Safe == "ok",
+					err == nil,
+					"what the server of Fedecks takes: %s, got %v",
+					v.Safe,
+					err,
+				)
 			})
 		}
 	}
@@ -99,7 +119,8 @@ func bigMap(t Term) bool {
 	case Tuple:
 		return slices.ContainsFunc(t, bigMap)
 	case Map:
-		return len(t) > 32 || slices.ContainsFunc(t, func(p Pair) bool { return bigMap(p.Key) || bigMap(p.Value) })
+		return len(t) > 32 || slices.ContainsFunc(t,
+			func(p Pair) bool { return bigMap(p.Key) || bigMap(p.Value) })
 	}
 	return false
 }
@@ -148,7 +169,8 @@ func TestDecodeAsOTP(t *testing.T) {
 	}
 }
 
-// knownToOTP finds the atoms that the Erlang system of the vectors knew: those in what it decoded safely.
+// knownToOTP finds the atoms that the Erlang system of the vectors knew: those in what it decoded
+// safely.
 func knownToOTP(t *testing.T, cases []decodeVector) AtomSet {
 	var names []string
 	for _, v := range cases {

@@ -26,12 +26,17 @@ const (
 // CheckDeviceID says whether a device can be called so for good.
 func CheckDeviceID(id string) error {
 	if id == "" || len(id) > maxDeviceID {
-		return fmt.Errorf("device id of %d octets: it must have 1 to %d, or it could not be pinged with", len(id), maxDeviceID)
+		return fmt.Errorf(
+			"device id of %d octets: it must have 1 to %d, or it could not be pinged with",
+			len(id),
+			maxDeviceID,
+		)
 	}
 	return nil
 }
 
-// LoginHeader makes the header of a login: the credentials, and the device's id in their place if they have one.
+// LoginHeader makes the header of a login: the credentials, and the device's id in their place if
+// they have one.
 func LoginHeader(device string, credentials etf.Map) (string, error) {
 	all := etf.Map{{Key: etf.Binary(keyDevice), Value: etf.Binary(device)}}
 	for _, p := range credentials {
@@ -58,7 +63,11 @@ func authHeader(m etf.Map) (string, error) {
 	}
 	text := base64.StdEncoding.EncodeToString(data)
 	if len(text) >= maxHeader {
-		return "", fmt.Errorf("credentials: the header would have %d characters, more than %d; shorten them", len(text), maxHeader-4)
+		return "", fmt.Errorf(
+			"credentials: the header would have %d characters, more than %d; shorten them",
+			len(text),
+			maxHeader-4,
+		)
 	}
 	return text, nil
 }
@@ -95,11 +104,12 @@ type Auth struct {
 	Credentials etf.Map // the whole map as it was sent
 }
 
-// headerLimits bound what strangers can cost: compressed, the octets of a header could hold a thousand times as much.
+// headerLimits bound what strangers can cost: compressed, the octets of a header could hold a
+// thousand times as much.
 var headerLimits = etf.Limits{Inflated: 16 << 10, Elements: 4096, Depth: 64}
 
-// ParseAuth reads the header's values; there must be exactly one. The error is a *Refusal of the kind ErrAuthHeader, or ErrToken for
-// a token that is no binary; the Auth then has the device.
+// ParseAuth reads the header's values; there must be exactly one. The error is a *Refusal of the
+// kind ErrAuthHeader, or ErrToken for a token that is no binary; the Auth then has the device.
 func ParseAuth(values []string, codec Codec) (Auth, error) {
 	bad := func(info string) (Auth, error) { return Auth{}, &Refusal{Kind: ErrAuthHeader, Info: info} }
 	switch {

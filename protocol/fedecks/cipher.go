@@ -25,7 +25,8 @@ var aad = []byte("A128GCM")
 
 var strict64 = base64.RawURLEncoding.Strict()
 
-// sealXCP makes base64url(nonce24 | tag16 | text): XChaCha20-Poly1305 with the tag in front, as plug_crypto has it.
+// sealXCP makes base64url(nonce24 | tag16 | text): XChaCha20-Poly1305 with the tag in front, as
+// plug_crypto has it.
 func sealXCP(key, text []byte, random io.Reader) (string, error) {
 	box, err := chacha20poly1305.NewX(key)
 	if err != nil {
@@ -37,7 +38,9 @@ func sealXCP(key, text []byte, random io.Reader) (string, error) {
 	}
 	sealed := box.Seal(nil, nonce[:], text, aad)
 	cut := len(sealed) - tagSize
-	return prefixXCP + strict64.EncodeToString(slices.Concat(nonce[:], sealed[cut:], sealed[:cut])), nil
+	return prefixXCP + strict64.EncodeToString(
+		slices.Concat(nonce[:], sealed[cut:], sealed[:cut]),
+	), nil
 }
 
 // open decrypts a token of either form. The error is always ErrTokenInvalid.
@@ -68,7 +71,8 @@ func openXCPWith(key []byte, body string, extra []byte) ([]byte, error) {
 	return unsealed(box, nonce, rest[tagSize:], rest[:tagSize], extra)
 }
 
-// openGCM reads wrappedkey.iv.text.tag: a fresh key of 16 octets encrypts the text and is itself encrypted with the derived key.
+// openGCM reads wrappedkey.iv.text.tag: a fresh key of 16 octets encrypts the text and is itself
+// encrypted with the derived key.
 func openGCM(key []byte, body string) ([]byte, error) {
 	var part [4][]byte
 	fields := strings.Split(body, ".")

@@ -51,22 +51,24 @@ func (c ClientConfig) withDefaults() ClientConfig {
 	return c
 }
 
-// Client is the core of a device's end: when to dial and with what, pings, tokens, what waits to be sent. At most one connection is
-// up and at most one attempt is under way; a login on a live connection is made beside it, and the old one goes when the new
-// one is up.
+// Client is the core of a device's end: when to dial and with what, pings, tokens, what waits to be
+// sent. At most one connection is up and at most one attempt is under way; a login on a live
+// connection is made beside it, and the old one goes when the new one is up.
 type Client struct {
-	cfg      ClientConfig
-	rng      *rand.Rand
-	started  bool
-	stopped  bool
-	token    string
-	gens     uint64 // the last one given
-	up       uint64 // the live connection; 0: none
-	dial     attempt
-	retry    time.Time // of the next attempt; zero: none planned
-	ping     time.Time // of the next ping
-	pong     time.Time // until when a sign of life must come; zero: none is awaited
-	failures int       // attempts and connections since a pong was last received, which takes a while: quick losses add up
+	cfg     ClientConfig
+	rng     *rand.Rand
+	started bool
+	stopped bool
+	token   string
+	gens    uint64 // the last one given
+	up      uint64 // the live connection; 0: none
+	dial    attempt
+	retry   time.Time // of the next attempt; zero: none planned
+	ping    time.Time // of the next ping
+	pong    time.Time // until when a sign of life must come; zero: none is awaited
+	// attempts and connections since a pong was last received, which takes a while: quick losses add
+	// up
+	failures int
 	queue    []queued
 }
 
@@ -82,7 +84,8 @@ type queued struct {
 	tag  uint64
 }
 
-// NewClient makes a core that waits for ClientStart. The device id must pass CheckDeviceID. rng is for jitter only.
+// NewClient makes a core that waits for ClientStart. The device id must pass CheckDeviceID. rng is
+// for jitter only.
 func NewClient(cfg ClientConfig, rng *rand.Rand) Client {
 	return Client{cfg: cfg.withDefaults(), rng: rng}
 }
@@ -115,8 +118,8 @@ func (c *Client) Deadline() time.Time {
 	return d
 }
 
-// Step takes in what happened at now and appends what is to be done to out. Every input is allowed at any time; what concerns a
-// connection that is gone changes nothing.
+// Step takes in what happened at now and appends what is to be done to out. Every input is allowed
+// at any time; what concerns a connection that is gone changes nothing.
 func (c *Client) Step(now time.Time, in ClientInput, out []ClientEffect) []ClientEffect {
 	if c.stopped {
 		return c.afterStop(in, out)
@@ -220,7 +223,10 @@ func (c *Client) opened(now time.Time, in ClientInput, out []ClientEffect) []Cli
 	c.up, c.dial, c.retry = in.Gen, attempt{}, time.Time{}
 	c.ping, c.pong = now.Add(c.cfg.Ping), time.Time{}
 	request, _ := etf.Encode(tokenRequest) // a constant
-	out = append(c.tell(Event{Kind: EventConnected}, out), ClientEffect{Kind: DoWrite, Gen: c.up, Data: request})
+	out = append(
+		c.tell(Event{Kind: EventConnected}, out),
+		ClientEffect{Kind: DoWrite, Gen: c.up, Data: request},
+	)
 	for _, q := range c.queue {
 		out = append(out, ClientEffect{Kind: DoWrite, Gen: c.up, Data: q.data, Tag: q.tag})
 	}
@@ -247,7 +253,8 @@ func (c *Client) dialFailed(now time.Time, in ClientInput, out []ClientEffect) [
 		return out
 	}
 	if refused && !login {
-		c.token = "" // the file stays: a server that was wrong about it is asked again after the next start
+		// the file stays: a server that was wrong about it is asked again after the next start
+		c.token = ""
 	}
 	if c.token == "" {
 		return c.tell(Event{Kind: EventUnregistered}, out)
@@ -267,7 +274,8 @@ func (c *Client) lost(now time.Time, cause error, out []ClientEffect) []ClientEf
 	return c.again(now, 0, out)
 }
 
-// again plans the next attempt: a random wait up to a limit that doubles, not less than what the server asked for.
+// again plans the next attempt: a random wait up to a limit that doubles, not less than what the
+// server asked for.
 func (c *Client) again(now time.Time, atLeast time.Duration, out []ClientEffect) []ClientEffect {
 	low, limit := c.cfg.Backoff[0], c.cfg.Backoff[0]
 	for range min(c.failures, 30) {
@@ -303,7 +311,13 @@ func (c *Client) received(in ClientInput, out []ClientEffect) []ClientEffect {
 	token, isToken := tokenOf(t)
 	switch {
 	case isToken && token == "":
-		return c.tell(Event{Kind: EventDropped, Reason: errors.Join(ErrUndecodable, errors.New("a token message without a token"))}, out)
+		return c.tell(
+			Event{
+				Kind:   EventDropped,
+				Reason: errors.Join(ErrUndecodable, errors.New("a token message without a token")),
+			},
+			out,
+		)
 	case isToken:
 		c.token = token
 		return append(out, ClientEffect{Kind: DoStore, Token: token})

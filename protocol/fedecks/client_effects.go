@@ -6,10 +6,12 @@ import (
 	"github.com/hublink-go/hublink/protocol/etf"
 )
 
-// ClientInput is one thing that happened to a client; Kind says which fields are set. The zero value means "time has passed".
+// ClientInput is one thing that happened to a client; Kind says which fields are set. The zero
+// value means "time has passed".
 type ClientInput struct {
-	Kind        ClientInputKind
-	Gen         uint64  // Opened, DialFailed, Received, Pong, Lost: of the connection, as DoDial gave it
+	Kind ClientInputKind
+	// Opened, DialFailed, Received, Pong, Lost: of the connection, as DoDial gave it
+	Gen         uint64
 	Token       string  // Start: the stored one; empty: none
 	Credentials etf.Map // Login
 	Data        []byte  // Received; Pong: the payload; Send: the octets of the message
@@ -24,17 +26,18 @@ type ClientInputKind uint8
 
 // What can happen to a client.
 const (
-	ClientTick       ClientInputKind = iota // time has passed
-	ClientStart                             // begin, with the stored token
-	ClientLogin                             // somebody logs in
-	ClientOpened                            // the dial of Gen succeeded
-	ClientDialFailed                        // it failed: Cause, Status; After is the server's Retry-After
-	ClientReceived                          // a binary message came
-	ClientPong                              // a pong came
-	ClientLost                              // the connection of Gen ended
-	ClientSend                              // somebody wants Data sent
-	ClientReconnect                         // somebody wants a new attempt now
-	ClientStop                              // hang up for good
+	ClientTick   ClientInputKind = iota // time has passed
+	ClientStart                         // begin, with the stored token
+	ClientLogin                         // somebody logs in
+	ClientOpened                        // the dial of Gen succeeded
+	// it failed: Cause, Status; After is the server's Retry-After
+	ClientDialFailed
+	ClientReceived  // a binary message came
+	ClientPong      // a pong came
+	ClientLost      // the connection of Gen ended
+	ClientSend      // somebody wants Data sent
+	ClientReconnect // somebody wants a new attempt now
+	ClientStop      // hang up for good
 )
 
 // ClientEffect is one thing to do, in order; Kind says which fields are set.
@@ -55,15 +58,18 @@ type ClientEffectKind uint8
 
 // What a client can ask for.
 const (
-	DoDial    ClientEffectKind = iota + 1 // dial with Credentials if there are any, else with Token; answer with Opened or DialFailed
-	DoAbandon                             // nobody waits for the dial of Gen any more: cancel it, close what it still gives
-	DoWrite                               // write Data as a binary message; tell the sender of Tag, unless it is zero
-	DoPing                                // ping with Data
-	DoHangup                              // close the connection of Gen
-	DoStore                               // keep Token on disk
-	DoEvent                               // tell the subscribers
-	DoRefuse                              // the message of Tag is not sent: Cause
-	DoQueued                              // the message of Tag waits for a connection
+	// dial with Credentials if there are any, else with Token; answer with Opened or DialFailed
+	DoDial ClientEffectKind = iota + 1
+	// nobody waits for the dial of Gen any more: cancel it, close what it still gives
+	DoAbandon
+	// write Data as a binary message; tell the sender of Tag, unless it is zero
+	DoWrite
+	DoPing   // ping with Data
+	DoHangup // close the connection of Gen
+	DoStore  // keep Token on disk
+	DoEvent  // tell the subscribers
+	DoRefuse // the message of Tag is not sent: Cause
+	DoQueued // the message of Tag waits for a connection
 )
 
 // Event is what subscribers see.
@@ -72,7 +78,8 @@ type Event struct {
 	Term   etf.Term  // Message
 	Status int       // UpgradeFailed: the HTTP status, zero if the answer was none
 	At     time.Time // ConnectionScheduled: when
-	Reason error     // ConnectionFailed, UpgradeFailed, ConnectionError, ConnectionLost, Dropped, TokenTrouble
+	// ConnectionFailed, UpgradeFailed, ConnectionError, ConnectionLost, Dropped, TokenTrouble
+	Reason error
 }
 
 // EventKind names an event; String has the original's word.
@@ -90,13 +97,15 @@ const (
 	EventConnectionError  // a message could not be written
 	EventMessage          // Term came
 	EventDropped          // a message was lost, for Reason
-	EventTokenTrouble     // the stored token was damaged or could not be stored; the client goes on without
+	// the stored token was damaged or could not be stored; the client goes on without
+	EventTokenTrouble
 )
 
 // String gives the original's name of the event.
 func (k EventKind) String() string {
 	names := [...]string{
-		"unknown", "unregistered", "connection_scheduled", "connecting", "connected", "connection_lost", "connection_failed",
+		"unknown", "unregistered", "connection_scheduled", "connecting", "connected", "connection_lost",
+		"connection_failed",
 		"upgrade_failed", "connection_error", "message", "dropped", "token_trouble",
 	}
 	if int(k) < len(names) {
@@ -120,7 +129,14 @@ const (
 
 // String gives the original's name of the state.
 func (s Status) String() string {
-	names := [...]string{"idle", "unregistered", "connection_scheduled", "connecting", "connected", "stopped"}
+	names := [...]string{
+		"idle",
+		"unregistered",
+		"connection_scheduled",
+		"connecting",
+		"connected",
+		"stopped",
+	}
 	if int(s) < len(names) {
 		return names[s]
 	}

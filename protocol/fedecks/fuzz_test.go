@@ -21,8 +21,8 @@ func FuzzParseAuth(f *testing.F) {
 	})
 }
 
-// Whatever comes in whatever order: a client never writes to a connection that is not up, never has two attempts, and never waits
-// for ever without an attempt, a plan or the word "unregistered".
+// Whatever comes in whatever order: a client never writes to a connection that is not up, never has
+// two attempts, and never waits for ever without an attempt, a plan or the word "unregistered".
 func FuzzClient(f *testing.F) {
 	f.Add([]byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, []byte("\x83k\x00\x01a"))
 	f.Add([]byte{2, 0, 3, 1, 5, 1, 7, 1, 0, 90}, []byte("\x83h\x02k\x00\x05tokenm\x00\x00\x00\x01x"))
@@ -32,7 +32,12 @@ func FuzzClient(f *testing.F) {
 		open := map[uint64]bool{}
 		for i := 0; i+1 < len(script); i += 2 {
 			now = now.Add(time.Duration(script[i+1]) * time.Second)
-			in := ClientInput{Kind: ClientInputKind(script[i] % 11), Gen: uint64(script[i+1] % 4), Data: data, Token: "XCP.t"}
+			in := ClientInput{
+				Kind:  ClientInputKind(script[i] % 11),
+				Gen:   uint64(script[i+1] % 4),
+				Data:  data,
+				Token: "XCP.t",
+			}
 			if in.Kind == ClientDialFailed {
 				in.Status = []int{0, 403, 503}[script[i+1]%3]
 			}
@@ -53,7 +58,9 @@ func FuzzClient(f *testing.F) {
 			if d := c.Deadline(); !d.IsZero() && !d.After(now) {
 				t.Fatalf("deadline %v has passed at %v", d, now)
 			}
-			if s := c.Status(); s == Scheduled != (c.Deadline() == c.retry && !c.retry.IsZero()) && c.up == 0 && c.dial.gen == 0 {
+			if s := c.Status(); s == Scheduled != (c.Deadline() == c.retry && !c.retry.IsZero()) &&
+				c.up == 0 &&
+				c.dial.gen == 0 {
 				t.Fatalf("status %v, deadline %v", s, c.Deadline())
 			}
 		}
@@ -70,7 +77,12 @@ func FuzzSession(f *testing.F) {
 		for _, b := range script {
 			now = now.Add(time.Duration(b) * time.Minute)
 			was := s.Over()
-			in := SessionInput{Kind: SessionInputKind(b % 7), Data: data, Text: b > 200, Answer: Answer{Send: string(data), Stop: b > 240}}
+			in := SessionInput{
+				Kind:   SessionInputKind(b % 7),
+				Data:   data,
+				Text:   b > 200,
+				Answer: Answer{Send: string(data), Stop: b > 240},
+			}
 			out := s.Step(now, in, nil)
 			if was && len(out) > 0 {
 				t.Fatalf("effects %v after the end", out)

@@ -40,13 +40,22 @@ func (w *wired) input(t *testing.T, words []string) ClientInput {
 	case "start":
 		return ClientInput{Kind: ClientStart, Token: word(words, 1)}
 	case "login":
-		return ClientInput{Kind: ClientLogin, Credentials: etf.Map{{Key: etf.Binary("user"), Value: etf.Binary("bob")}}}
+		return ClientInput{
+			Kind:        ClientLogin,
+			Credentials: etf.Map{{Key: etf.Binary("user"), Value: etf.Binary("bob")}},
+		}
 	case "opened":
 		return ClientInput{Kind: ClientOpened, Gen: number(t, words, 1)}
 	case "failed":
 		status, _ := strconv.Atoi(word(words, 2))
 		after, _ := time.ParseDuration(word(words, 3))
-		return ClientInput{Kind: ClientDialFailed, Gen: number(t, words, 1), Status: status, After: after, Cause: errors.New("no")}
+		return ClientInput{
+			Kind:   ClientDialFailed,
+			Gen:    number(t, words, 1),
+			Status: status,
+			After:  after,
+			Cause:  errors.New("no"),
+		}
 	case "token":
 		data, err := tokenMessage(word(words, 2))
 		require.NoError(t, err)
@@ -161,7 +170,10 @@ func (s *served) Step(t *testing.T, now time.Time, words []string) (lines []stri
 	case "answer":
 		in = SessionInput{Kind: SessionAnswered, Answer: Answer{Send: word(words, 1)}}
 	case "control":
-		in = SessionInput{Kind: SessionAnswered, Answer: Answer{Send: etf.Tuple{etf.Charlist("token"), etf.Binary("x")}}}
+		in = SessionInput{
+			Kind:   SessionAnswered,
+			Answer: Answer{Send: etf.Tuple{etf.Charlist("token"), etf.Binary("x")}},
+		}
 	case "halt":
 		in = SessionInput{Kind: SessionAnswered, Answer: Answer{Send: "bye", Stop: true}}
 	case "stop":
@@ -202,5 +214,9 @@ func showSession(e SessionEffect) string {
 
 func TestSessionTranscripts(t *testing.T) {
 	golden.Play(t, "session", func() golden.Core { return &served{NewSession(SessionConfig{})} })
-	golden.Play(t, "session_ping", func() golden.Core { return &served{NewSession(SessionConfig{Ping: time.Minute})} })
+	golden.Play(
+		t,
+		"session_ping",
+		func() golden.Core { return &served{NewSession(SessionConfig{Ping: time.Minute})} },
+	)
 }

@@ -19,11 +19,13 @@ const (
 // SessionConfig sets a server's session up. Zero fields mean the value given with them.
 type SessionConfig struct {
 	Refresh time.Duration // a new token is pushed this often; 3 h
-	Ping    time.Duration // between pings to the device; none, because clients of the original do not answer them
-	Codec   Codec
+	// between pings to the device; none, because clients of the original do not answer them
+	Ping  time.Duration
+	Codec Codec
 }
 
-// SessionInput is one thing that happened to a session; Kind says which fields are set. The zero value means "time has passed".
+// SessionInput is one thing that happened to a session; Kind says which fields are set. The zero
+// value means "time has passed".
 type SessionInput struct {
 	Kind   SessionInputKind
 	Data   []byte // Received
@@ -74,14 +76,16 @@ const (
 	DoEstablished SessionEffectKind = iota + 1 // call ConnectionEstablished
 	DoIssueToken                               // make a token; answer with SessionToken
 	DoHandleIn                                 // call HandleIn with Term; answer with SessionAnswered
-	DoHandleRaw                                // call HandleRawIn with Data; answer with SessionAnswered
-	DoSend                                     // write Data as a binary message
-	DoClose                                    // close the connection; nothing follows
-	DoPingDevice                               // ping
-	DoUnsendable                               // an answer cannot be sent, for Cause: report it
+	// call HandleRawIn with Data; answer with SessionAnswered
+	DoHandleRaw
+	DoSend       // write Data as a binary message
+	DoClose      // close the connection; nothing follows
+	DoPingDevice // ping
+	DoUnsendable // an answer cannot be sent, for Cause: report it
 )
 
-// Session is the core of one connection on the server's end: what a message is, when tokens go out, what answers become.
+// Session is the core of one connection on the server's end: what a message is, when tokens go out,
+// what answers become.
 type Session struct {
 	cfg     SessionConfig
 	refresh time.Time
@@ -106,7 +110,8 @@ func (s *Session) Deadline() time.Time {
 	return s.refresh
 }
 
-// Step takes in what happened at now and appends what is to be done to out. Every input is allowed at any time.
+// Step takes in what happened at now and appends what is to be done to out. Every input is allowed
+// at any time.
 func (s *Session) Step(now time.Time, in SessionInput, out []SessionEffect) []SessionEffect {
 	if s.over {
 		return out
@@ -148,7 +153,8 @@ func (s *Session) Step(now time.Time, in SessionInput, out []SessionEffect) []Se
 
 func (s *Session) end() { s.over, s.refresh, s.ping = true, time.Time{}, time.Time{} }
 
-// received tells control, terms and raw octets apart. Text frames are ignored, as the original does.
+// received tells control, terms and raw octets apart. Text frames are ignored, as the original
+// does.
 func (s *Session) received(in SessionInput, out []SessionEffect) []SessionEffect {
 	if in.Text {
 		return out

@@ -14,8 +14,9 @@ import (
 	"github.com/hublink-go/hublink/tests/golden"
 )
 
-// otherwise are all the inputs of the vectors about which a Codec judges otherwise than an original, and why. For everything else a Codec
-// is both: what the original client and the original server take and refuse.
+// otherwise are all the inputs of the vectors about which a Codec judges otherwise than an
+// original, and why. For everything else a Codec is both: what the original client and the original
+// server take and refuse.
 var otherwise = map[string]string{
 	"compressed_bomb_10m": "10 MB from 10 KB: beyond the limit, which can be raised",
 	"deep_nest_100k":      "100,000 lists in lists: beyond the limit, which can be raised",
@@ -99,7 +100,12 @@ func TestTermsAsTheOriginals(t *testing.T) {
 func knownNames(all []termVector) (names []string) {
 	for _, v := range all {
 		for v.Safe.OK {
-			_, _, err := etf.Decoder{Atoms: etf.Atoms(names...), Keep: etf.Pid | etf.Reference | etf.Port | etf.Fun}.Decode(v.Hex)
+			_, _, err := etf.Decoder{
+				Atoms: etf.Atoms(names...),
+				Keep:  etf.Pid | etf.Reference | etf.Port | etf.Fun,
+			}.Decode(
+				v.Hex,
+			)
 			var unknown *etf.UnknownAtomError
 			if !errors.As(err, &unknown) {
 				break

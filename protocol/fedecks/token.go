@@ -23,11 +23,13 @@ const (
 	legacyLife = 86_400 * time.Second // of payloads that do not say
 )
 
-// Keyring makes and opens tokens. It is not changed after its making and may be used by many goroutines.
+// Keyring makes and opens tokens. It is not changed after its making and may be used by many
+// goroutines.
 type Keyring struct{ keys [][]byte }
 
-// NewKeyring derives the keys of the secrets, which costs about half a millisecond each. The first secret makes tokens, all of
-// them open tokens: to rotate, put the new one in front and take the old one out when its tokens have expired.
+// NewKeyring derives the keys of the secrets, which costs about half a millisecond each. The first
+// secret makes tokens, all of them open tokens: to rotate, put the new one in front and take the
+// old one out when its tokens have expired.
 func NewKeyring(salt string, secrets ...string) (*Keyring, error) {
 	if salt == "" || len(secrets) == 0 {
 		return nil, errors.New("keyring: a salt and at least one secret are needed")
@@ -46,9 +48,17 @@ func NewKeyring(salt string, secrets ...string) (*Keyring, error) {
 	return k, nil
 }
 
-// Seal makes a token for a device that is good for life from now on, in whole seconds. random must be crypto/rand.Reader outside of tests.
-func (k *Keyring) Seal(random io.Reader, device string, now time.Time, life time.Duration) (string, error) {
-	payload, err := etf.Encode(etf.Tuple{etf.Binary(device), etf.Int(now.UnixMilli()), etf.Int(life / time.Second)})
+// Seal makes a token for a device that is good for life from now on, in whole seconds. random must
+// be crypto/rand.Reader outside of tests.
+func (k *Keyring) Seal(
+	random io.Reader,
+	device string,
+	now time.Time,
+	life time.Duration,
+) (string, error) {
+	payload, err := etf.Encode(
+		etf.Tuple{etf.Binary(device), etf.Int(now.UnixMilli()), etf.Int(life / time.Second)},
+	)
 	if err != nil {
 		return "", fmt.Errorf("make token: %w", err)
 	}
@@ -61,7 +71,8 @@ type Token struct {
 	SignedAt time.Time // when it was made, to the millisecond
 }
 
-// Open reads a token. Errors are ErrTokenInvalid and ErrTokenExpired. A token from the future is good: clocks differ.
+// Open reads a token. Errors are ErrTokenInvalid and ErrTokenExpired. A token from the future is
+// good: clocks differ.
 func (k *Keyring) Open(token string, now time.Time) (Token, error) {
 	data, signed, err := k.openTerm(token, now)
 	if err != nil {
@@ -84,8 +95,8 @@ func (k *Keyring) openTerm(token string, now time.Time) (data etf.Term, signed i
 	return nil, 0, ErrTokenInvalid
 }
 
-// judge reads the payload of a token and applies the age that it allows itself. Older forms are {data, ms} and
-// %{data: data, signed: ms}.
+// judge reads the payload of a token and applies the age that it allows itself. Older forms are
+// {data, ms} and %{data: data, signed: ms}.
 func judge(payload []byte, now time.Time) (data etf.Term, signed int64, err error) {
 	t, _, err := etf.Decoder{AnyAtom: true, Keep: etf.Pid | etf.Reference}.Decode(payload)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// ParseURL reads the address of a server: ws or wss, a host, a path or "/". Query, fragment and user information are dropped, as
-// the protocol has none of them. The port is filled in.
+// ParseURL reads the address of a server: ws or wss, a host, a path or "/". Query, fragment and
+// user information are dropped, as the protocol has none of them. The port is filled in.
 func ParseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil {

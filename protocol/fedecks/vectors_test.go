@@ -97,7 +97,8 @@ type tokenVector struct {
 func vectors(t *testing.T) (all []vectorFile) {
 	for _, path := range golden.Files(t, "vectors/fedecks/*.json", "testdata") {
 		data := golden.Read(t, path)
-		if bytes.Contains(data, []byte("binary_to_term_safe")) || bytes.Contains(data, []byte("compressed_minor2")) {
+		if bytes.Contains(data, []byte("binary_to_term_safe")) ||
+			bytes.Contains(data, []byte("compressed_minor2")) {
 			continue // terms, which package etf tests
 		}
 		var f vectorFile
@@ -112,7 +113,9 @@ func TestKeysAsPlugCrypto(t *testing.T) {
 	n := 0
 	for _, f := range vectors(t) {
 		for _, v := range f.Keys {
-			if v.Digest != "sha256" || v.Iterations != keyRounds || v.Length != keyLength || len(v.Salt) == 0 || len(v.Secret) == 0 {
+			if v.Digest != "sha256" || v.Iterations != keyRounds || v.Length != keyLength ||
+				len(v.Salt) == 0 ||
+				len(v.Secret) == 0 {
 				continue // Fedecks never derives such ones
 			}
 			k, err := NewKeyring(string(v.Salt), string(v.Secret))
@@ -218,7 +221,12 @@ func TestTokensAsFedecks(t *testing.T) {
 				requireVerdict(t, want, got, err)
 			}
 			if v.Device != nil {
-				token, err := k.Seal(bytes.NewReader(v.Nonce), *v.Device, time.UnixMilli(v.SignedAt), time.Duration(v.Expiry)*time.Second)
+				token, err := k.Seal(
+					bytes.NewReader(v.Nonce),
+					*v.Device,
+					time.UnixMilli(v.SignedAt),
+					time.Duration(v.Expiry)*time.Second,
+				)
 				require.NoError(t, err)
 				require.Equal(t, v.Token, token)
 			}

@@ -28,7 +28,8 @@ func waits(t *testing.T, clients, attempts int) [][]time.Duration {
 	return all
 }
 
-// Fault 6: after an outage thousands of devices come back spread over the whole wait, which doubles up to a minute.
+// Fault 6: after an outage thousands of devices come back spread over the whole wait, which doubles
+// up to a minute.
 func TestWaitsAreSpread(t *testing.T) {
 	const clients = 2000
 	limit := time.Second
@@ -37,10 +38,19 @@ func TestWaitsAreSpread(t *testing.T) {
 		slices.Sort(w)
 		require.GreaterOrEqual(t, w[0], time.Second, "attempt %d", n)
 		require.LessOrEqual(t, w[clients-1], limit, "attempt %d", n)
-		for _, part := range []float64{0.25, 0.5, 0.75} { // uniform: quarters are where quarters should be
+		// uniform: quarters are where quarters should be
+		for _, part := range []float64{0.25, 0.5, 0.75} {
 			want := time.Second + time.Duration(part*float64(limit-time.Second))
 			got := w[int(part*clients)]
-			require.InDelta(t, float64(want), float64(got), 0.06*float64(limit), "attempt %d: %v of the clients wait less", n, part)
+			require.InDelta(
+				t,
+				float64(want),
+				float64(got),
+				0.06*float64(limit),
+				"attempt %d: %v of the clients wait less",
+				n,
+				part,
+			)
 		}
 	}
 }

@@ -8,15 +8,19 @@ import (
 	"github.com/hublink-go/hublink/protocol/etf"
 )
 
-// ErrReserved says that a message has the shape of the protocol's own messages, which the peer would take it for.
-var ErrReserved = errors.New("message is reserved by the protocol: the charlist token_please and pairs tagged token, fedecks_token or fedecks_server_pong cannot be sent")
+// ErrReserved says that a message has the shape of the protocol's own messages, which the peer
+// would take it for.
+var ErrReserved = errors.New(
+	"message is reserved by the protocol: the charlist token_please and pairs tagged token, fedecks_token or fedecks_server_pong cannot be sent",
+)
 
 // tokenRequest asks the server for a token.
 var tokenRequest = etf.Charlist("token_please")
 
 const tokenTag = "token"
 
-// Codec says which atoms a peer may send; see package etf. Funs and ports are refused, pids and references are opaque.
+// Codec says which atoms a peer may send; see package etf. Funs and ports are refused, pids and
+// references are opaque.
 type Codec struct {
 	Atoms   etf.AtomSet
 	AnyAtom bool
@@ -25,12 +29,19 @@ type Codec struct {
 
 // Decode reads the term of a message. Octets behind it are ignored, as the original does.
 func (c Codec) Decode(data []byte) (etf.Term, error) {
-	t, _, err := etf.Decoder{Atoms: c.Atoms, AnyAtom: c.AnyAtom, Keep: etf.Pid | etf.Reference, Limits: c.Limits}.Decode(data)
+	t, _, err := etf.Decoder{
+		Atoms:   c.Atoms,
+		AnyAtom: c.AnyAtom,
+		Keep:    etf.Pid | etf.Reference,
+		Limits:  c.Limits,
+	}.Decode(
+		data,
+	)
 	return t, err
 }
 
-// Encode makes the octets of a message from a Go value or a term, as etf.Marshal does. ErrReserved: the peer would not take it for
-// a message.
+// Encode makes the octets of a message from a Go value or a term, as etf.Marshal does. ErrReserved:
+// the peer would not take it for a message.
 func Encode(v any) ([]byte, error) {
 	t, ok := v.(etf.Term)
 	if !ok {
@@ -49,7 +60,8 @@ func Encode(v any) ([]byte, error) {
 	return data, nil
 }
 
-// CheckRaw says whether octets may be sent as they are: they must not be a reserved message by chance.
+// CheckRaw says whether octets may be sent as they are: they must not be a reserved message by
+// chance.
 func CheckRaw(data []byte) error {
 	if !looksEncoded(data) {
 		return nil
@@ -71,7 +83,8 @@ func reserved(t etf.Term) bool {
 	if !ok || len(pair) != 2 {
 		return false
 	}
-	return isCharlist(pair[0], tokenTag) || pair[0] == etf.Atom("fedecks_token") || pair[0] == etf.Atom("fedecks_server_pong")
+	return isCharlist(pair[0], tokenTag) || pair[0] == etf.Atom("fedecks_token") ||
+		pair[0] == etf.Atom("fedecks_server_pong")
 }
 
 func isTokenRequest(t etf.Term) bool { return isCharlist(t, "token_please") }
@@ -90,7 +103,8 @@ func tokenMessage(token string) ([]byte, error) {
 	return etf.Encode(etf.Tuple{etf.Charlist(tokenTag), etf.Binary(token)})
 }
 
-// tokenOf finds the token in such an answer. isToken without a token: the message has the shape but no binary in it.
+// tokenOf finds the token in such an answer. isToken without a token: the message has the shape but
+// no binary in it.
 func tokenOf(t etf.Term) (token string, isToken bool) {
 	pair, ok := t.(etf.Tuple)
 	if !ok || len(pair) != 2 || !isCharlist(pair[0], tokenTag) {
@@ -115,7 +129,8 @@ var ErrDamagedFile = errors.New("token file is damaged")
 // maxToken is far above any token that fits the header.
 const maxToken = 4096
 
-// ReadTokenFile gives the token in a file; empty: the file says that there is none (the atom nil, as the original writes it).
+// ReadTokenFile gives the token in a file; empty: the file says that there is none (the atom nil,
+// as the original writes it).
 func ReadTokenFile(data []byte) (string, error) {
 	t, used, err := etf.Decoder{Limits: etf.Limits{Bytes: maxToken}}.Decode(data)
 	if err != nil {

@@ -29,7 +29,8 @@ func TestControlCannotBeSent(t *testing.T) {
 		require.ErrorIs(t, err, ErrReserved, name)
 	}
 	for name, v := range map[string]any{
-		"a binary": "token_please", "triple": etf.Tuple{etf.Charlist("token"), etf.OK, etf.OK}, "other list": etf.Charlist("tokem_please"),
+		"a binary": "token_please", "triple": etf.Tuple{etf.Charlist("token"), etf.OK, etf.OK},
+		"other list": etf.Charlist("tokem_please"),
 	} {
 		_, err := Encode(v)
 		require.NoError(t, err, name)
@@ -44,7 +45,12 @@ func header(t *testing.T, term etf.Term) []string {
 	return []string{base64.StdEncoding.EncodeToString(data)}
 }
 
-func pair(key string, value etf.Term) etf.Pair { return etf.Pair{Key: etf.Binary(key), Value: value} }
+func pair(
+	key string,
+	value etf.Term,
+) etf.Pair {
+	return etf.Pair{Key: etf.Binary(key), Value: value}
+}
 
 // deflated is a compressed tuple of n empty lists.
 func deflated(t *testing.T, n int) []byte {
@@ -59,7 +65,14 @@ func deflated(t *testing.T, n int) []byte {
 }
 
 func TestAuthHeader(t *testing.T) {
-	login, err := LoginHeader("dev-1", etf.Map{pair("password", etf.Binary("p")), pair(keyDevice, etf.Binary("forged")), pair(keyToken, etf.Binary("x"))})
+	login, err := LoginHeader(
+		"dev-1",
+		etf.Map{
+			pair("password", etf.Binary("p")),
+			pair(keyDevice, etf.Binary("forged")),
+			pair(keyToken, etf.Binary("x")),
+		},
+	)
 	require.NoError(t, err)
 	a, err := ParseAuth([]string{login}, Codec{})
 	require.NoError(t, err)
@@ -86,19 +99,27 @@ func TestAuthHeader(t *testing.T) {
 		want   error
 		info   string
 	}{
-		"none":              {nil, ErrAuthHeader, "missing"},
-		"two":               {[]string{login, login}, ErrAuthHeader, "more than one header"},
-		"too long":          {[]string{strings.Repeat("A", 1024)}, ErrAuthHeader, "too long"},
-		"URL alphabet":      {[]string{"__--"}, ErrAuthHeader, "not base64"},
-		"no padding":        {[]string{strings.TrimRight(base64.StdEncoding.EncodeToString([]byte("xx")), "=")}, ErrAuthHeader, "not base64"},
-		"line end":          {[]string{login[:4] + "\n" + login[4:]}, ErrAuthHeader, "not base64"},
-		"no term":           {[]string{""}, ErrAuthHeader, "encoded binary auth was invalid or unsafe"},
-		"a bomb":            {[]string{bomb}, ErrAuthHeader, "encoded binary auth was invalid or unsafe"},
-		"no map":            {header(t, etf.OK), ErrAuthHeader, "not a map"},
-		"no id":             {header(t, etf.Map{}), ErrAuthHeader, "no device id"},
-		"id is a number":    {header(t, etf.Map{pair(keyDevice, etf.Int(1))}), ErrAuthHeader, "device id is not a string of 1 to 125 octets"},
-		"id is too long":    {header(t, etf.Map{pair(keyDevice, etf.Binary(strings.Repeat("d", 126)))}), ErrAuthHeader, "device id is not a string of 1 to 125 octets"},
-		"token is a number": {header(t, etf.Map{pair(keyDevice, etf.Binary("d")), pair(keyToken, etf.Int(1))}), ErrToken, "not a binary"},
+		"none":         {nil, ErrAuthHeader, "missing"},
+		"two":          {[]string{login, login}, ErrAuthHeader, "more than one header"},
+		"too long":     {[]string{strings.Repeat("A", 1024)}, ErrAuthHeader, "too long"},
+		"URL alphabet": {[]string{"__--"}, ErrAuthHeader, "not base64"},
+		"no padding": {[]string{strings.TrimRight(base64.StdEncoding.EncodeToString([]byte("xx")),
+			"=")}, ErrAuthHeader, "not base64"},
+		"line end": {[]string{login[:4] + "\n" + login[4:]}, ErrAuthHeader, "not base64"},
+		"no term":  {[]string{""}, ErrAuthHeader, "encoded binary auth was invalid or unsafe"},
+		"a bomb":   {[]string{bomb}, ErrAuthHeader, "encoded binary auth was invalid or unsafe"},
+		"no map":   {header(t, etf.OK), ErrAuthHeader, "not a map"},
+		"no id":    {header(t, etf.Map{}), ErrAuthHeader, "no device id"},
+		"id is a number": {
+			header(t, etf.Map{pair(keyDevice, etf.Int(1))}), ErrAuthHeader,
+			"device id is not a string of 1 to 125 octets",
+		},
+		"id is too long": {
+			header(t, etf.Map{pair(keyDevice, etf.Binary(strings.Repeat("d", 126)))}),
+			ErrAuthHeader, "device id is not a string of 1 to 125 octets",
+		},
+		"token is a number": {header(t, etf.Map{pair(keyDevice, etf.Binary("d")), pair(keyToken,
+			etf.Int(1))}), ErrToken, "not a binary"},
 	} {
 		_, err := ParseAuth(tc.values, Codec{})
 		require.ErrorIs(t, err, tc.want, name)
@@ -118,7 +139,8 @@ func TestTokenFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, token, "the original's way to say none")
 	for name, bad := range map[string]string{
-		"empty": "", "text": "XCP.abc", "a number": "\x83a\x01", "cut": string(data[:len(data)-1]), "more": string(data) + "x", "control": "\x83m\x00\x00\x00\x01\n",
+		"empty": "", "text": "XCP.abc", "a number": "\x83a\x01", "cut": string(data[:len(data)-1]),
+		"more": string(data) + "x", "control": "\x83m\x00\x00\x00\x01\n",
 	} {
 		_, err := ReadTokenFile([]byte(bad))
 		require.ErrorIs(t, err, ErrDamagedFile, name)

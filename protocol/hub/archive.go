@@ -8,7 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Archive is the hub's offer of a file beside the firmware. The same one is offered at every join: compare the UUID.
+// Archive is the hub's offer of a file beside the firmware. The same one is offered at every join:
+// compare the UUID.
 type Archive struct {
 	URL          SignedURL // good for an hour at most
 	UUID         string
@@ -25,7 +26,11 @@ func (a Archive) String() string { return fmt.Sprintf("archive %q version %q", a
 
 // LogValue leaves out the URL.
 func (a Archive) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("uuid", a.UUID), slog.String("version", a.Version), slog.Int64("size", a.Size))
+	return slog.GroupValue(
+		slog.String("uuid", a.UUID),
+		slog.String("version", a.Version),
+		slog.Int64("size", a.Size),
+	)
 }
 
 // ParseArchive reads the payload of an archive event; url and uuid are required.

@@ -8,8 +8,8 @@ import (
 // ReasonMax is the longest reason that is sent, in bytes; the rest is cut off.
 const ReasonMax = 1024
 
-// tidy makes text fit for the hub: valid UTF-8 without control characters (its database refuses NUL), but for those that the
-// output of a program may have: line ends, tabs, escapes.
+// tidy makes text fit for the hub: valid UTF-8 without control characters (its database refuses
+// NUL), but for those that the output of a program may have: line ends, tabs, escapes.
 func tidy(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

@@ -5,7 +5,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// APIVersion is the device_api_version that this package speaks: everything up to extensions, without device-managed updates.
+// APIVersion is the device_api_version that this package speaks: everything up to extensions,
+// without device-managed updates.
 const APIVersion = "2.3.0"
 
 // Events that the hub pushes to the device channel.
@@ -36,10 +37,12 @@ type Push struct {
 	Payload jsontext.Value
 }
 
-// tolerant is how the hub's payloads are read: what does not concern us is no reason to refuse them.
+// tolerant is how the hub's payloads are read: what does not concern us is no reason to refuse
+// them.
 var tolerant = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
-// read decodes payload into out. Errors of the JSON library are not passed on: they can quote the payload.
+// read decodes payload into out. Errors of the JSON library are not passed on: they can quote the
+// payload.
 func read(payload jsontext.Value, out any) bool {
 	return json.Unmarshal(payload, out, tolerant) == nil
 }

@@ -14,9 +14,10 @@ const (
 	nameMax       = 255
 )
 
-// ParseExtensionsGet reads what the hub advertises in extensions:get: the versions of each extension, newest first. The result is
-// nil for a hub that advertises nothing (older ones send {}); then the device offers all it has. A payload that cannot be
-// read gives nil and an error, and means the same.
+// ParseExtensionsGet reads what the hub advertises in extensions:get: the versions of each
+// extension, newest first. The result is nil for a hub that advertises nothing (older ones send
+// {}); then the device offers all it has. A payload that cannot be read gives nil and an error, and
+// means the same.
 func ParseExtensionsGet(payload jsontext.Value) (map[string][]string, error) {
 	var raw struct {
 		Extensions jsontext.Value `json:"extensions"`
@@ -40,9 +41,9 @@ func ParseExtensionsGet(payload jsontext.Value) (map[string][]string, error) {
 	return out, nil
 }
 
-// NegotiateExtensions chooses what to offer in the join: of each of the device's extensions (versions most preferred first) the first
-// version that the hub advertises, and none when there is no such. Without an advertisement (nil) it is the last version,
-// which the oldest hubs know.
+// NegotiateExtensions chooses what to offer in the join: of each of the device's extensions
+// (versions most preferred first) the first version that the hub advertises, and none when there is
+// no such. Without an advertisement (nil) it is the last version, which the oldest hubs know.
 func NegotiateExtensions(own, advertised map[string][]string) map[string]string {
 	out := make(map[string]string, len(own))
 	for name, versions := range own {
@@ -62,12 +63,16 @@ func NegotiateExtensions(own, advertised map[string][]string) map[string]string 
 	return out
 }
 
-// JoinExtensions is the payload of the join of the extensions channel: one version for each name. A list of versions would crash
-// the hub's join, hence the type.
+// JoinExtensions is the payload of the join of the extensions channel: one version for each name. A
+// list of versions would crash the hub's join, hence the type.
 func JoinExtensions(versions map[string]string) (jsontext.Value, error) {
 	for name, version := range versions {
 		if !validName(name) || version == "" || clean(version, nameMax) != version {
-			return nil, fmt.Errorf("join extensions: %q with version %q: not a name and a version", name, version)
+			return nil, fmt.Errorf(
+				"join extensions: %q with version %q: not a name and a version",
+				name,
+				version,
+			)
 		}
 	}
 	if versions == nil {
@@ -76,8 +81,8 @@ func JoinExtensions(versions map[string]string) (jsontext.Value, error) {
 	return write(versions), nil
 }
 
-// ParseAttachList reads the hub's answer to the join of the extensions channel: the names to attach. An object, as answered by
-// hubs that attach nothing, is an empty list.
+// ParseAttachList reads the hub's answer to the join of the extensions channel: the names to
+// attach. An object, as answered by hubs that attach nothing, is an empty list.
 func ParseAttachList(response jsontext.Value) ([]string, error) {
 	switch response.Kind() {
 	case '[':
@@ -131,21 +136,25 @@ func names(v jsontext.Value) ([]string, error) {
 
 // validName: what stands before the colon of an event.
 func validName(name string) bool {
-	return name != "" && len(name) <= nameMax && !strings.Contains(name, ":") && clean(name, nameMax) == name
+	return name != "" && len(name) <= nameMax && !strings.Contains(name, ":") &&
+		clean(name, nameMax) == name
 }
 
-// SplitExtensionEvent takes `<name>:<event>` apart at the first colon: "geo:location:update" is the event "location:update" of geo.
+// SplitExtensionEvent takes `<name>:<event>` apart at the first colon: "geo:location:update" is the
+// event "location:update" of geo.
 func SplitExtensionEvent(full string) (name, event string, ok bool) {
 	name, event, ok = strings.Cut(full, ":")
 	return name, event, ok && name != "" && event != ""
 }
 
-// ExtensionError is the payload of `<name>:error`, with which a device says that an extension is not running.
+// ExtensionError is the payload of `<name>:error`, with which a device says that an extension is
+// not running.
 func ExtensionError(reason string) jsontext.Value {
 	return write(map[string]string{"reason": clean(reason, ReasonMax)})
 }
 
-// IsDetach reports whether the response of a refused push tells the device to stop the extension that sent it.
+// IsDetach reports whether the response of a refused push tells the device to stop the extension
+// that sent it.
 func IsDetach(response jsontext.Value) bool {
 	t, _ := text(response)
 	return t == "detach"

@@ -15,11 +15,26 @@ func TestExtensionsGet(t *testing.T) {
 		fails         bool
 	}{
 		{"older hub", string(recorded(t, "extensions_get")), nil, false},
-		{"newer hub", `{"extensions":{"health":["0.0.1"],"logging":["0.1.0","0.0.1"]}}`, map[string][]string{"health": {"0.0.1"}, "logging": {"0.1.0", "0.0.1"}}, false},
+		{
+			"newer hub",
+			`{"extensions":{"health":["0.0.1"],"logging":["0.1.0","0.0.1"]}}`,
+			map[string][]string{"health": {"0.0.1"}, "logging": {"0.1.0", "0.0.1"}},
+			false,
+		},
 		{"nothing switched on", `{"extensions":{}}`, map[string][]string{}, false},
 		{"null", `{"extensions":null}`, nil, false},
-		{"one version as text", `{"extensions":{"geo":"0.0.1"}}`, map[string][]string{"geo": {"0.0.1"}}, false},
-		{"a bad entry spoils nothing", `{"extensions":{"geo":5,"a:b":["1"],"health":["0.0.1",7]}}`, map[string][]string{"health": {"0.0.1"}}, false},
+		{
+			"one version as text",
+			`{"extensions":{"geo":"0.0.1"}}`,
+			map[string][]string{"geo": {"0.0.1"}},
+			false,
+		},
+		{
+			"a bad entry spoils nothing",
+			`{"extensions":{"geo":5,"a:b":["1"],"health":["0.0.1",7]}}`,
+			map[string][]string{"health": {"0.0.1"}},
+			false,
+		},
 		{"list", `{"extensions":["health"]}`, nil, true},
 		{"not an object", `[]`, nil, true},
 	}
@@ -39,9 +54,21 @@ func TestNegotiateExtensions(t *testing.T) {
 		advertised map[string][]string
 		want       map[string]string
 	}{
-		{"nothing advertised: the lowest of each", nil, map[string]string{"logging": "0.0.1", "health": "0.0.1"}},
-		{"our most preferred", map[string][]string{"logging": {"0.0.1", "0.1.0"}}, map[string]string{"logging": "0.1.0"}},
-		{"what both know", map[string][]string{"logging": {"0.2.0", "0.0.1"}, "health": {"0.0.1"}}, map[string]string{"logging": "0.0.1", "health": "0.0.1"}},
+		{
+			"nothing advertised: the lowest of each",
+			nil,
+			map[string]string{"logging": "0.0.1", "health": "0.0.1"},
+		},
+		{
+			"our most preferred",
+			map[string][]string{"logging": {"0.0.1", "0.1.0"}},
+			map[string]string{"logging": "0.1.0"},
+		},
+		{
+			"what both know",
+			map[string][]string{"logging": {"0.2.0", "0.0.1"}, "health": {"0.0.1"}},
+			map[string]string{"logging": "0.0.1", "health": "0.0.1"},
+		},
 		{"no overlap", map[string][]string{"logging": {"9"}, "geo": {"0.0.1"}}, map[string]string{}},
 		{"nothing switched on", map[string][]string{}, map[string]string{}},
 	}
@@ -53,7 +80,14 @@ func TestNegotiateExtensions(t *testing.T) {
 }
 
 func TestJoinExtensions(t *testing.T) {
-	got, err := hub.JoinExtensions(map[string]string{"geo": "0.0.1", "health": "0.0.1", "local_shell": "0.0.1", "network_identity": "0.0.1"})
+	got, err := hub.JoinExtensions(
+		map[string]string{
+			"geo":              "0.0.1",
+			"health":           "0.0.1",
+			"local_shell":      "0.0.1",
+			"network_identity": "0.0.1",
+		},
+	)
 	require.NoError(t, err)
 	require.Equal(t, string(recorded(t, "join_extensions")), string(got), "as the real client")
 	got, err = hub.JoinExtensions(nil)
@@ -103,7 +137,10 @@ func TestAttachAndDetach(t *testing.T) {
 }
 
 func TestSplitExtensionEvent(t *testing.T) {
-	for full, want := range map[string][2]string{"health:check": {"health", "check"}, "geo:location:update": {"geo", "location:update"}} {
+	for full, want := range map[string][2]string{
+		"health:check":        {"health", "check"},
+		"geo:location:update": {"geo", "location:update"},
+	} {
 		name, event, ok := hub.SplitExtensionEvent(full)
 		require.True(t, ok)
 		require.Equal(t, want, [2]string{name, event})

@@ -28,10 +28,13 @@ func TestJoinParamsLikeTheRealClient(t *testing.T) {
 	yes := true
 	got, err := hub.JoinParams{
 		Metadata: map[string]string{
-			"uuid": "8a8b902c-d1a9-58aa-6111-04ab57c2f2a8", "nerves_fw_version": "0.1.0", "architecture": "x86_64",
-			"description": "rig firmware", "misc": "extra comments", "platform": "rig", "nerves_fw_product": "rig",
+			"uuid": "8a8b902c-d1a9-58aa-6111-04ab57c2f2a8", "nerves_fw_version": "0.1.0",
+			"architecture": "x86_64",
+			"description":  "rig firmware", "misc": "extra comments", "platform": "rig",
+			"nerves_fw_product": "rig",
 		},
-		FwupVersion: "1.16.0", ConsoleVersion: "2.0.0", Validated: &yes, AskFirmwareKeys: true, AskArchiveKeys: true,
+		FwupVersion: "1.16.0", ConsoleVersion: "2.0.0", Validated: &yes, AskFirmwareKeys: true,
+		AskArchiveKeys: true,
 	}.Payload()
 	require.NoError(t, err)
 	require.JSONEq(t, string(recorded(t, "join")), string(got))
@@ -44,7 +47,11 @@ func TestJoinParams(t *testing.T) {
 		params hub.JoinParams
 		want   string
 	}{
-		{"nothing known", hub.JoinParams{}, `{"device_api_version":"2.3.0","currently_downloading_uuid":null,"meta":{"firmware_auto_revert_detected":false}}`},
+		{
+			"nothing known",
+			hub.JoinParams{},
+			`{"device_api_version":"2.3.0","currently_downloading_uuid":null,"meta":{"firmware_auto_revert_detected":false}}`,
+		},
 		{
 			"in an update, on trial, reverted",
 			hub.JoinParams{DownloadingUUID: "u", Validated: &no, Reverted: true},
@@ -54,7 +61,12 @@ func TestJoinParams(t *testing.T) {
 			"the full name wins, extras never replace",
 			hub.JoinParams{
 				Metadata: map[string]string{"uuid": "short", "nerves_fw_uuid": "full"},
-				Extra:    map[string]string{"update_tool": "esp-idf", "device_api_version": "9", "meta": "x", "nerves_fw_uuid": "extra"},
+				Extra: map[string]string{
+					"update_tool":        "esp-idf",
+					"device_api_version": "9",
+					"meta":               "x",
+					"nerves_fw_uuid":     "extra",
+				},
 			},
 			`{"device_api_version":"2.3.0","currently_downloading_uuid":null,"meta":{"firmware_auto_revert_detected":false},"nerves_fw_uuid":"full","update_tool":"esp-idf"}`,
 		},
@@ -77,8 +89,14 @@ func TestParseUpdateOfTheRealHub(t *testing.T) {
 	u, err := hub.ParseUpdate(recorded(t, "update"))
 	require.NoError(t, err)
 	require.Equal(t, hub.Update{
-		URL:  "http://127.0.0.1:4103/fw/rig-1.1.0.fw?id=nhl_update_json",
-		Meta: map[string]string{"architecture": "x86_64", "platform": "rig", "product": "rig", "uuid": "11111111-2222-3333-4444-555555555555", "version": "1.1.0"},
+		URL: "http://127.0.0.1:4103/fw/rig-1.1.0.fw?id=nhl_update_json",
+		Meta: map[string]string{
+			"architecture": "x86_64",
+			"platform":     "rig",
+			"product":      "rig",
+			"uuid":         "11111111-2222-3333-4444-555555555555",
+			"version":      "1.1.0",
+		},
 		Size: 3001740, DeploymentID: 7,
 	}, u)
 	require.Equal(t, "11111111-2222-3333-4444-555555555555", u.UUID())
@@ -89,31 +107,107 @@ func TestParseUpdateOfTheRealHub(t *testing.T) {
 func TestParseUpdate(t *testing.T) {
 	upper := strings.ToUpper(sum)
 	tests := []struct{ name, payload, err string }{
-		{"old server", `{"update_available":true,"firmware_url":"https://h/f","firmware_meta":{"uuid":"u"},"deployment_id":null}`, ""},
+		{
+			"old server",
+			`{"update_available":true,"firmware_url":"https://h/f","firmware_meta":{"uuid":"u"},"deployment_id":null}`,
+			"",
+		},
 		{"join reply of an older one", `{"update_available":true,"firmware_url":"https://h/f"}`, ""},
-		{"sums in either case", `{"firmware_url":"https://h/f","checksum":"` + upper + `","partials_checksums":["` + upper + `","` + sum + `"]}`, ""},
-		{"empty instead of null", `{"firmware_url":"https://h/f","checksum":"","partials_checksums":[],"size":0}`, ""},
+		{
+			"sums in either case",
+			`{"firmware_url":"https://h/f","checksum":"` + upper + `","partials_checksums":["` + upper +
+				`","` + sum + `"]}`,
+			"",
+		},
+		{
+			"empty instead of null",
+			`{"firmware_url":"https://h/f","checksum":"","partials_checksums":[],"size":0}`,
+			"",
+		},
 		{"unknown and duplicate keys", `{"firmware_url":"https://h/f","x":{"y":[]},"x":1}`, ""},
-		{"metadata that is no text", `{"firmware_url":"https://h/f","firmware_meta":{"uuid":"u","inserted_at":{"s":1},"n":5}}`, ""},
+		{
+			"metadata that is no text",
+			`{"firmware_url":"https://h/f","firmware_meta":{"uuid":"u","inserted_at":{"s":1},"n":5}}`,
+			"",
+		},
 		{"no URL", `{"update_available":true}`, "update: firmware_url is missing"},
 		{"URL null", `{"update_available":true,"firmware_url":null}`, "update: firmware_url is missing"},
-		{"URL of a file", `{"firmware_url":"file:///s3cret"}`, "update: firmware_url is not an http or https URL with a host"},
-		{"URL without host", `{"firmware_url":"https:///s3cret"}`, "update: firmware_url is not an http or https URL with a host"},
-		{"port without host", `{"firmware_url":"https://:80/s3cret"}`, "update: firmware_url is not an http or https URL with a host"},
+		{
+			"URL of a file",
+			`{"firmware_url":"file:///s3cret"}`,
+			"update: firmware_url is not an http or https URL with a host",
+		},
+		{
+			"URL without host",
+			`{"firmware_url":"https:///s3cret"}`,
+			"update: firmware_url is not an http or https URL with a host",
+		},
+		{
+			"port without host",
+			`{"firmware_url":"https://:80/s3cret"}`,
+			"update: firmware_url is not an http or https URL with a host",
+		},
 		{"URL unreadable", `{"firmware_url":"https://h/%zzs3cret"}`, "update: firmware_url is not a URL"},
-		{"URL endless", `{"firmware_url":"https://h/` + strings.Repeat("a", 17<<10) + `"}`, "update: firmware_url is longer than 16384 bytes"},
-		{"size negative", `{"firmware_url":"https://h/s3cret","size":-1}`, "update: size is not a non-negative integer"},
-		{"size fraction", `{"firmware_url":"https://h/s3cret","size":1.5}`, "update: size is not a non-negative integer"},
-		{"size endless", `{"firmware_url":"https://h/s3cret","size":99999999999999999999}`, "update: size is not a non-negative integer"},
-		{"size text", `{"firmware_url":"https://h/s3cret","size":"5"}`, "update: size is not a non-negative integer"},
+		{
+			"URL endless",
+			`{"firmware_url":"https://h/` + strings.Repeat("a", 17<<10) + `"}`,
+			"update: firmware_url is longer than 16384 bytes",
+		},
+		{
+			"size negative",
+			`{"firmware_url":"https://h/s3cret","size":-1}`,
+			"update: size is not a non-negative integer",
+		},
+		{
+			"size fraction",
+			`{"firmware_url":"https://h/s3cret","size":1.5}`,
+			"update: size is not a non-negative integer",
+		},
+		{
+			"size endless",
+			`{"firmware_url":"https://h/s3cret","size":99999999999999999999}`,
+			"update: size is not a non-negative integer",
+		},
+		{
+			"size text",
+			`{"firmware_url":"https://h/s3cret","size":"5"}`,
+			"update: size is not a non-negative integer",
+		},
 		{"checksum short", string(recorded(t, "update_raw")), "update: checksum is not a SHA-256 in hex"},
-		{"checksum no hex", `{"firmware_url":"https://h/s3cret","checksum":"` + strings.Repeat("x", 64) + `"}`, "update: checksum is not a SHA-256 in hex"},
-		{"checksum number", `{"firmware_url":"https://h/s3cret","checksum":5}`, "update: checksum is not a SHA-256 in hex"},
-		{"partial short", `{"firmware_url":"https://h/s3cret","partials_checksums":["` + sum + `","a"]}`, "update: partials_checksums [1] is not a SHA-256 in hex"},
-		{"too many partials", `{"firmware_url":"https://h/s3cret","partials_checksums":[""` + strings.Repeat(`,""`, 1<<20) + `]}`, "update: partials_checksums are more than 1048576"},
-		{"partials an object", `{"firmware_url":"https://h/s3cret","partials_checksums":{}}`, "update: payload is not an object of the expected types"},
+		{
+			"checksum no hex",
+			`{"firmware_url":"https://h/s3cret","checksum":"` + strings.Repeat("x", 64) + `"}`,
+			"update: checksum is not a SHA-256 in hex",
+		},
+		{
+			"checksum number",
+			`{"firmware_url":"https://h/s3cret","checksum":5}`,
+			"update: checksum is not a SHA-256 in hex",
+		},
+		{
+			"partial short",
+			`{"firmware_url":"https://h/s3cret","partials_checksums":["` + sum + `","a"]}`,
+			"update: partials_checksums [1] is not a SHA-256 in hex",
+		},
+		{
+			"too many partials",
+			`{"firmware_url":"https://h/s3cret","partials_checksums":[""` + strings.Repeat(
+				`,""`,
+				1<<20,
+			) + `]}`,
+			"update: partials_checksums are more than 1048576",
+		},
+		{
+			"partials an object",
+			`{"firmware_url":"https://h/s3cret","partials_checksums":{}}`,
+			"update: payload is not an object of the expected types",
+		},
 		{"list", `["s3cret"]`, "update: payload is not an object of the expected types"},
-		{"cut", `{"firmware_url":"https://h/s3cret"`, "update: payload is not an object of the expected types"},
+		{
+			"cut",
+			`{"firmware_url":"https://h/s3cret"`,
+			"update: payload is not an object of the expected types",
+		},
 		{"nothing", ``, "update: payload is not an object of the expected types"},
 	}
 	for _, tt := range tests {
@@ -143,20 +237,30 @@ func TestParseUpdateNamesWhatItRefuses(t *testing.T) {
 
 func TestHasUpdate(t *testing.T) {
 	require.True(t, hub.HasUpdate([]byte(`{"update_available":true,"firmware_url":"https://h/f"}`)))
-	for _, response := range []string{`{}`, `{"update_available":false,"firmware_url":null}`, `[]`, ``, `{"firmware_url"`} {
+	for _, response := range []string{
+		`{}`, `{"update_available":false,"firmware_url":null}`, `[]`, ``,
+		`{"firmware_url"`,
+	} {
 		require.False(t, hub.HasUpdate([]byte(response)), response)
 	}
 }
 
 func TestSecretsDoNotPrint(t *testing.T) {
-	u, err := hub.ParseUpdate([]byte(`{"firmware_url":"https://h/f?sig=s3cret","firmware_meta":{"uuid":"u1"}}`))
+	u, err := hub.ParseUpdate(
+		[]byte(`{"firmware_url":"https://h/f?sig=s3cret","firmware_meta":{"uuid":"u1"}}`),
+	)
 	require.NoError(t, err)
 	a, err := hub.ParseArchive([]byte(`{"url":"https://h/a?sig=s3cret","uuid":"u2"}`))
 	require.NoError(t, err)
 	s, err := hub.ParseScript([]byte(`{"ref":"r1","text":"export TOKEN=s3cret"}`))
 	require.NoError(t, err)
 	r := hub.ScriptResult{Ref: "r2", Output: "s3cret"}
-	for _, v := range []any{u, &u, a, s, &s, r, u.URL, struct{ U hub.Update }{u}, []hub.Script{s}, []hub.ScriptResult{r}} {
+	for _, v := range []any{
+		u, &u, a, s, &s, r, u.URL,
+		struct{ U hub.Update }{u},
+		[]hub.Script{s},
+		[]hub.ScriptResult{r},
+	} {
 		var log strings.Builder
 		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "v", v)
 		text := fmt.Sprintf("%v %+v %s", v, v, v) + log.String()
@@ -173,8 +277,10 @@ func TestParseArchive(t *testing.T) {
 	a, err := hub.ParseArchive(recorded(t, "archive"))
 	require.NoError(t, err)
 	require.Equal(t, hub.Archive{
-		URL: "http://127.0.0.1:4103/fw/archive.fw", UUID: "11111111-2222-3333-4444-555555555555", Size: 3001739, Version: "2.0.0",
-		Description: "rig archive", Platform: "generic", Architecture: "generic", UploadedAt: "2026-01-02T03:04:05",
+		URL: "http://127.0.0.1:4103/fw/archive.fw", UUID: "11111111-2222-3333-4444-555555555555",
+		Size: 3001739, Version: "2.0.0",
+		Description: "rig archive", Platform: "generic", Architecture: "generic",
+		UploadedAt: "2026-01-02T03:04:05",
 	}, a)
 	for payload, want := range map[string]string{
 		`{"uuid":"u"}`:                                   "archive: url is missing",
@@ -215,14 +321,31 @@ func TestScripts(t *testing.T) {
 	s, err = hub.ParseScript(recorded(t, "connecting_code"))
 	require.NoError(t, err)
 	require.Equal(t, hub.RefConnectingCode, s.Ref)
-	for _, payload := range []string{`{}`, `{"ref":"a"}`, `{"text":"a"}`, `{"ref":"","text":"a"}`, `{"ref":1,"text":"a"}`, `[]`, ``} {
+	for _, payload := range []string{
+		`{}`, `{"ref":"a"}`, `{"text":"a"}`, `{"ref":"","text":"a"}`,
+		`{"ref":1,"text":"a"}`, `[]`, ``,
+	} {
 		_, err := hub.ParseScript([]byte(payload))
 		require.Error(t, err, payload)
 	}
-	got := hub.ScriptResult{Ref: "connecting_code", Output: "hi from connecting code\n", Return: ":ok"}.Push()
+	got := hub.ScriptResult{
+		Ref:    "connecting_code",
+		Output: "hi from connecting code\n",
+		Return: ":ok",
+	}.Push()
 	require.Equal(t, "scripts/run", got.Event)
-	require.JSONEq(t, `{"output":"hi from connecting code\n","ref":"connecting_code","result":"completed","return":":ok"}`, string(got.Payload), "as the real client")
-	got = hub.ScriptResult{Ref: "r", Failed: true, Output: strings.Repeat("é", 1<<20), Reason: "timeout"}.Push()
+	require.JSONEq(
+		t,
+		`{"output":"hi from connecting code\n","ref":"connecting_code","result":"completed","return":":ok"}`,
+		string(got.Payload),
+		"as the real client",
+	)
+	got = hub.ScriptResult{
+		Ref:    "r",
+		Failed: true,
+		Output: strings.Repeat("é", 1<<20),
+		Reason: "timeout",
+	}.Push()
 	var sent map[string]string
 	require.NoError(t, json.Unmarshal(got.Payload, &sent))
 	require.Equal(t, "error", sent["result"])
@@ -230,7 +353,8 @@ func TestScripts(t *testing.T) {
 	require.LessOrEqual(t, len(sent["output"]), hub.OutputMax)
 }
 
-// The hub crashes the channel on any other status, on floats, and on a delay that is missing: these are the bytes that it takes.
+// The hub crashes the channel on any other status, on floats, and on a delay that is missing: these
+// are the bytes that it takes.
 func TestReports(t *testing.T) {
 	tests := []struct {
 		push           hub.Push
@@ -243,11 +367,27 @@ func TestReports(t *testing.T) {
 		{hub.Updating(), "status_update", `{"status":"updating"}`},
 		{hub.Completed(), "status_update", `{"status":"completed"}`},
 		{hub.Ignored("on battery"), "status_update", `{"status":"ignored","reason":"on battery"}`},
-		{hub.Rescheduled(time.Second, "busy"), "status_update", `{"status":"rescheduled","delay_for":1000,"reason":"busy"}`},
+		{
+			hub.Rescheduled(time.Second, "busy"),
+			"status_update",
+			`{"status":"rescheduled","delay_for":1000,"reason":"busy"}`,
+		},
 		{hub.Rescheduled(-time.Hour, ""), "status_update", `{"status":"rescheduled","delay_for":0}`},
-		{hub.Rescheduled(time.Microsecond, ""), "status_update", `{"status":"rescheduled","delay_for":1}`},
-		{hub.Failed("Download failed : {:http_error, 404}"), "status_update", `{"reason":"Download failed : {:http_error, 404}","status":"failed"}`},
-		{hub.Failed("a\x00\x07b\xffc"), "status_update", `{"status":"failed","reason":"a  b` + "\uFFFD" + `c"}`},
+		{
+			hub.Rescheduled(time.Microsecond, ""),
+			"status_update",
+			`{"status":"rescheduled","delay_for":1}`,
+		},
+		{
+			hub.Failed("Download failed : {:http_error, 404}"),
+			"status_update",
+			`{"reason":"Download failed : {:http_error, 404}","status":"failed"}`,
+		},
+		{
+			hub.Failed("a\x00\x07b\xffc"),
+			"status_update",
+			`{"status":"failed","reason":"a  b` + "\uFFFD" + `c"}`,
+		},
 		{hub.Progress(hub.StageUpdating, 0), "fwup_progress", `{"stage":"updating","value":0}`},
 		{hub.Progress(hub.StageDownloading, 20), "fwup_progress", `{"value":20,"stage":"downloading"}`},
 		{hub.Progress(hub.StageDownloading, 101), "fwup_progress", `{"value":100,"stage":"downloading"}`},
@@ -266,7 +406,10 @@ func TestReports(t *testing.T) {
 }
 
 func FuzzParsers(f *testing.F) {
-	for _, name := range []string{"update", "update_none", "update_raw", "archive", "public_keys", "script", "extensions_get", "join_extensions"} {
+	for _, name := range []string{
+		"update", "update_none", "update_raw", "archive", "public_keys",
+		"script", "extensions_get", "join_extensions",
+	} {
 		f.Add(recorded(f, name))
 	}
 	f.Add([]byte(`{"extensions":["a:b","health",5]}`))
@@ -305,11 +448,23 @@ func FuzzParsers(f *testing.F) {
 
 // A description that is too large loses what nobody needs, and the same every time.
 func TestWhatEveryFirmwareHasIsKept(t *testing.T) {
-	meta := map[string]string{"uuid": "u", "product": "p", "architecture": "a", "version": "1.0.0", "platform": "x"}
+	meta := map[string]string{
+		"uuid":         "u",
+		"product":      "p",
+		"architecture": "a",
+		"version":      "1.0.0",
+		"platform":     "x",
+	}
 	for i := range 200 {
 		meta[fmt.Sprintf("extra-%03d", i)] = "x"
 	}
-	payload, err := json.Marshal(map[string]any{"update_available": true, "firmware_url": "https://hub.example/fw", "firmware_meta": meta})
+	payload, err := json.Marshal(
+		map[string]any{
+			"update_available": true,
+			"firmware_url":     "https://hub.example/fw",
+			"firmware_meta":    meta,
+		},
+	)
 	require.NoError(t, err)
 	for range 20 {
 		u, err := hub.ParseUpdate(payload)

@@ -11,22 +11,25 @@ const (
 	onConnect      = "on_connect"
 )
 
-// JoinParams is what a device says of itself when it joins the device channel. It is built anew for every join.
+// JoinParams is what a device says of itself when it joins the device channel. It is built anew for
+// every join.
 type JoinParams struct {
-	// Metadata describes the running firmware: uuid, product, architecture, version and platform are required by the hub,
-	// other keys pass through. Keys may carry the prefix nerves_fw_ or not.
+	// Metadata describes the running firmware: uuid, product, architecture, version and platform are
+	// required by the hub, other keys pass through. Keys may carry the prefix nerves_fw_ or not.
 	Metadata map[string]string
-	// Extra are further top-level members without that prefix (update_tool, esp_idf_*); they never replace the others.
+	// Extra are further top-level members without that prefix (update_tool, esp_idf_*); they never
+	// replace the others.
 	Extra          map[string]string
 	FwupVersion    string // "": not sent
 	ConsoleVersion string // "": not sent
-	// DownloadingUUID is the firmware whose download or installation is in progress; "" makes the hub forget an update
-	// that it believes to be in progress.
+	// DownloadingUUID is the firmware whose download or installation is in progress; "" makes the hub
+	// forget an update that it believes to be in progress.
 	DownloadingUUID string
-	Validated       *bool // the running firmware is committed; nil: not known. The hub offers unvalidated devices nothing.
-	Reverted        bool  // the boot loader went back from a firmware that failed
-	AskFirmwareKeys bool  // have the hub push the firmware signing keys
-	AskArchiveKeys  bool  // have the hub push the archive signing keys
+	// the running firmware is committed; nil: not known. The hub offers unvalidated devices nothing.
+	Validated       *bool
+	Reverted        bool // the boot loader went back from a firmware that failed
+	AskFirmwareKeys bool // have the hub push the firmware signing keys
+	AskArchiveKeys  bool // have the hub push the archive signing keys
 }
 
 type joinMeta struct {

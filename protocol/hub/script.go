@@ -7,7 +7,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// RefConnectingCode is the ref of the code that the hub runs after a join. Its result is not shown to anybody.
+// RefConnectingCode is the ref of the code that the hub runs after a join. Its result is not shown
+// to anybody.
 const RefConnectingCode = "connecting_code"
 
 // OutputMax is the most of a script's output that is sent, in bytes; the rest is cut off.
@@ -66,7 +67,10 @@ func (r ScriptResult) Push() Push {
 		Reason string `json:"reason,omitempty"`
 	}{
 		Ref: clean(r.Ref, 255), Result: "completed",
-		Output: clean(r.Output, OutputMax), Return: clean(r.Return, OutputMax), Reason: clean(r.Reason, ReasonMax),
+		Output: clean(
+			r.Output,
+			OutputMax,
+		), Return: clean(r.Return, OutputMax), Reason: clean(r.Reason, ReasonMax),
 	}
 	if r.Failed {
 		out.Result = "error"

@@ -27,7 +27,8 @@ const (
 // ErrNoUpdate says that the hub has no update, which is no offer and no error of anybody's.
 var ErrNoUpdate = errors.New("no update available")
 
-// SignedURL is an address that carries a credential in its query. It prints as a fixed text; string(u) is the address.
+// SignedURL is an address that carries a credential in its query. It prints as a fixed text;
+// string(u) is the address.
 type SignedURL string
 
 const hidden = "(signed URL)"
@@ -46,12 +47,15 @@ func (SignedURL) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
 // Update is the hub's offer of a firmware.
 type Update struct {
-	URL          SignedURL         // http or https, with a host; good for a day at most
-	Meta         map[string]string // of the target, also for a delta: uuid, version, product, platform, architecture ...; "" and null are left out
-	Size         int64             // bytes of the file behind URL; 0: not known
-	Checksum     string            // SHA-256 of that file in lower-case hex; "": not known
-	Partials     []string          // SHA-256 of each 1 MiB of that file in lower-case hex; nil: not known
-	DeploymentID int64             // 0: pushed by hand
+	URL SignedURL // http or https, with a host; good for a day at most
+	// of the target, also for a delta: uuid, version, product, platform, architecture ...; "" and null
+	// are left out
+	Meta     map[string]string
+	Size     int64  // bytes of the file behind URL; 0: not known
+	Checksum string // SHA-256 of that file in lower-case hex; "": not known
+	// SHA-256 of each 1 MiB of that file in lower-case hex; nil: not known
+	Partials     []string
+	DeploymentID int64 // 0: pushed by hand
 }
 
 // UUID is the identity of the offered firmware; "" when the hub gave none.
@@ -64,8 +68,12 @@ func (u Update) String() string {
 
 // LogValue leaves out the URL.
 func (u Update) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("uuid", u.Meta["uuid"]), slog.String("version", u.Meta["version"]),
-		slog.Int64("size", u.Size), slog.Int64("deployment", u.DeploymentID))
+	return slog.GroupValue(
+		slog.String("uuid", u.Meta["uuid"]),
+		slog.String("version", u.Meta["version"]),
+		slog.Int64("size", u.Size),
+		slog.Int64("deployment", u.DeploymentID),
+	)
 }
 
 type rawUpdate struct {
@@ -78,7 +86,8 @@ type rawUpdate struct {
 	DeploymentID jsontext.Value            `json:"deployment_id"`
 }
 
-// HasUpdate reports whether the response to a join carries an offer, as hubs of the time before deployments sent it.
+// HasUpdate reports whether the response to a join carries an offer, as hubs of the time before
+// deployments sent it.
 func HasUpdate(response jsontext.Value) bool {
 	var raw struct {
 		URL jsontext.Value `json:"firmware_url"`
@@ -86,9 +95,10 @@ func HasUpdate(response jsontext.Value) bool {
 	return response.Kind() == '{' && read(response, &raw) && raw.URL.Kind() == '"'
 }
 
-// ParseUpdate reads the payload of an update. It fails with ErrNoUpdate when the hub says that there is none, else with what
-// is wrong with the offer; then the result holds what could be read, for a refusal that names the firmware. Only the URL is
-// required. Whether the number of partials fits the size is for the receiver to judge.
+// ParseUpdate reads the payload of an update. It fails with ErrNoUpdate when the hub says that
+// there is none, else with what is wrong with the offer; then the result holds what could be read,
+// for a refusal that names the firmware. Only the URL is required. Whether the number of partials
+// fits the size is for the receiver to judge.
 func ParseUpdate(payload jsontext.Value) (Update, error) {
 	var raw rawUpdate
 	if payload.Kind() != '{' || !read(payload, &raw) {
@@ -117,7 +127,8 @@ func ParseUpdate(payload jsontext.Value) (Update, error) {
 	return u, nil
 }
 
-// metaOf reads the description of a firmware: what every one has, then the rest in the order of its keys, as far as there is room.
+// metaOf reads the description of a firmware: what every one has, then the rest in the order of its
+// keys, as far as there is room.
 func metaOf(raw map[string]jsontext.Value) map[string]string {
 	meta := make(map[string]string, min(len(raw), metaMax))
 	required := [...]string{"uuid", "product", "architecture", "version", "platform"}

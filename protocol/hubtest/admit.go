@@ -45,7 +45,8 @@ func (h *Hub) explained(status int, reason string) answer {
 	return h.answerWith(status, reason, reasonHeader, reason)
 }
 
-// judge decides in NervesHub's order: size, path, method, origin, serializer, authentication, upgrade headers.
+// judge decides in NervesHub's order: size, path, method, origin, serializer, authentication,
+// upgrade headers.
 func (h *Hub) judge(r *http.Request) answer {
 	if status := oversized(r); status != 0 {
 		return h.answerWith(status, "", "Connection", "close")
@@ -104,7 +105,8 @@ func (h *Hub) refused(r Refusal) answer {
 	return a
 }
 
-// wireFor chooses the serializer: JSON for "~> 2.0.0", MessagePack for "~> 3.0.0" where the server has it.
+// wireFor chooses the serializer: JSON for "~> 2.0.0", MessagePack for "~> 3.0.0" where the server
+// has it.
 func (h *Hub) wireFor(vsn string) (wire, bool) {
 	v, err := semver.StrictNewVersion(vsn)
 	switch {
@@ -154,7 +156,8 @@ func (h *Hub) authenticate(r *http.Request) (*Device, answer) {
 	return dev, answer{}
 }
 
-// hasX: NervesHub takes any header with the prefix x- for an attempt with a shared secret, a proxy's X-Forwarded-For too.
+// hasX: NervesHub takes any header with the prefix x- for an attempt with a shared secret, a
+// proxy's X-Forwarded-For too.
 func hasX(h http.Header) bool {
 	for name := range h {
 		if strings.HasPrefix(textproto.CanonicalMIMEHeaderKey(name), "X-") {
@@ -186,7 +189,8 @@ func (h *Hub) keyHolder(headers auth.Headers, identifier string) *Device {
 	return h.admitted(identifier, k.Product)
 }
 
-// admitted finds or creates a device that has proven to be identifier. Nil: there is none that may come in.
+// admitted finds or creates a device that has proven to be identifier. Nil: there is none that may
+// come in.
 func (h *Hub) admitted(identifier, product string) *Device {
 	h.mu.Lock()
 	if identifier == "" || h.devices[identifier] == nil && h.cfg.KnownOnly {
@@ -204,7 +208,8 @@ func (h *Hub) admitted(identifier, product string) *Device {
 	return d
 }
 
-// identify finds whose certificate it is: one that is pinned, or one of an authority, whose common name it bears.
+// identify finds whose certificate it is: one that is pinned, or one of an authority, whose common
+// name it bears.
 func (h *Hub) identify(chain []*x509.Certificate) (string, error) {
 	leaf, accepted := chain[0], h.cfg.Certificates
 	if identifier, ok := accepted.Pinned[Fingerprint(leaf)]; ok {

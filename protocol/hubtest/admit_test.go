@@ -17,7 +17,11 @@ import (
 )
 
 // refusal dials and gives the status that the hub refuses with, 101 for none.
-func refusalOf(t *testing.T, h *Hub, change func(*transport.Request)) (int, *transport.RefusedError) {
+func refusalOf(
+	t *testing.T,
+	h *Hub,
+	change func(*transport.Request),
+) (int, *transport.RefusedError) {
 	t.Helper()
 	secret := h.Secret("dev-1")
 	if secret.Key == "" {
@@ -76,7 +80,10 @@ func TestAdmission(t *testing.T) {
 			{"old signature", signed(t, h.Secret("dev-1"), time.Now().Add(-2*time.Minute)), 401, ""},
 			{"future signature", signed(t, h.Secret("dev-1"), time.Now().Add(2*time.Minute)), 401, ""},
 			{"nothing", func(r *transport.Request) { r.Header = nil }, 401, reasonNoIdentity},
-			{"a proxy's header", func(r *transport.Request) { r.Header = http.Header{"X-Forwarded-For": {"1.2.3.4"}} }, 401, ""},
+			{
+				"a proxy's header",
+				func(r *transport.Request) { r.Header = http.Header{"X-Forwarded-For": {"1.2.3.4"}} }, 401, "",
+			},
 			{"no time", func(r *transport.Request) { r.Header.Del(auth.HeaderTime) }, 503, reasonNoPlatform},
 			{"other path", func(r *transport.Request) { r.URL.Path = "/nope" }, 301, ""},
 			{"the other path", func(r *transport.Request) { r.URL.Path = "/socket/websocket" }, 101, ""},
@@ -180,13 +187,18 @@ func TestHandshakeRate(t *testing.T) {
 func TestClientCertificates(t *testing.T) {
 	ours, theirs := transporttest.NewAuthority(t), transporttest.NewAuthority(t)
 	device, stranger := ours.Client(t, "dev-1"), theirs.Client(t, "dev-1")
-	issuer := ours.Issue(t, &x509.Certificate{SerialNumber: device.Leaf.SerialNumber, NotAfter: time.Now().Add(-time.Hour)}) // expired
+	issuer := ours.Issue(
+		t,
+		&x509.Certificate{SerialNumber: device.Leaf.SerialNumber, NotAfter: time.Now().Add(-time.Hour)},
+	) // expired
 	nameless := ours.Client(t, "")
 	ca := authority(t, ours)
 	for name, mode := range map[string]Mode{"tls": TLS, "memory": Memory} {
 		t.Run(name, func(t *testing.T) {
 			h := Run(t, Config{Mode: mode, Certificates: Certificates{
-				Authorities: []*x509.Certificate{ca}, Pinned: map[string]string{Fingerprint(issuer.Leaf): "dev-9"},
+				Authorities: []*x509.Certificate{
+					ca,
+				}, Pinned: map[string]string{Fingerprint(issuer.Leaf): "dev-9"},
 			}})
 			for _, tc := range []struct {
 				name     string
@@ -242,7 +254,12 @@ func dialWith(t *testing.T, h *Hub, cert *tls.Certificate, identity string) {
 // authority digs the certificate of a test authority out of what it has signed.
 func authority(t *testing.T, a *transporttest.Authority) *x509.Certificate {
 	t.Helper()
-	chains, err := a.Client(t, "x").Leaf.Verify(x509.VerifyOptions{Roots: a.Pool, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+	chains, err := a.Client(
+		t,
+		"x",
+	).Leaf.Verify(
+		x509.VerifyOptions{Roots: a.Pool, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}},
+	)
 	require.NoError(t, err)
 	chain := chains[0]
 	return chain[len(chain)-1]
@@ -250,7 +267,12 @@ func authority(t *testing.T, a *transporttest.Authority) *x509.Certificate {
 
 func TestPlainRequest(t *testing.T) {
 	h := Run(t, Config{})
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http"+strings.TrimPrefix(h.URL(), "ws")+"/device-socket/websocket?vsn=2.0.0", nil)
+	req, err := http.NewRequestWithContext(
+		t.Context(),
+		http.MethodGet,
+		"http"+strings.TrimPrefix(h.URL(), "ws")+"/device-socket/websocket?vsn=2.0.0",
+		nil,
+	)
 	require.NoError(t, err)
 	req.Header = request(t, h, h.Secret("dev-1")).Header
 	resp, err := h.RoundTripper().RoundTrip(req)

@@ -15,10 +15,12 @@ import (
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
-// BenchmarkDevices connects and joins devices over loopback sockets: both channels, a health report, a heartbeat, then nothing. bytes/device
-// is what the hub holds of an idle one: heap and stacks of this process after garbage collections, less what they were before. Its devices
-// are bare descriptors without a goroutine or a buffer, so that they do not count. The kernel's share of a socket, about 5 KB, is not in it.
-// The figure settles with the number: take -benchtime 8000x, which needs 16,000 open files.
+// BenchmarkDevices connects and joins devices over loopback sockets: both channels, a health
+// report, a heartbeat, then nothing. bytes/device is what the hub holds of an idle one: heap and
+// stacks of this process after garbage collections, less what they were before. Its devices are
+// bare descriptors without a goroutine or a buffer, so that they do not count. The kernel's share
+// of a socket, about 5 KB, is not in it. The figure settles with the number: take -benchtime 8000x,
+// which needs 16,000 open files.
 func BenchmarkDevices(b *testing.B) {
 	h := Run(b, Config{})
 	address := netip.MustParseAddrPort(strings.TrimPrefix(h.URL(), "ws://"))
@@ -42,16 +44,25 @@ func bareSocket(b *testing.B, to netip.AddrPort) int {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	require.NoError(b, err)
 	require.NoError(b, syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1))
-	require.NoError(b, syscall.Connect(fd, &syscall.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}))
+	require.NoError(
+		b,
+		syscall.Connect(fd, &syscall.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()}),
+	)
 	return fd
 }
 
 // bareDevice is the life of a device until it has nothing more to say.
 func bareDevice(b *testing.B, h *Hub, fd int, id string) {
 	req := request(b, h, h.Secret(id))
-	upgrade := &http.Request{Method: http.MethodGet, URL: req.URL, Host: req.URL.Host, Header: req.Header}
+	upgrade := &http.Request{
+		Method: http.MethodGet,
+		URL:    req.URL,
+		Host:   req.URL.Host,
+		Header: req.Header,
+	}
 	for name, value := range map[string]string{
-		"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+		"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+		"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 	} {
 		upgrade.Header.Set(name, value)
 	}
@@ -66,7 +77,15 @@ func bareDevice(b *testing.B, h *Hub, fd int, id string) {
 		{`[null,"5","phoenix","heartbeat",{}]`, "phoenix"},
 	} {
 		device := transport.NewEncoder(transport.RoleClient)
-		frame, err := device.Append(nil, transport.Event{Kind: transport.EventMessage, Type: transport.Text, Payload: []byte(say.message)}, [4]byte{1})
+		frame, err := device.Append(
+			nil,
+			transport.Event{
+				Kind:    transport.EventMessage,
+				Type:    transport.Text,
+				Payload: []byte(say.message),
+			},
+			[4]byte{1},
+		)
 		require.NoError(b, err)
 		talk(b, fd, frame, say.until)
 	}
@@ -85,7 +104,8 @@ func talk(b *testing.B, fd int, p []byte, until string) {
 	}
 }
 
-// inUse is what the process holds once the garbage is gone. A collection halves a stack that is too large, so it takes several.
+// inUse is what the process holds once the garbage is gone. A collection halves a stack that is too
+// large, so it takes several.
 func inUse() uint64 {
 	for range 5 {
 		runtime.GC()

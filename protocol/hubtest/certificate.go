@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// newServerCertificate makes an authority, in PEM, and a certificate of it for the loopback addresses and host. The authority's key is
-// forgotten.
+// newServerCertificate makes an authority, in PEM, and a certificate of it for the loopback
+// addresses and host. The authority's key is forgotten.
 func newServerCertificate(now time.Time, host string) (tls.Certificate, []byte, error) {
 	ca := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "simulated hub authority"},
@@ -37,7 +37,9 @@ func newServerCertificate(now time.Time, host string) (tls.Certificate, []byte, 
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "localhost"},
 		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:    []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		DNSNames: []string{
+			"localhost",
+		}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 	}
 	if ip := net.ParseIP(host); ip != nil {
 		leaf.IPAddresses = append(leaf.IPAddresses, ip)

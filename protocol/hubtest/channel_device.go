@@ -40,13 +40,15 @@ func (s *session) welcome(now time.Time, ch *channel) {
 	s.connectingCode(cfg.connectingCode, d.code.own)
 }
 
-// takesArchive says whether archives are for this device, now: not with an old API, nor when it takes no updates.
+// takesArchive says whether archives are for this device, now: not with an old API, nor when it
+// takes no updates.
 func (d *state) takesArchive(now time.Time) bool {
-	return d.running.api != nil && atLeast(d.running.api, 2, 0) && d.mode.name != modeOff && !now.Before(d.update.blockedUntil)
+	return d.running.api != nil && atLeast(d.running.api, 2, 0) && d.mode.name != modeOff &&
+		!now.Before(d.update.blockedUntil)
 }
 
-// connectingCode runs the code that the operator has set for devices that connect, all of them and this one. A device with an old API
-// gets it typed into its console.
+// connectingCode runs the code that the operator has set for devices that connect, all of them and
+// this one. A device with an old API gets it typed into its console.
 func (s *session) connectingCode(all, own string) {
 	code := all
 	if own != "" {
@@ -67,7 +69,8 @@ func (s *session) script(ref, text string, asked *script) bool {
 		return s.push(topicDevice, "scripts/run", object("ref", ref, "text", text))
 	}
 	asked.typed = new(screen)
-	return s.push(topicConsole, "dn", object("data", text+"\n# "+scriptEnd)) && s.push(topicConsole, "dn", object("data", "\r"))
+	return s.push(topicConsole, "dn", object("data", text+"\n# "+scriptEnd)) &&
+		s.push(topicConsole, "dn", object("data", "\r"))
 }
 
 // handleDevice handles a push to the device channel. Nothing is ever answered with a reply.
@@ -147,7 +150,8 @@ type progressParams struct {
 	Stage jsontext.Value `json:"stage"`
 }
 
-// progress handles fwup_progress, which is a status too: its stage is taken for one. False: the channel crashes.
+// progress handles fwup_progress, which is a status too: its stage is taken for one. False: the
+// channel crashes.
 func (s *session) progress(now time.Time, m protocol.Message) bool {
 	var p progressParams
 	if m.Binary || !decode(m.Payload, &p) || p.Value.Kind() == 0 {

@@ -24,7 +24,8 @@ func (s *session) advertisement() jsontext.Value {
 	return object("extensions", list)
 }
 
-// negotiate answers a join of the extensions channel with the names to attach, in order. Versions that are no strings crash the join.
+// negotiate answers a join of the extensions channel with the names to attach, in order. Versions
+// that are no strings crash the join.
 func (s *session) negotiate(ch *channel, params jsontext.Value) (jsontext.Value, bool) {
 	var wanted map[string]jsontext.Value
 	if len(params) > maxStructure || !decode(params, &wanted) {
@@ -45,7 +46,8 @@ func (s *session) negotiate(ch *channel, params jsontext.Value) (jsontext.Value,
 	return encode(names), true
 }
 
-// handleExtensions handles "<name>:<event>", split at the first colon. What is not allowed is answered with "detach".
+// handleExtensions handles "<name>:<event>", split at the first colon. What is not allowed is
+// answered with "detach".
 func (s *session) handleExtensions(now time.Time, ch *channel, m protocol.Message) {
 	name, event, ok := strings.Cut(m.Event, ":")
 	i := slices.IndexFunc(ch.ext, func(e extension) bool { return e.name == name })
@@ -68,7 +70,8 @@ func (s *session) handleExtensions(now time.Time, ch *channel, m protocol.Messag
 
 // first pushes what the hub asks an extension for as soon as it is attached.
 func (s *session) first(e *extension) {
-	if event, ok := requests[e.name]; ok && e.name != "metrics" { // which NervesHub asks for some minutes later
+	if event, ok := requests[e.name]; ok &&
+		e.name != "metrics" { // which NervesHub asks for some minutes later
 		s.push(topicExtensions, e.name+":"+event, emptyObject)
 	}
 }
@@ -105,7 +108,8 @@ type bucket struct {
 	at               time.Time
 }
 
-// newBucket is the limit of an extension's messages (NervesHub: what is more is dropped without a word).
+// newBucket is the limit of an extension's messages (NervesHub: what is more is dropped without a
+// word).
 func newBucket(now time.Time, name string) bucket {
 	b := bucket{at: now}
 	switch name {

@@ -57,7 +57,11 @@ func joined(t *testing.T, h *Hub, id, api, uuid string) *client {
 func (c *client) join(ref, api, uuid, downloading string, validated bool) {
 	c.t.Helper()
 	c.send(fmt.Sprintf(joinFormat, ref, api, uuid, downloading, validated))
-	require.Equal(c.t, `["`+ref+`","`+ref+`","device","phx_reply",{"response":{},"status":"ok"}]`, c.read())
+	require.Equal(
+		c.t,
+		`["`+ref+`","`+ref+`","device","phx_reply",{"response":{},"status":"ok"}]`,
+		c.read(),
+	)
 }
 
 func (c *client) send(frame string) {

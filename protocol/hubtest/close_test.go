@@ -49,14 +49,18 @@ func wireDial(t *testing.T, h *Hub, change ...func(*upgradeHead)) *wireSocket {
 	return &wireSocket{t, nc, br}
 }
 
-// frame sends one, with a mask that leaves things as they are. A hub that has hung up in the middle is no error here.
+// frame sends one, with a mask that leaves things as they are. A hub that has hung up in the middle
+// is no error here.
 func (s *wireSocket) frame(first byte, payload []byte) {
 	out := []byte{first}
 	switch n := len(payload); {
 	case n < 126:
 		out = append(out, 0x80|byte(n))
 	case n < 1<<16:
-		out = binary.BigEndian.AppendUint16(append(out, 0x80|126), uint16(n)) //nolint:gosec // just compared
+		out = binary.BigEndian.AppendUint16(
+			append(out, 0x80|126),
+			uint16(n),
+		) //nolint:gosec // just compared
 	default:
 		out = binary.BigEndian.AppendUint64(append(out, 0x80|127), uint64(n))
 	}
@@ -66,7 +70,8 @@ func (s *wireSocket) frame(first byte, payload []byte) {
 	}
 }
 
-// next reads a frame of the hub's. An end without one, which is what is left of it when the hub hangs up on much unread, is a close 1006.
+// next reads a frame of the hub's. An end without one, which is what is left of it when the hub
+// hangs up on much unread, is a close 1006.
 func (s *wireSocket) next() (opcode byte, payload []byte) {
 	s.t.Helper()
 	var head [2]byte
@@ -123,19 +128,56 @@ func TestEndsThatADeviceCauses(t *testing.T) {
 		do   func(*wireSocket)
 		code int // zero: it stays, and answers a heartbeat
 	}{
-		"bad JSON":                        {nil, func(s *wireSocket) { s.frame(final|text1, []byte("{not json")) }, 1011},
-		"wrong array":                     {nil, func(s *wireSocket) { s.frame(final|text1, []byte(`["1","device","phx_join",{}]`)) }, 1011},
-		"binary frame that is no push":    {nil, func(s *wireSocket) { s.frame(final|binary2, []byte{1, 2, 3}) }, 1011},
-		"text frame on MessagePack":       {msgpack, func(s *wireSocket) { s.frame(final|text1, []byte(heartbeat)) }, 1011},
-		"undecodable MessagePack":         {msgpack, func(s *wireSocket) { s.frame(final|binary2, []byte{0xc1}) }, 1011},
-		"invalid UTF-8":                   {nil, func(s *wireSocket) { s.frame(final|text1, []byte{0xff, 0xfe}) }, 1007},
-		"invalid UTF-8 behind a fragment": {nil, func(s *wireSocket) { s.frame(text1, []byte{0xe2, 0x82}); s.frame(final|more, []byte{0xff}) }, 1007},
-		"reserved bit":                    {nil, func(s *wireSocket) { s.frame(final|compressed|text1, []byte(heartbeat)) }, 1002},
+		"bad JSON": {nil, func(s *wireSocket) {
+			s.frame(final|text1,
+				[]byte("{not json"))
+		}, 1011},
+		"wrong array": {nil, func(s *wireSocket) {
+			s.frame(final|text1,
+				[]byte(`["1","device","phx_join",{}]`))
+		}, 1011},
+		"binary frame that is no push": {nil, func(s *wireSocket) {
+			s.frame(final|binary2, []byte{
+				1, 2,
+				3,
+			})
+		}, 1011},
+		"text frame on MessagePack": {
+			msgpack,
+			func(s *wireSocket) { s.frame(final|text1, []byte(heartbeat)) }, 1011,
+		},
+		"undecodable MessagePack": {
+			msgpack,
+			func(s *wireSocket) { s.frame(final|binary2, []byte{0xc1}) }, 1011,
+		},
+		"invalid UTF-8": {nil, func(s *wireSocket) {
+			s.frame(final|text1, []byte{
+				0xff,
+				0xfe,
+			})
+		}, 1007},
+		"invalid UTF-8 behind a fragment": {nil, func(s *wireSocket) {
+			s.frame(text1, []byte{
+				0xe2,
+				0x82,
+			})
+			s.frame(final|more, []byte{0xff})
+		}, 1007},
+		"reserved bit": {nil, func(s *wireSocket) {
+			s.frame(final|compressed|text1,
+				[]byte(heartbeat))
+		}, 1002},
 		"unmasked frame": {nil, func(s *wireSocket) {
 			_, _ = s.nc.Write(append([]byte{final | text1, byte(len(heartbeat))}, heartbeat...))
 		}, 1002},
-		"frame of 8,000,000 bytes": {nil, func(s *wireSocket) { s.frame(final|text1, big(maxMessage)) }, 0},
-		"frame of 8,000,001 bytes": {nil, func(s *wireSocket) { s.frame(final|text1, big(maxMessage+1)) }, 1009},
+		"frame of 8,000,000 bytes": {
+			nil, func(s *wireSocket) { s.frame(final|text1, big(maxMessage)) },
+			0,
+		},
+		"frame of 8,000,001 bytes": {
+			nil, func(s *wireSocket) { s.frame(final|text1, big(maxMessage+1)) },
+			1009,
+		},
 		"message of 8,000,000 bytes in frames": {nil, func(s *wireSocket) {
 			s.frame(text1, big(maxMessage)[:maxMessage/2])
 			s.frame(final|more, big(maxMessage)[maxMessage/2:])
@@ -144,10 +186,20 @@ func TestEndsThatADeviceCauses(t *testing.T) {
 			s.frame(text1, big(maxMessage + 1)[:maxMessage/2])
 			s.frame(final|more, big(maxMessage + 1)[maxMessage/2:])
 		}, 1009},
-		"inflates more than 25:1": {deflate, func(s *wireSocket) { s.frame(final|compressed|text1, deflated(big(100_000))) }, 1009},
-		"inflates less than 25:1": {deflate, func(s *wireSocket) { s.frame(final|compressed|text1, deflated(big(600))) }, 0},
-		"pings":                   {nil, func(s *wireSocket) { s.frame(final|ping9, []byte("abc")) }, -1},
-		"fragments":               {nil, func(s *wireSocket) { s.frame(text1, []byte(heartbeat)[:9]); s.frame(final|more, []byte(heartbeat)[9:]) }, 0},
+		"inflates more than 25:1": {deflate, func(s *wireSocket) {
+			s.frame(final|compressed|text1,
+				deflated(big(100_000)))
+		}, 1009},
+		"inflates less than 25:1": {deflate, func(s *wireSocket) {
+			s.frame(final|compressed|text1,
+				deflated(big(600)))
+		}, 0},
+		"pings": {nil, func(s *wireSocket) { s.frame(final|ping9, []byte("abc")) }, -1},
+		"fragments": {nil, func(s *wireSocket) {
+			s.frame(text1,
+				[]byte(heartbeat)[:9])
+			s.frame(final|more, []byte(heartbeat)[9:])
+		}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -162,7 +214,11 @@ func TestEndsThatADeviceCauses(t *testing.T) {
 			case 0:
 				opcode, payload := s.next()
 				require.EqualValues(t, text1, opcode, "%x", payload)
-				require.Equal(t, `[null,"1","phoenix","phx_reply",{"response":{},"status":"ok"}]`, string(payload))
+				require.Equal(
+					t,
+					`[null,"1","phoenix","phx_reply",{"response":{},"status":"ok"}]`,
+					string(payload),
+				)
 			case -1:
 				opcode, payload := s.next()
 				require.EqualValues(t, 10, opcode)
@@ -209,7 +265,10 @@ func TestAnswersToClose(t *testing.T) {
 		{999, 1002},
 	} {
 		s := wireDial(t, h)
-		s.frame(final|close8, binary.BigEndian.AppendUint16(nil, uint16(row.sent))) //nolint:gosec // of the table
+		s.frame(
+			final|close8,
+			binary.BigEndian.AppendUint16(nil, uint16(row.sent)),
+		) //nolint:gosec // of the table
 		require.Equal(t, row.answer, s.code(), "to %d", row.sent)
 		_, err := s.br.ReadByte()
 		require.ErrorIs(t, err, io.EOF, "the end of the connection comes from the hub")
@@ -227,14 +286,40 @@ func TestEndsThatTheHubCauses(t *testing.T) {
 		"the same device connects again":                {Config{}, again, 1001},
 		"the same device connects again, 2026-08":       {Config{Profile: ProfileSnapshot}, again, 1001},
 		"the same device connects again, release 2.4.0": {Config{Profile: ProfileOld}, again, 1000},
-		"an operator's reconnect":                       {Config{}, func(t *testing.T, h *Hub) { require.NoError(t, h.Device("dev-1").Kick()) }, 1001},
-		"an operator's reconnect, release 2.4.0":        {Config{Profile: ProfileOld}, func(t *testing.T, h *Hub) { require.NoError(t, h.Device("dev-1").Kick()) }, 1000},
-		"moved to another product":                      {Config{}, func(_ *testing.T, h *Hub) { h.Device("dev-1").Move("other") }, 1001},
-		"deleted":                                       {Config{}, func(_ *testing.T, h *Hub) { h.Device("dev-1").Delete(true) }, 1001},
-		"drain":                                         {Config{}, func(t *testing.T, h *Hub) { require.NoError(t, h.Drain(t.Context(), 1000, time.Second)) }, 1012},
-		"the listener for people, which is not drained": {Config{Site: Site{Web: true}}, func(t *testing.T, h *Hub) { require.NoError(t, h.Drain(t.Context(), 1000, time.Second)) }, 1000},
-		"stop without drainer":                          {Config{}, func(_ *testing.T, h *Hub) { h.CloseAll(1000) }, 1000},
-		"the hub is killed":                             {Config{}, func(_ *testing.T, h *Hub) { h.DropAll() }, 1006},
+		"an operator's reconnect": {
+			Config{},
+			func(t *testing.T, h *Hub) { require.NoError(t, h.Device("dev-1").Kick()) }, 1001,
+		},
+		"an operator's reconnect, release 2.4.0": {
+			Config{Profile: ProfileOld},
+			func(t *testing.T, h *Hub) { require.NoError(t, h.Device("dev-1").Kick()) }, 1000,
+		},
+		"moved to another product": {
+			Config{},
+			func(_ *testing.T, h *Hub) { h.Device("dev-1").Move("other") }, 1001,
+		},
+		"deleted": {
+			Config{},
+			func(_ *testing.T, h *Hub) { h.Device("dev-1").Delete(true) }, 1001,
+		},
+		"drain": {
+			Config{},
+			func(t *testing.T, h *Hub) { require.NoError(t, h.Drain(t.Context(), 1000, time.Second)) },
+			1012,
+		},
+		"the listener for people, which is not drained": {
+			Config{Site: Site{Web: true}},
+			func(t *testing.T, h *Hub) { require.NoError(t, h.Drain(t.Context(), 1000, time.Second)) },
+			1000,
+		},
+		"stop without drainer": {
+			Config{},
+			func(_ *testing.T, h *Hub) { h.CloseAll(1000) }, 1000,
+		},
+		"the hub is killed": {
+			Config{},
+			func(_ *testing.T, h *Hub) { h.DropAll() }, 1006,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			row.cfg.Mode = Memory

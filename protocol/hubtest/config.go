@@ -19,34 +19,47 @@ type Mode uint8
 
 // The modes.
 const (
-	Plain  Mode = iota // TCP on the loopback interface
-	TLS                // TLS on the loopback interface, with a certificate of an authority that lives as long as the hub
-	Memory             // no sockets: Hub.Dialer and Hub.RoundTripper; works under virtual time (testing/synctest)
+	Plain Mode = iota // TCP on the loopback interface
+	// TLS on the loopback interface, with a certificate of an authority that lives as long as the hub
+	TLS
+	// no sockets: Hub.Dialer and Hub.RoundTripper; works under virtual time (testing/synctest)
+	Memory
 )
 
-// Config says what the hub is like. The zero value is today's hub on a plain socket with one product key.
+// Config says what the hub is like. The zero value is today's hub on a plain socket with one
+// product key.
 type Config struct {
-	Profile       Profile
-	Mode          Mode
-	Listen        string        // host:port of the devices' listener, not in memory; empty: any port of 127.0.0.1. Downloads get another port there
-	Keys          []Key         // shared secrets; nil, without certificates: the one that Hub.Secret uses
-	Certificates  Certificates  // client certificates, in the modes TLS and Memory
-	Site          Site          // which of NervesHub's listeners it is
-	KnownOnly     bool          // devices that Hub.Device was not asked for are refused; else they are created as they come
-	Extensions    []string      // switched on; nil: all that the profile has
-	OnJoin        OnJoin        // what devices get when they join
-	Record        int           // messages that are kept of every device; zero: none, see Device.Record
-	Idle          time.Duration // without a byte from the device until its socket is closed with 1002; zero: 180 s
-	MaxAge        time.Duration // of a signature; zero: 90 s
-	HandshakeRate int           // connections a second, more are cut before TLS; zero: no limit. NervesHub: 100
+	Profile Profile
+	Mode    Mode
+	// host:port of the devices' listener, not in memory; empty: any port of 127.0.0.1. Downloads get
+	// another port there
+	Listen string
+	// shared secrets; nil, without certificates: the one that Hub.Secret uses
+	Keys         []Key
+	Certificates Certificates // client certificates, in the modes TLS and Memory
+	Site         Site         // which of NervesHub's listeners it is
+	// devices that Hub.Device was not asked for are refused; else they are created as they come
+	KnownOnly  bool
+	Extensions []string // switched on; nil: all that the profile has
+	OnJoin     OnJoin   // what devices get when they join
+	// messages that are kept of every device; zero: none, see Device.Record
+	Record int
+	// without a byte from the device until its socket is closed with 1002; zero: 180 s
+	Idle   time.Duration
+	MaxAge time.Duration // of a signature; zero: 90 s
+	// connections a second, more are cut before TLS; zero: no limit. NervesHub: 100
+	HandshakeRate int
 	RolloutEvery  time.Duration // least time between two rounds of offers; zero: 3 s
 	Now           func() time.Time
 }
 
 // Site is which of NervesHub's listeners devices come to. The zero value is the one for devices.
 type Site struct {
-	Web        bool   // the one for people: shared secrets only, on /device-socket/websocket; /socket/websocket is 403, and nobody drains it
-	RedirectTo string // where other paths lead on the one for devices; empty: https://docs.nerves-hub.org/
+	// the one for people: shared secrets only, on /device-socket/websocket; /socket/websocket is 403,
+	// and nobody drains it
+	Web bool
+	// where other paths lead on the one for devices; empty: https://docs.nerves-hub.org/
+	RedirectTo string
 }
 
 // OnJoin is what the hub pushes to a device after its join.
@@ -75,16 +88,20 @@ func (k Key) LogValue() slog.Value { return slog.StringValue(k.Key) }
 
 func (k Key) ofProduct() bool { return strings.HasPrefix(k.Key, "nhp_") }
 
-// Certificates says which client certificates the hub accepts, and what it shows itself. A device without one completes the handshake and is judged at the level
-// of HTTP; one with a certificate that is not accepted fails in the handshake.
+// Certificates says which client certificates the hub accepts, and what it shows itself. A device
+// without one completes the handshake and is judged at the level of HTTP; one with a certificate
+// that is not accepted fails in the handshake.
 type Certificates struct {
 	Authorities []*x509.Certificate // a certificate that one of them has signed is its common name's
-	Pinned      map[string]string   // from the upper-case hex SHA-1 of a certificate to an identifier: accepted even when expired
-	TLS13       bool                // else TLS 1.2 only, as NervesHub has it
-	Server      *tls.Certificate    // the hub's own, in the mode TLS; nil: one of an authority that is made for it
+	// from the upper-case hex SHA-1 of a certificate to an identifier: accepted even when expired
+	Pinned map[string]string
+	TLS13  bool // else TLS 1.2 only, as NervesHub has it
+	// the hub's own, in the mode TLS; nil: one of an authority that is made for it
+	Server *tls.Certificate
 }
 
-// defaultKey is what the hub accepts when nothing is configured. The device's side of it comes from Hub.Secret.
+// defaultKey is what the hub accepts when nothing is configured. The device's side of it comes from
+// Hub.Secret.
 var defaultKey = Key{
 	Key:    "nhp_" + strings.Repeat("hubtest", 6) + "A",
 	Secret: strings.Repeat("simulated", 4) + "7654321",
@@ -107,7 +124,9 @@ func (c Config) withDefaults() (Config, error) {
 		return c, errors.New("hubtest: the listener for people asks for no Certificates")
 	}
 	if c.HandshakeRate < 0 || c.Idle < 0 || c.MaxAge < 0 || c.RolloutEvery < 0 || c.Record < 0 {
-		return c, errors.New("hubtest: Record, Idle, MaxAge, HandshakeRate and RolloutEvery must not be negative")
+		return c, errors.New(
+			"hubtest: Record, Idle, MaxAge, HandshakeRate and RolloutEvery must not be negative",
+		)
 	}
 	if c.Keys == nil && len(c.Certificates.Authorities) == 0 && len(c.Certificates.Pinned) == 0 {
 		c.Keys = []Key{defaultKey}
@@ -117,7 +136,10 @@ func (c Config) withDefaults() (Config, error) {
 		k := &c.Keys[i]
 		k.Product = cmp.Or(k.Product, "product")
 		if k.Key == "" || k.Secret == "" || !k.ofProduct() && k.Identifier == "" {
-			return c, fmt.Errorf("hubtest: Keys[%d]: key, secret and, for a device's key, identifier are required", i)
+			return c, fmt.Errorf(
+				"hubtest: Keys[%d]: key, secret and, for a device's key, identifier are required",
+				i,
+			)
 		}
 	}
 	c.Site.RedirectTo = cmp.Or(c.Site.RedirectTo, "https://docs.nerves-hub.org/")
@@ -132,7 +154,11 @@ func (c Config) withDefaults() (Config, error) {
 
 // settings makes what joins see of the configuration.
 func (c *Config) settings(r *rules) *settings {
-	s := &settings{firmwareKeys: c.OnJoin.FirmwareKeys, archiveKeys: c.OnJoin.ArchiveKeys, connectingCode: c.OnJoin.ConnectingCode}
+	s := &settings{
+		firmwareKeys:   c.OnJoin.FirmwareKeys,
+		archiveKeys:    c.OnJoin.ArchiveKeys,
+		connectingCode: c.OnJoin.ConnectingCode,
+	}
 	if c.Extensions != nil {
 		s.disabled = make(map[string]bool)
 		for _, o := range r.extensions {

@@ -12,7 +12,8 @@ import (
 // ErrOffline is returned for what needs a joined channel when there is none.
 var ErrOffline = errors.New("device has not joined this channel")
 
-// Device is what the hub knows of one device, over all its sockets, and what an operator can do to it.
+// Device is what the hub knows of one device, over all its sockets, and what an operator can do to
+// it.
 type Device struct {
 	hub *Hub
 	id  string
@@ -53,7 +54,8 @@ type Snapshot struct {
 	Mode      string
 }
 
-// Network is NervesHub's name for the network behind the device's interface: ethernet, wifi, cellular or unknown.
+// Network is NervesHub's name for the network behind the device's interface: ethernet, wifi,
+// cellular or unknown.
 func (s Snapshot) Network() string { return networkOf(s.Interface) }
 
 // UpdateRecord is an update in flight.
@@ -74,9 +76,11 @@ func (d *Device) Snapshot() Snapshot {
 func (d *Device) snapshot() Snapshot {
 	s := &d.state
 	out := Snapshot{
-		Online: s.online, Connected: d.link != nil && !d.link.closing, Sockets: d.sockets, Joins: s.joins, Crashes: s.crashes,
-		Reboots: s.reboots, Running: s.running.Metadata, Reverted: s.running.reverted, Interface: s.running.networkInterface,
-		Statuses: slices.Clone(s.statuses), Progress: slices.Clone(s.progress), Mode: s.mode.String(),
+		Online: s.online, Connected: d.link != nil && !d.link.closing, Sockets: d.sockets, Joins: s.joins,
+		Crashes: s.crashes,
+		Reboots: s.reboots, Running: s.running.Metadata, Reverted: s.running.reverted,
+		Interface: s.running.networkInterface,
+		Statuses:  slices.Clone(s.statuses), Progress: slices.Clone(s.progress), Mode: s.mode.String(),
 	}
 	if v := s.running.validated; v != nil {
 		validated := *v
@@ -98,7 +102,8 @@ func (d *Device) Online() bool { return d.Snapshot().Online }
 // Joins counts the joins of the device channel.
 func (d *Device) Joins() int { return d.Snapshot().Joins }
 
-// Sockets counts the sockets that were ever accepted: it stays the same while a device keeps its socket.
+// Sockets counts the sockets that were ever accepted: it stays the same while a device keeps its
+// socket.
 func (d *Device) Sockets() int { return d.Snapshot().Sockets }
 
 // Statuses lists the statuses that were ever reported, in order.
@@ -132,7 +137,8 @@ func (d *Device) Reports() map[string]Report {
 	return all
 }
 
-// Updates lists the updates that are over, oldest first, and says until when rollouts leave the device alone; zero: they do not.
+// Updates lists the updates that are over, oldest first, and says until when rollouts leave the
+// device alone; zero: they do not.
 func (d *Device) Updates() (over []UpdateEntry, blockedUntil time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -147,7 +153,8 @@ func (d *Device) Unblock() {
 	d.hub.round()
 }
 
-// Wait waits until cond holds. It is called after every change, with the device locked: it must not call the device's methods.
+// Wait waits until cond holds. It is called after every change, with the device locked: it must not
+// call the device's methods.
 func (d *Device) Wait(ctx context.Context, cond func(Snapshot) bool) error {
 	return d.await(ctx, func() bool { return cond(d.snapshot()) })
 }
@@ -180,7 +187,8 @@ func (d *Device) WaitStatus(ctx context.Context, status string) error {
 	return d.Wait(ctx, func(s Snapshot) bool { return slices.Contains(s.Statuses, status) })
 }
 
-// WaitReport waits until an extension message of this kind, "health:report" for instance, was ever accepted.
+// WaitReport waits until an extension message of this kind, "health:report" for instance, was ever
+// accepted.
 func (d *Device) WaitReport(ctx context.Context, kind string) error {
 	return d.await(ctx, func() bool {
 		r := d.state.report(kind)

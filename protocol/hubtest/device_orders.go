@@ -34,14 +34,16 @@ func (d *Device) Reboot() error { return d.Push(topicDevice, "reboot", nil) }
 // HealthCheck asks for a health report.
 func (d *Device) HealthCheck() error { return d.Push(topicExtensions, "health:check", nil) }
 
-// Ask sends an extension that is attached what NervesHub asks it for: health a report, geo a location, local_shell a shell, and so on.
+// Ask sends an extension that is attached what NervesHub asks it for: health a report, geo a
+// location, local_shell a shell, and so on.
 func (d *Device) Ask(extension string) error {
 	event, ok := requests[extension]
 	if !ok {
 		return fmt.Errorf("ask device %s: an extension %q is asked for nothing", d.id, extension)
 	}
 	err := d.step(func(s *session) bool {
-		return slices.Contains(s.attached(), extension) && s.push(topicExtensions, extension+":"+event, emptyObject)
+		return slices.Contains(s.attached(), extension) &&
+			s.push(topicExtensions, extension+":"+event, emptyObject)
 	})
 	if err != nil {
 		return fmt.Errorf("ask %s: %w", extension, err)
@@ -59,7 +61,8 @@ func (d *Device) Detach(names ...string) error {
 	return d.Push(topicExtensions, "detach", map[string][]string{"extensions": names})
 }
 
-// CrashChannel kills a channel as an exception on the hub does: the device gets phx_error, its socket stays.
+// CrashChannel kills a channel as an exception on the hub does: the device gets phx_error, its
+// socket stays.
 func (d *Device) CrashChannel(topic string) error {
 	return d.step(func(s *session) bool {
 		ch := s.channel(topic)
@@ -70,7 +73,8 @@ func (d *Device) CrashChannel(topic string) error {
 	})
 }
 
-// CloseChannel ends a channel in order, as its process on the hub does when it stops: the device gets phx_close, its socket stays.
+// CloseChannel ends a channel in order, as its process on the hub does when it stops: the device
+// gets phx_close, its socket stays.
 func (d *Device) CloseChannel(topic string) error {
 	return d.step(func(s *session) bool {
 		ch := s.channel(topic)
@@ -82,16 +86,23 @@ func (d *Device) CloseChannel(topic string) error {
 	})
 }
 
-// RefuseJoins answers the next joins of a topic with an error, the real hub's for an empty response. Zero times takes back what is left.
+// RefuseJoins answers the next joins of a topic with an error, the real hub's for an empty
+// response. Zero times takes back what is left.
 func (d *Device) RefuseJoins(topic string, times int, response jsontext.Value) {
 	if len(response) == 0 {
 		response = jsontext.Value(`{"error":"could not connect"}`)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.state.refusals = slices.DeleteFunc(d.state.refusals, func(r refusal) bool { return r.times <= 0 || times == 0 && r.topic == topic })
+	d.state.refusals = slices.DeleteFunc(
+		d.state.refusals,
+		func(r refusal) bool { return r.times <= 0 || times == 0 && r.topic == topic },
+	)
 	if times > 0 {
-		d.state.refusals = append(d.state.refusals, refusal{topic: topic, times: times, response: response})
+		d.state.refusals = append(
+			d.state.refusals,
+			refusal{topic: topic, times: times, response: response},
+		)
 	}
 }
 
@@ -141,7 +152,8 @@ func (d *Device) Delete(deleted bool) {
 	}
 }
 
-// Move puts the device into another product: its socket is closed, and the key of its old product lets it in no more.
+// Move puts the device into another product: its socket is closed, and the key of its old product
+// lets it in no more.
 func (d *Device) Move(product string) {
 	d.mu.Lock()
 	d.product = product
@@ -149,7 +161,8 @@ func (d *Device) Move(product string) {
 	_ = d.Kick() // it may be offline
 }
 
-// SetMode decides who starts the device's updates: "automatic", "device_managed" or "off", and whether it may change that itself.
+// SetMode decides who starts the device's updates: "automatic", "device_managed" or "off", and
+// whether it may change that itself.
 func (d *Device) SetMode(name string, deviceMayChange bool) {
 	d.mu.Lock()
 	d.state.mode = mode{name: name, allowed: deviceMayChange}

@@ -28,29 +28,91 @@ func TestOrderAfterJoin(t *testing.T) {
 		change  func(*state)
 		want    []string // after the answer
 	}{
-		"new hub, API 2.4.0":             {ProfileNew, `"device_api_version":"2.4.0"` + asks, nil, []string{keys, archKeys, archive, "advertised", mode, code}},
-		"new hub, API 2.3.0":             {ProfileNew, `"device_api_version":"2.3.0"` + asks, nil, []string{keys, archKeys, archive, "advertised", code}},
-		"hub of 2026-08, API 2.4.0":      {ProfileSnapshot, `"device_api_version":"2.4.0"` + asks, nil, []string{keys, archKeys, archive, get, code}},
-		"release 2.4.0, API 2.4.0":       {ProfileOld, `"device_api_version":"2.4.0"` + asks, nil, []string{keys, archKeys, archive, get, code}},
-		"keys that are not asked for":    {ProfileSnapshot, `"device_api_version":"2.4.0"`, nil, []string{archive, get, code}},
-		"keys asked for in another way":  {ProfileSnapshot, `"device_api_version":"2.4.0","fwup_public_keys":true`, nil, []string{archive, get, code}},
-		"API 2.1.0: no extensions":       {ProfileNew, `"device_api_version":"2.1.0"`, nil, []string{archive, code}},
-		"API 2.0.0: code is typed":       {ProfileNew, `"device_api_version":"2.0.0"`, nil, []string{archive, typed}},
-		"API 1.0.0: no archive":          {ProfileNew, `"device_api_version":"1.0.0"`, nil, []string{typed}},
-		"API absent: 1.0.0":              {ProfileNew, `"nerves_fw_uuid":"u1"`, nil, []string{typed}},
-		"API that is no version: 1.0.0":  {ProfileNew, `"device_api_version":"two"`, nil, []string{typed}},
-		"updates off: no archive":        {ProfileSnapshot, `"device_api_version":"2.4.0"`, func(s *state) { s.mode.name = modeOff }, []string{get, code}},
-		"in the penalty box: no archive": {ProfileSnapshot, `"device_api_version":"2.4.0","nerves_fw_uuid":"u0"`, func(s *state) { s.running.UUID, s.update.blockedUntil = "u0", epoch.Add(time.Hour) }, []string{get, code}},
-		"after the penalty":              {ProfileSnapshot, `"device_api_version":"2.4.0","nerves_fw_uuid":"u0"`, func(s *state) { s.running.UUID, s.update.blockedUntil = "u0", epoch }, []string{archive, get, code}},
-		"code of this device alone":      {ProfileSnapshot, `"device_api_version":"2.4.0"`, func(s *state) { s.settings.connectingCode = "" }, []string{archive, get, strings.Replace(code, `all\n`, "", 1)}},
-		"code of all alone":              {ProfileSnapshot, `"device_api_version":"2.4.0"`, func(s *state) { s.code.own = "" }, []string{archive, get, strings.Replace(code, `\nown`, "", 1)}},
-		"no code":                        {ProfileSnapshot, `"device_api_version":"2.4.0"`, func(s *state) { s.settings.connectingCode, s.code.own = "", "" }, []string{archive, get}},
+		"new hub, API 2.4.0": {
+			ProfileNew, `"device_api_version":"2.4.0"` + asks, nil,
+			[]string{keys, archKeys, archive, "advertised", mode, code},
+		},
+		"new hub, API 2.3.0": {
+			ProfileNew, `"device_api_version":"2.3.0"` + asks, nil,
+			[]string{keys, archKeys, archive, "advertised", code},
+		},
+		"hub of 2026-08, API 2.4.0": {
+			ProfileSnapshot, `"device_api_version":"2.4.0"` + asks, nil,
+			[]string{keys, archKeys, archive, get, code},
+		},
+		"release 2.4.0, API 2.4.0": {
+			ProfileOld, `"device_api_version":"2.4.0"` + asks, nil,
+			[]string{keys, archKeys, archive, get, code},
+		},
+		"keys that are not asked for": {
+			ProfileSnapshot, `"device_api_version":"2.4.0"`, nil,
+			[]string{archive, get, code},
+		},
+		"keys asked for in another way": {
+			ProfileSnapshot,
+			`"device_api_version":"2.4.0","fwup_public_keys":true`, nil,
+			[]string{archive, get, code},
+		},
+		"API 2.1.0: no extensions": {
+			ProfileNew, `"device_api_version":"2.1.0"`, nil,
+			[]string{archive, code},
+		},
+		"API 2.0.0: code is typed": {
+			ProfileNew, `"device_api_version":"2.0.0"`, nil,
+			[]string{archive, typed},
+		},
+		"API 1.0.0: no archive": {
+			ProfileNew, `"device_api_version":"1.0.0"`, nil,
+			[]string{typed},
+		},
+		"API absent: 1.0.0": {ProfileNew, `"nerves_fw_uuid":"u1"`, nil, []string{typed}},
+		"API that is no version: 1.0.0": {
+			ProfileNew, `"device_api_version":"two"`, nil,
+			[]string{typed},
+		},
+		"updates off: no archive": {
+			ProfileSnapshot, `"device_api_version":"2.4.0"`,
+			func(s *state) { s.mode.name = modeOff },
+			[]string{get, code},
+		},
+		"in the penalty box: no archive": {
+			ProfileSnapshot,
+			`"device_api_version":"2.4.0","nerves_fw_uuid":"u0"`,
+			func(s *state) { s.running.UUID, s.update.blockedUntil = "u0", epoch.Add(time.Hour) },
+			[]string{get, code},
+		},
+		"after the penalty": {
+			ProfileSnapshot,
+			`"device_api_version":"2.4.0","nerves_fw_uuid":"u0"`,
+			func(s *state) { s.running.UUID, s.update.blockedUntil = "u0", epoch },
+			[]string{archive, get, code},
+		},
+		"code of this device alone": {
+			ProfileSnapshot, `"device_api_version":"2.4.0"`,
+			func(s *state) { s.settings.connectingCode = "" },
+			[]string{archive, get, strings.Replace(code, `all\n`, "", 1)},
+		},
+		"code of all alone": {
+			ProfileSnapshot, `"device_api_version":"2.4.0"`,
+			func(s *state) { s.code.own = "" },
+			[]string{archive, get, strings.Replace(code, `\nown`, "",
+				1)},
+		},
+		"no code": {
+			ProfileSnapshot, `"device_api_version":"2.4.0"`,
+			func(s *state) { s.settings.connectingCode, s.code.own = "", "" },
+			[]string{archive, get},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, row.profile)
 			b.s.dev.settings = &settings{
-				firmwareKeys: []string{"key1", "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"}, archiveKeys: []string{"key2"},
-				archive: func() jsontext.Value { return jsontext.Value(`{"uuid":"a1"}`) }, connectingCode: "all",
+				firmwareKeys: []string{
+					"key1",
+					"-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n",
+				}, archiveKeys: []string{"key2"},
+				archive:        func() jsontext.Value { return jsontext.Value(`{"uuid":"a1"}`) },
+				connectingCode: "all",
 			}
 			b.s.dev.code.own = "own"
 			if row.change != nil {
@@ -78,28 +140,52 @@ func TestJoinParameters(t *testing.T) {
 		validate *bool
 	}{
 		"metadata": {`"nerves_fw_uuid":"u1","nerves_fw_product":"p","nerves_fw_version":"1.0.0","nerves_fw_platform":"rpi","nerves_fw_architecture":"arm"`, func(t *testing.T, s *state) {
-			require.Equal(t, Metadata{UUID: "u1", Product: "p", Version: "1.0.0", Platform: "rpi", Architecture: "arm"}, s.running.Metadata)
+			require.Equal(t, Metadata{
+				UUID: "u1", Product: "p", Version: "1.0.0", Platform: "rpi",
+				Architecture: "arm",
+			}, s.running.Metadata)
 		}, nil},
-		"metadata of other types": {`"nerves_fw_uuid":1,"nerves_fw_product":null`, func(t *testing.T, s *state) { require.Empty(t, s.running.Metadata) }, nil},
-		"validated":               {`"meta":{"firmware_validated":true}`, nil, &validated},
-		"not validated":           {`"meta":{"firmware_validated":false}`, nil, &not},
-		"validation unknown":      {`"meta":{"firmware_validated":null}`, nil, nil},
-		"reverted":                {`"meta":{"firmware_auto_revert_detected":true}`, func(t *testing.T, s *state) { require.True(t, s.running.reverted) }, nil},
-		"a download goes on":      {`"currently_downloading_uuid":"u2","nerves_fw_uuid":"u0"`, func(t *testing.T, s *state) { require.NotNil(t, s.update.current) }, nil},
-		"no download: null": {`"currently_downloading_uuid":null,"nerves_fw_uuid":"u0"`, func(t *testing.T, s *state) {
-			require.Nil(t, s.update.current)
-			require.Equal(t, "abandoned", s.update.history[0].Status)
-		}, nil},
-		"no download: empty":  {`"currently_downloading_uuid":"","nerves_fw_uuid":"u0"`, func(t *testing.T, s *state) { require.Nil(t, s.update.current) }, nil},
-		"no download: absent": {`"nerves_fw_uuid":"u0"`, func(t *testing.T, s *state) { require.Nil(t, s.update.current) }, nil},
+		"metadata of other types": {
+			`"nerves_fw_uuid":1,"nerves_fw_product":null`,
+			func(t *testing.T, s *state) { require.Empty(t, s.running.Metadata) }, nil,
+		},
+		"validated":          {`"meta":{"firmware_validated":true}`, nil, &validated},
+		"not validated":      {`"meta":{"firmware_validated":false}`, nil, &not},
+		"validation unknown": {`"meta":{"firmware_validated":null}`, nil, nil},
+		"reverted": {
+			`"meta":{"firmware_auto_revert_detected":true}`,
+			func(t *testing.T, s *state) { require.True(t, s.running.reverted) }, nil,
+		},
+		"a download goes on": {
+			`"currently_downloading_uuid":"u2","nerves_fw_uuid":"u0"`,
+			func(t *testing.T, s *state) { require.NotNil(t, s.update.current) }, nil,
+		},
+		"no download: null": {
+			`"currently_downloading_uuid":null,"nerves_fw_uuid":"u0"`,
+			func(t *testing.T, s *state) {
+				require.Nil(t, s.update.current)
+				require.Equal(t, "abandoned", s.update.history[0].Status)
+			}, nil,
+		},
+		"no download: empty": {
+			`"currently_downloading_uuid":"","nerves_fw_uuid":"u0"`,
+			func(t *testing.T, s *state) { require.Nil(t, s.update.current) }, nil,
+		},
+		"no download: absent": {
+			`"nerves_fw_uuid":"u0"`,
+			func(t *testing.T, s *state) { require.Nil(t, s.update.current) }, nil,
+		},
 		"the new firmware runs": {`"nerves_fw_uuid":"u2"`, func(t *testing.T, s *state) {
 			require.Equal(t, "completed", s.update.history[0].Status)
 			require.Empty(t, s.update.attempts)
 		}, nil},
-		"another firmware runs": {`"nerves_fw_uuid":"u9","currently_downloading_uuid":"u2"`, func(t *testing.T, s *state) {
-			require.Equal(t, "abandoned", s.update.history[0].Status)
-			require.Empty(t, s.update.attempts)
-		}, nil},
+		"another firmware runs": {
+			`"nerves_fw_uuid":"u9","currently_downloading_uuid":"u2"`,
+			func(t *testing.T, s *state) {
+				require.Equal(t, "abandoned", s.update.history[0].Status)
+				require.Empty(t, s.update.attempts)
+			}, nil,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, ProfileNew)
@@ -126,23 +212,61 @@ func TestDeviceEvents(t *testing.T) {
 			require.Equal(t, "updating", s.update.current.status)
 			require.Equal(t, 40, s.update.current.progress)
 		}},
-		"progress without stage, 100": {"update_progress", `{"value":100}`, func(t *testing.T, s *state) { require.Equal(t, "completed", s.update.current.status) }},
-		"progress with stage":         {"fwup_progress", `{"value":100,"stage":"downloading"}`, func(t *testing.T, s *state) { require.Equal(t, "downloading", s.update.current.status) }},
-		"validated":                   {"firmware_validated", `{}`, func(t *testing.T, s *state) { require.True(t, *s.running.validated) }},
-		"rebooting":                   {"rebooting", `{}`, func(t *testing.T, s *state) { require.Equal(t, 1, s.reboots) }},
-		"connection types": {"connection_types", `{"values":["ethernet","wifi"]}`, func(t *testing.T, s *state) {
-			require.Equal(t, []string{"ethernet", "wifi"}, s.running.connectionTypes)
-		}},
-		"interface":                      {"report_network_interface", `{"interface":"wlan0"}`, func(t *testing.T, s *state) { require.Equal(t, "wlan0", s.running.networkInterface) }},
-		"connecting code completed":      {"scripts/run", `{"ref":"connecting_code","result":"completed","return":"1"}`, func(t *testing.T, s *state) { require.Equal(t, "completed", s.code.outcome) }},
-		"connecting code failed":         {"scripts/run", `{"ref":"connecting_code","result":"error"}`, func(t *testing.T, s *state) { require.Equal(t, "failed", s.code.outcome) }},
-		"connecting code that gives nil": {"scripts/run", `{"ref":"connecting_code","result":"completed","return":"nil"}`, func(t *testing.T, s *state) { require.Equal(t, "failed", s.code.outcome) }},
-		"status with progress":           {"status_update", `{"status":"downloading","progress":7}`, func(t *testing.T, s *state) { require.Equal(t, 7, s.update.current.progress) }},
-		"status without an offer": {"status_update", `{"status":"received"}`, func(t *testing.T, s *state) {
-			require.True(t, s.update.current.offered.IsZero())
-			require.Len(t, s.update.attempts, 1)
-		}},
-		"started": {"status_update", `{"status":"started","downloader_network_interface":null}`, func(t *testing.T, s *state) { require.Equal(t, "started", s.update.current.status) }},
+		"progress without stage, 100": {
+			"update_progress", `{"value":100}`,
+			func(t *testing.T, s *state) { require.Equal(t, "completed", s.update.current.status) },
+		},
+		"progress with stage": {
+			"fwup_progress", `{"value":100,"stage":"downloading"}`,
+			func(t *testing.T, s *state) { require.Equal(t, "downloading", s.update.current.status) },
+		},
+		"validated": {
+			"firmware_validated", `{}`,
+			func(t *testing.T, s *state) { require.True(t, *s.running.validated) },
+		},
+		"rebooting": {
+			"rebooting", `{}`,
+			func(t *testing.T, s *state) { require.Equal(t, 1, s.reboots) },
+		},
+		"connection types": {
+			"connection_types", `{"values":["ethernet","wifi"]}`,
+			func(t *testing.T, s *state) {
+				require.Equal(t, []string{"ethernet", "wifi"}, s.running.connectionTypes)
+			},
+		},
+		"interface": {
+			"report_network_interface", `{"interface":"wlan0"}`,
+			func(t *testing.T, s *state) { require.Equal(t, "wlan0", s.running.networkInterface) },
+		},
+		"connecting code completed": {
+			"scripts/run",
+			`{"ref":"connecting_code","result":"completed","return":"1"}`,
+			func(t *testing.T, s *state) { require.Equal(t, "completed", s.code.outcome) },
+		},
+		"connecting code failed": {
+			"scripts/run", `{"ref":"connecting_code","result":"error"}`,
+			func(t *testing.T, s *state) { require.Equal(t, "failed", s.code.outcome) },
+		},
+		"connecting code that gives nil": {
+			"scripts/run",
+			`{"ref":"connecting_code","result":"completed","return":"nil"}`,
+			func(t *testing.T, s *state) { require.Equal(t, "failed", s.code.outcome) },
+		},
+		"status with progress": {
+			"status_update", `{"status":"downloading","progress":7}`,
+			func(t *testing.T, s *state) { require.Equal(t, 7, s.update.current.progress) },
+		},
+		"status without an offer": {
+			"status_update", `{"status":"received"}`,
+			func(t *testing.T, s *state) {
+				require.True(t, s.update.current.offered.IsZero())
+				require.Len(t, s.update.attempts, 1)
+			},
+		},
+		"started": {
+			"status_update", `{"status":"started","downloader_network_interface":null}`,
+			func(t *testing.T, s *state) { require.Equal(t, "started", s.update.current.status) },
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, ProfileNew)
@@ -155,7 +279,8 @@ func TestDeviceEvents(t *testing.T) {
 
 func TestNetworks(t *testing.T) {
 	for name, want := range map[string]string{
-		"wlan0": "wifi", "eth0": "ethernet", "en0": "ethernet", "enp3s0": "ethernet", "wwan0": "cellular", "usb0": "unknown", "": "unknown",
+		"wlan0": "wifi", "eth0": "ethernet", "en0": "ethernet", "enp3s0": "ethernet", "wwan0": "cellular",
+		"usb0": "unknown", "": "unknown",
 	} {
 		require.Equal(t, want, Snapshot{Interface: name}.Network(), name)
 	}
@@ -172,18 +297,36 @@ func TestStatusesEndOffers(t *testing.T) {
 		reason  string
 		blocked time.Duration
 	}{
-		"received":                          {`{"status":"received"}`, dep, stays, "", 0},
-		"completed":                         {`{"status":"completed"}`, dep, stays, "", 0},
-		"requested":                         {`{"status":"requested"}`, dep, stays, "", 0},
-		"expired":                           {`{"status":"expired"}`, dep, stays, "", 0},
-		"ignored":                           {`{"status":"ignored","reason":"busy"}`, dep, "ignored", "busy", 24 * time.Hour},
-		"ignored, pushed by hand":           {`{"status":"ignored","reason":"busy"}`, nil, "ignored", "busy", 0},
-		"failed":                            {`{"status":"failed","reason":"bad"}`, dep, "failed", "bad", 24 * time.Hour},
-		"failed, pushed by hand":            {`{"status":"failed"}`, nil, "failed", "", 0},
-		"rescheduled":                       {`{"status":"rescheduled","delay_for":60000}`, dep, "rescheduled", "", time.Minute},
-		"rescheduled without delay_for":     {`{"status":"rescheduled"}`, dep, stays, "", 0},
-		"rescheduled, pushed by hand":       {`{"status":"rescheduled","delay_for":60000}`, nil, "rescheduled", "", 0},
-		"anything that contains fwup error": {`{"status":"FWup Error: no space"}`, dep, "failed", "fwup error", 24 * time.Hour},
+		"received":  {`{"status":"received"}`, dep, stays, "", 0},
+		"completed": {`{"status":"completed"}`, dep, stays, "", 0},
+		"requested": {`{"status":"requested"}`, dep, stays, "", 0},
+		"expired":   {`{"status":"expired"}`, dep, stays, "", 0},
+		"ignored": {
+			`{"status":"ignored","reason":"busy"}`, dep, "ignored",
+			"busy", 24 * time.Hour,
+		},
+		"ignored, pushed by hand": {
+			`{"status":"ignored","reason":"busy"}`, nil, "ignored",
+			"busy", 0,
+		},
+		"failed": {
+			`{"status":"failed","reason":"bad"}`, dep, "failed", "bad",
+			24 * time.Hour,
+		},
+		"failed, pushed by hand": {`{"status":"failed"}`, nil, "failed", "", 0},
+		"rescheduled": {
+			`{"status":"rescheduled","delay_for":60000}`, dep,
+			"rescheduled", "", time.Minute,
+		},
+		"rescheduled without delay_for": {`{"status":"rescheduled"}`, dep, stays, "", 0},
+		"rescheduled, pushed by hand": {
+			`{"status":"rescheduled","delay_for":60000}`, nil,
+			"rescheduled", "", 0,
+		},
+		"anything that contains fwup error": {
+			`{"status":"FWup Error: no space"}`, dep, "failed",
+			"fwup error", 24 * time.Hour,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, ProfileNew)
@@ -198,7 +341,11 @@ func TestStatusesEndOffers(t *testing.T) {
 			}
 			require.Nil(t, u.current)
 			require.Equal(t, []UpdateEntry{{
-				UpdateRecord: UpdateRecord{UUID: "u2", Status: row.ends, Manual: row.dep == nil}, Reason: row.reason, Offered: epoch, Ended: epoch,
+				UpdateRecord: UpdateRecord{
+					UUID:   "u2",
+					Status: row.ends,
+					Manual: row.dep == nil,
+				}, Reason: row.reason, Offered: epoch, Ended: epoch,
 			}}, u.history)
 			if row.blocked == 0 {
 				require.True(t, u.blockedUntil.IsZero())
@@ -211,7 +358,10 @@ func TestStatusesEndOffers(t *testing.T) {
 
 // A script's answer is for nobody after 15 s, and nobody waits longer than 30.
 func TestScriptTimes(t *testing.T) {
-	for after, ok := range map[time.Duration]bool{0: true, 15 * time.Second: true, 16 * time.Second: false} {
+	for after, ok := range map[time.Duration]bool{
+		0: true, 15 * time.Second: true,
+		16 * time.Second: false,
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			h := Run(t, Config{Mode: Memory})
 			c := joined(t, h, "dev-1", "2.1.0", "u1")
@@ -220,7 +370,9 @@ func TestScriptTimes(t *testing.T) {
 				_, frame, _ := c.conn.ReadMessage(nil)
 				ref := strings.Split(string(frame), `"`)[9]
 				time.Sleep(after)
-				c.send(`["1","2","device","scripts/run",{"ref":"` + ref + `","result":"completed","output":"x"}]`)
+				c.send(
+					`["1","2","device","scripts/run",{"ref":"` + ref + `","result":"completed","output":"x"}]`,
+				)
 			}()
 			got, err := h.Device("dev-1").RunScript(t.Context(), "1+1")
 			if ok {
@@ -276,7 +428,11 @@ func TestShells(t *testing.T) {
 	require.NoError(t, d.LocalShell().Type("id\r"))
 	require.Equal(t, `["3",null,"extensions","local_shell:shell_input",{"data":"id\r"}]`, c.read())
 	require.NoError(t, d.LocalShell().Resize(24, 80))
-	require.Equal(t, `["3",null,"extensions","local_shell:window_size",{"cols":80,"rows":24}]`, c.read())
+	require.Equal(
+		t,
+		`["3",null,"extensions","local_shell:window_size",{"cols":80,"rows":24}]`,
+		c.read(),
+	)
 	require.ErrorContains(t, d.LocalShell().Restart(), "only the console")
 
 	c.send(`["2","5","console","up",{"data":"` + strings.Repeat("é", maxScreen) + `end"}]`)

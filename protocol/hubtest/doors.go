@@ -25,7 +25,8 @@ type doors struct {
 	noPlatform bool
 }
 
-// Refuse answers the next upgrade requests like this, whoever asks. Refusals come one after the other.
+// Refuse answers the next upgrade requests like this, whoever asks. Refusals come one after the
+// other.
 func (h *Hub) Refuse(r Refusal) {
 	h.doors.mu.Lock()
 	defer h.doors.mu.Unlock()
@@ -40,7 +41,8 @@ func (h *Hub) Admit() {
 	h.doors.refusals, h.doors.cut = nil, 0
 }
 
-// CutConnections drops the next n TCP connections before TLS or HTTP, as NervesHub's rate limit does. It has no effect in memory.
+// CutConnections drops the next n TCP connections before TLS or HTTP, as NervesHub's rate limit
+// does. It has no effect in memory.
 func (h *Hub) CutConnections(n int) {
 	h.doors.mu.Lock()
 	defer h.doors.mu.Unlock()
@@ -59,7 +61,13 @@ func (h *Hub) Doors() Doors {
 	d := &h.doors
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return Doors{HandshakeRate: d.rate, Secrets: !d.noSecrets, PlatformDown: d.noPlatform, Refusals: len(d.refusals), Cuts: d.cut}
+	return Doors{
+		HandshakeRate: d.rate,
+		Secrets:       !d.noSecrets,
+		PlatformDown:  d.noPlatform,
+		Refusals:      len(d.refusals),
+		Cuts:          d.cut,
+	}
 }
 
 // Doors are the operator's switches in front of the hub.

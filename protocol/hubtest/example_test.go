@@ -19,7 +19,10 @@ func Example() {
 		return
 	}
 	defer hub.Close()
-	firmware, err := hub.AddFirmware(hubtest.Metadata{UUID: "fw-2", Version: "2.0.0"}, hubtest.Generated(1, 5<<20))
+	firmware, err := hub.AddFirmware(
+		hubtest.Metadata{UUID: "fw-2", Version: "2.0.0"},
+		hubtest.Generated(1, 5<<20),
+	)
 	if err != nil {
 		fmt.Println(err)
 		return

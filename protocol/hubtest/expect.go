@@ -34,8 +34,8 @@ func Status(status string) Match {
 // Heartbeat matches a heartbeat.
 func Heartbeat() Match { return Event(protocol.TopicPhoenix, protocol.EventHeartbeat) }
 
-// Conversation reads what one device says, message after message, so that a test reads as a conversation. Heartbeats are passed over
-// unless they are asked for. It belongs to one goroutine.
+// Conversation reads what one device says, message after message, so that a test reads as a
+// conversation. Heartbeats are passed over unless they are asked for. It belongs to one goroutine.
 type Conversation struct {
 	t       TB
 	dev     *Device
@@ -54,17 +54,20 @@ func (d *Device) Converse(t TB) *Conversation {
 		d.log.limit = conversationLimit
 	}
 	return &Conversation{
-		t: t, dev: d, next: d.log.dropped + len(d.log.entries), sockets: max(1, d.sockets), timeout: time.Minute,
+		t: t, dev: d, next: d.log.dropped + len(d.log.entries), sockets: max(1, d.sockets),
+		timeout: time.Minute,
 	}
 }
 
-// Within changes how long Expect waits: one minute otherwise, which costs nothing under virtual time.
+// Within changes how long Expect waits: one minute otherwise, which costs nothing under virtual
+// time.
 func (c *Conversation) Within(timeout time.Duration) *Conversation {
 	c.timeout = timeout
 	return c
 }
 
-// Expect waits for the device's next message, which must be this one. why says what it would mean if it did not come.
+// Expect waits for the device's next message, which must be this one. why says what it would mean
+// if it did not come.
 func (c *Conversation) Expect(why string, match Match) protocol.Message {
 	c.t.Helper()
 	m, ok := c.receive(c.timeout, match)
@@ -100,7 +103,8 @@ func (c *Conversation) ExpectSilence(why string, d time.Duration) {
 	}
 }
 
-// ExpectSameSocket fails when the device has connected again since the conversation began, or is not connected.
+// ExpectSameSocket fails when the device has connected again since the conversation began, or is
+// not connected.
 func (c *Conversation) ExpectSameSocket(why string) {
 	c.t.Helper()
 	if s := c.dev.Snapshot(); s.Sockets != c.sockets || !s.Connected {

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Fault is something that goes wrong with requests for a firmware. Inject several and they apply together; each counts its own requests.
+// Fault is something that goes wrong with requests for a firmware. Inject several and they apply
+// together; each counts its own requests.
 type Fault struct {
 	kind  faultKind
 	n     int64
@@ -45,7 +46,8 @@ func Answer(status int) Fault { return fault(faultStatus, int64(status)) }
 // Flip changes one bit of the byte at an offset of the file. What was announced stays.
 func Flip(offset int64) Fault { return fault(faultFlip, offset) }
 
-// Resize serves a file that is longer or shorter by so many bytes than announced, in a response that is whole by itself.
+// Resize serves a file that is longer or shorter by so many bytes than announced, in a response
+// that is whole by itself.
 func Resize(by int64) Fault { return fault(faultResize, by) }
 
 // Redirect sends the device through so many hops first.

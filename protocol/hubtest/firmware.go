@@ -99,7 +99,11 @@ func (f *Firmware) ExpiredURL() string { return f.urlUntil(f.hub.cfg.Now().Add(-
 
 func (f *Firmware) urlUntil(t time.Time) string {
 	expires := strconv.FormatInt(t.Unix(), 10)
-	return f.hub.front.firmwareURL + "/firmware/" + f.name + "?Expires=" + expires + "&Signature=" + f.hub.store.sign(f.name, expires)
+	return f.hub.front.firmwareURL + "/firmware/" + f.name + "?Expires=" + expires + "&Signature=" +
+		f.hub.store.sign(
+			f.name,
+			expires,
+		)
 }
 
 func (s *store) sign(name, expires string) string {
@@ -136,7 +140,9 @@ type firmwareMeta struct {
 func (f *Firmware) meta() firmwareMeta {
 	m := f.Metadata
 	return firmwareMeta{
-		Architecture: orNil(m.Architecture), Platform: orNil(m.Platform), Product: orNil(m.Product), UUID: orNil(m.UUID),
+		Architecture: orNil(
+			m.Architecture,
+		), Platform: orNil(m.Platform), Product: orNil(m.Product), UUID: orNil(m.UUID),
 		Version: orNil(m.Version),
 	}
 }
@@ -148,8 +154,8 @@ func orNil(s string) *string {
 	return &s
 }
 
-// Offer is the payload of an update event for this firmware, in the hub's profile. deployment is null when it is zero. It may be changed
-// and sent with Device.Push.
+// Offer is the payload of an update event for this firmware, in the hub's profile. deployment is
+// null when it is zero. It may be changed and sent with Device.Push.
 func (f *Firmware) Offer(deployment int) jsontext.Value {
 	var id *int
 	if deployment != 0 {
@@ -157,18 +163,42 @@ func (f *Firmware) Offer(deployment int) jsontext.Value {
 	}
 	pairs := []any{"update_available", true, "firmware_url", f.URL(), "firmware_meta", f.meta()}
 	if f.hub.rules.fullOffer {
-		pairs = append(pairs, "size", f.Content.Size, "checksum", f.Checksum, "partials_checksums", f.Partials)
+		pairs = append(
+			pairs,
+			"size",
+			f.Content.Size,
+			"checksum",
+			f.Checksum,
+			"partials_checksums",
+			f.Partials,
+		)
 	}
 	return object(append(pairs, "deployment_id", id)...)
 }
 
-// OfferArchive pushes a file as an archive to all devices, now and whenever one joins. Each gets a URL that is good for an hour.
+// OfferArchive pushes a file as an archive to all devices, now and whenever one joins. Each gets a
+// URL that is good for an hour.
 func (h *Hub) OfferArchive(f *Firmware, description string) {
 	uploaded := h.cfg.Now().UTC().Format("2006-01-02T15:04:05")
 	h.offerArchive(func() jsontext.Value {
-		return object("size", f.Content.Size, "uuid", f.UUID, "version", f.Version, "description", description,
-			"platform", f.Platform, "architecture", f.Architecture, "uploaded_at", uploaded,
-			"url", f.urlUntil(h.cfg.Now().Add(archiveLife)))
+		return object(
+			"size",
+			f.Content.Size,
+			"uuid",
+			f.UUID,
+			"version",
+			f.Version,
+			"description",
+			description,
+			"platform",
+			f.Platform,
+			"architecture",
+			f.Architecture,
+			"uploaded_at",
+			uploaded,
+			"url",
+			f.urlUntil(h.cfg.Now().Add(archiveLife)),
+		)
 	})
 }
 

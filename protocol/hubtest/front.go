@@ -20,7 +20,8 @@ import (
 
 const memoryHost = "hub.test"
 
-// front is where devices come in: a listener for their sockets and one for their downloads, on the network or in memory.
+// front is where devices come in: a listener for their sockets and one for their downloads, on the
+// network or in memory.
 type front struct {
 	url, firmwareURL string
 	roots            *x509.CertPool
@@ -60,14 +61,18 @@ func (f *front) open(h *Hub) error {
 		}
 		f.url, f.firmwareURL = "wss"+f.url[2:], "https"+f.firmwareURL[4:]
 		devices = tls.NewListener(devices, h.deviceTLS(cert))
-		downloads = tls.NewListener(downloads, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
+		downloads = tls.NewListener(
+			downloads,
+			&tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
+		)
 	}
 	f.serve(h, devices, h.serveDevice)
 	f.serve(h, downloads, h.serveFirmware)
 	return nil
 }
 
-// certificate is the hub's own. Of one that was given to it, only the system's authorities or the operator know whom to trust.
+// certificate is the hub's own. Of one that was given to it, only the system's authorities or the
+// operator know whom to trust.
 func (f *front) certificate(cfg Config, host string) (tls.Certificate, error) {
 	if given := cfg.Certificates.Server; given != nil {
 		return *given, nil
@@ -81,12 +86,14 @@ func (f *front) certificate(cfg Config, host string) (tls.Certificate, error) {
 	return cert, nil
 }
 
-// ownAuthority: NervesHub takes such a certificate for an authority that is sent along, and judges it at the level of HTTP.
+// ownAuthority: NervesHub takes such a certificate for an authority that is sent along, and judges
+// it at the level of HTTP.
 func ownAuthority(c *x509.Certificate) bool {
 	return len(c.AuthorityKeyId) > 0 && bytes.Equal(c.AuthorityKeyId, c.SubjectKeyId)
 }
 
-// deviceTLS lets everybody in who has no certificate, and fails the handshake of those whose certificate is not accepted.
+// deviceTLS lets everybody in who has no certificate, and fails the handshake of those whose
+// certificate is not accepted.
 func (h *Hub) deviceTLS(cert tls.Certificate) *tls.Config {
 	c := &tls.Config{
 		Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12,
@@ -114,9 +121,10 @@ func (f *front) serve(h *Hub, ln net.Listener, handler http.HandlerFunc) {
 	s := &http.Server{
 		Handler:           h.tracked(handler),
 		ReadHeaderTimeout: 10 * time.Second,
-		MaxHeaderBytes:    maxHeaders*maxHeaderLine + maxRequestLine, // what is let in beyond the hub's own limits is cut here
-		ErrorLog:          log.New(io.Discard, "", 0),
-		Protocols:         new(http.Protocols),
+		// what is let in beyond the hub's own limits is cut here
+		MaxHeaderBytes: maxHeaders*maxHeaderLine + maxRequestLine,
+		ErrorLog:       log.New(io.Discard, "", 0),
+		Protocols:      new(http.Protocols),
 	}
 	s.Protocols.SetHTTP1(true)
 	f.servers = append(f.servers, s)
@@ -151,13 +159,23 @@ func (f *front) dialer() transport.Dialer {
 	if f.memory != nil {
 		return &transport.PipeDialer{Listener: f.memory}
 	}
-	return &transport.WebSocket{TLS: &tls.Config{RootCAs: f.roots, MinVersion: tls.VersionTLS12}, Redirects: -1} // to this hub and no other
+	return &transport.WebSocket{
+		TLS:       &tls.Config{RootCAs: f.roots, MinVersion: tls.VersionTLS12},
+		Redirects: -1,
+	} // to this hub and no other
 }
 
 func (f *front) roundTripper() *http.Transport {
-	t := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: f.roots, MinVersion: tls.VersionTLS12}, DisableCompression: true}
+	t := &http.Transport{
+		TLSClientConfig:    &tls.Config{RootCAs: f.roots, MinVersion: tls.VersionTLS12},
+		DisableCompression: true,
+	}
 	if f.pipes != nil {
-		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return f.pipes.dial(ctx) }
+		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn,
+			error,
+		) {
+			return f.pipes.dial(ctx)
+		}
 	}
 	return t
 }
@@ -202,7 +220,8 @@ func (h *Hub) acceptOffers(ln *transport.Listener) {
 	}
 }
 
-// upgrade is how every device is let in. NervesHub compresses for whoever offers it, with context takeover.
+// upgrade is how every device is let in. NervesHub compresses for whoever offers it, with context
+// takeover.
 func (h *Hub) upgrade(header http.Header) transport.UpgradeOptions {
 	const ratio = 25 // Bandit's
 	return transport.UpgradeOptions{
@@ -213,14 +232,15 @@ func (h *Hub) upgrade(header http.Header) transport.UpgradeOptions {
 
 // closeAnswer is what NervesHub's web server answers to a device's close frame.
 func closeAnswer(code int) int {
-	if code < 1000 || 1004 <= code && code <= 1006 && code != transport.CodeNone || 1012 <= code && code < 3000 {
+	if code < 1000 || 1004 <= code && code <= 1006 && code != transport.CodeNone ||
+		1012 <= code && code < 3000 {
 		return transport.CodeProtocol
 	}
 	return transport.CodeNormal
 }
 
-// doorListener drops connections before anything is said on them: those that the operator wants dropped, and those above the rate
-// limit.
+// doorListener drops connections before anything is said on them: those that the operator wants
+// dropped, and those above the rate limit.
 type doorListener struct {
 	net.Listener
 	hub    *Hub

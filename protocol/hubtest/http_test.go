@@ -33,15 +33,17 @@ type upgradeHead struct {
 func newHead(t *testing.T, h *Hub) *upgradeHead {
 	header := request(t, h, h.Secret("dev-1")).Header.Clone()
 	for name, value := range map[string]string{
-		"Host": "hub.test", "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
-		"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+		"Host": "hub.test", "Connection": "Upgrade", "Upgrade": "websocket",
+		"Sec-WebSocket-Version": "13",
+		"Sec-WebSocket-Key":     "dGhlIHNhbXBsZSBub25jZQ==",
 	} {
 		header.Set(name, value)
 	}
 	return &upgradeHead{"GET", "/device-socket/websocket?vsn=2.0.0", "HTTP/1.1", header}
 }
 
-// ask sends the request on a connection of its own and gives answer and body. The connection of a 101 is closed.
+// ask sends the request on a connection of its own and gives answer and body. The connection of a
+// 101 is closed.
 func (u *upgradeHead) ask(t *testing.T, h *Hub) (*http.Response, string) {
 	t.Helper()
 	nc := rawConn(t, h)
@@ -69,7 +71,10 @@ func rawConn(t *testing.T, h *Hub) net.Conn {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = nc.Close() })
 	if h.cfg.Mode == TLS {
-		nc = tls.Client(nc, &tls.Config{RootCAs: h.RootCAs(), ServerName: "localhost", MinVersion: tls.VersionTLS12})
+		nc = tls.Client(
+			nc,
+			&tls.Config{RootCAs: h.RootCAs(), ServerName: "localhost", MinVersion: tls.VersionTLS12},
+		)
 	}
 	require.NoError(t, nc.SetDeadline(time.Now().Add(20*time.Second)))
 	return nc
@@ -105,13 +110,19 @@ type httpRow struct {
 
 var statusRows = []httpRow{
 	{
-		name: "no client certificate and no header starting with x-", status: 401, reason: reasonNoIdentity,
-		ask: func(_ *testing.T, _ *Hub, u *upgradeHead) { withoutSecret(u) },
+		name: "no client certificate and no header starting with x-", status: 401,
+		reason: reasonNoIdentity,
+		ask:    func(_ *testing.T, _ *Hub, u *upgradeHead) { withoutSecret(u) },
 	},
 	{
 		name: "unknown key", status: 401,
 		ask: func(t *testing.T, _ *Hub, u *upgradeHead) {
-			withSecret(t, u, auth.SharedSecret{Key: "nhp_nobody", Secret: "s", Identifier: "dev-1"}, time.Now())
+			withSecret(
+				t,
+				u,
+				auth.SharedSecret{Key: "nhp_nobody", Secret: "s", Identifier: "dev-1"},
+				time.Now(),
+			)
 		},
 	},
 	{
@@ -121,7 +132,8 @@ var statusRows = []httpRow{
 		},
 	},
 	{
-		name: "a signature as old as a hub of another setting allows", cfg: func(c *Config) { c.MaxAge = time.Hour }, status: 101,
+		name: "a signature as old as a hub of another setting allows",
+		cfg:  func(c *Config) { c.MaxAge = time.Hour }, status: 101,
 		ask: func(t *testing.T, h *Hub, u *upgradeHead) {
 			withSecret(t, u, h.Secret("dev-1"), time.Now().Add(-91*time.Second))
 		},
@@ -142,14 +154,24 @@ var statusRows = []httpRow{
 		},
 	},
 	{
-		name: "signature from the future, release 2.4.0", cfg: func(c *Config) { c.Profile = ProfileOld }, status: 101,
+		name: "signature from the future, release 2.4.0", cfg: func(c *Config) { c.Profile = ProfileOld },
+		status: 101,
 		ask: func(t *testing.T, h *Hub, u *upgradeHead) {
 			withSecret(t, u, h.Secret("dev-1"), time.Now().Add(time.Minute))
 		},
 	},
 	{name: "device deleted", hub: func(h *Hub) { h.Device("dev-1").Delete(true) }, status: 401},
-	{name: "device of another product", hub: func(h *Hub) { h.Device("dev-1").Move("other") }, status: 401},
-	{name: "platform not reachable", hub: func(h *Hub) { h.PlatformDown(true) }, status: 503, reason: reasonNoPlatform},
+	{
+		name:   "device of another product",
+		hub:    func(h *Hub) { h.Device("dev-1").Move("other") },
+		status: 401,
+	},
+	{
+		name:   "platform not reachable",
+		hub:    func(h *Hub) { h.PlatformDown(true) },
+		status: 503,
+		reason: reasonNoPlatform,
+	},
 	{
 		name: "exception while authenticating", status: 503, reason: reasonNoPlatform,
 		ask: func(_ *testing.T, _ *Hub, u *upgradeHead) { u.header.Del(auth.HeaderTime) },
@@ -166,21 +188,65 @@ var statusRows = []httpRow{
 	{name: "vsn unparsable", status: 403, ask: at("/device-socket/websocket?vsn=two")},
 	{name: "vsn 2.0.9", status: 101, ask: at("/device-socket/websocket?vsn=2.0.9")},
 	{name: "vsn 3.0.0", status: 101, ask: at("/device-socket/websocket?vsn=3.0.0")},
-	{name: "vsn 3.0.0, release 2.4.0", cfg: func(c *Config) { c.Profile = ProfileOld }, status: 403, ask: at("/device-socket/websocket?vsn=3.0.0")},
+	{
+		name:   "vsn 3.0.0, release 2.4.0",
+		cfg:    func(c *Config) { c.Profile = ProfileOld },
+		status: 403,
+		ask:    at("/device-socket/websocket?vsn=3.0.0"),
+	},
 	{name: "origin not allowed", status: 403, ask: with("Origin", "https://elsewhere.test")},
 	{name: "origin that is no URL", status: 403, ask: with("Origin", "null")},
 	{name: "origin of the hub itself", status: 101, ask: with("Origin", "http://hub.test:4000")},
-	{name: "/socket on the web listener", cfg: web, status: 403, ask: at("/socket/websocket?vsn=2.0.0")},
+	{
+		name:   "/socket on the web listener",
+		cfg:    web,
+		status: 403,
+		ask:    at("/socket/websocket?vsn=2.0.0"),
+	},
 	{name: "/device-socket on the web listener", cfg: web, status: 101},
 	{name: "/socket on the device listener", status: 101, ask: at("/socket/websocket?vsn=2.0.0")},
-	{name: "not GET", status: 400, ask: func(_ *testing.T, _ *Hub, u *upgradeHead) { u.method = "POST" }},
-	{name: "no Connection", status: 400, ask: with("Connection", ""), body: `'connection' header must contain 'upgrade', got []`},
-	{name: "wrong Connection", status: 400, ask: with("Connection", "close"), body: `'connection' header must contain 'upgrade', got ["close"]`},
+	{
+		name:   "not GET",
+		status: 400,
+		ask:    func(_ *testing.T, _ *Hub, u *upgradeHead) { u.method = "POST" },
+	},
+	{
+		name:   "no Connection",
+		status: 400,
+		ask:    with("Connection", ""),
+		body:   `'connection' header must contain 'upgrade', got []`,
+	},
+	{
+		name:   "wrong Connection",
+		status: 400,
+		ask:    with("Connection", "close"),
+		body:   `'connection' header must contain 'upgrade', got ["close"]`,
+	},
 	{name: "Connection is a list", status: 101, ask: with("Connection", "keep-alive, Upgrade")},
-	{name: "wrong Upgrade", status: 400, ask: with("Upgrade", "h2c"), body: `'upgrade' header must contain 'websocket', got ["h2c"]`},
-	{name: "no key", status: 400, ask: with("Sec-WebSocket-Key", ""), body: `'sec-websocket-key' header is absent`},
-	{name: "wrong version", status: 400, ask: with("Sec-WebSocket-Version", "8"), body: `'sec-websocket-version' header must equal '13', got ["8"]`},
-	{name: "HTTP/1.0", status: 400, ask: func(_ *testing.T, _ *Hub, u *upgradeHead) { u.proto = "HTTP/1.0" }, body: "HTTP version HTTP/1.0 unsupported"},
+	{
+		name:   "wrong Upgrade",
+		status: 400,
+		ask:    with("Upgrade", "h2c"),
+		body:   `'upgrade' header must contain 'websocket', got ["h2c"]`,
+	},
+	{
+		name:   "no key",
+		status: 400,
+		ask:    with("Sec-WebSocket-Key", ""),
+		body:   `'sec-websocket-key' header is absent`,
+	},
+	{
+		name:   "wrong version",
+		status: 400,
+		ask:    with("Sec-WebSocket-Version", "8"),
+		body:   `'sec-websocket-version' header must equal '13', got ["8"]`,
+	},
+	{
+		name:   "HTTP/1.0",
+		status: 400,
+		ask:    func(_ *testing.T, _ *Hub, u *upgradeHead) { u.proto = "HTTP/1.0" },
+		body:   "HTTP version HTTP/1.0 unsupported",
+	},
 	{name: "health", status: 200, ask: at("/healthy"), body: "Hello, Friend!"},
 	{name: "request line of 10,000 bytes", status: 101, ask: at(target(10_000))},
 	{name: "request line of 10,001 bytes", status: 414, ask: at(target(10_001))},
@@ -221,7 +287,8 @@ func headers(n int) func(*testing.T, *Hub, *upgradeHead) {
 	}
 }
 
-// What the hub answers to a request on its device listener. All have a date; an error has a reason in header and body, or an empty body.
+// What the hub answers to a request on its device listener. All have a date; an error has a reason
+// in header and body, or an empty body.
 func TestAnswersToRequests(t *testing.T) {
 	for _, row := range statusRows {
 		t.Run(row.name, func(t *testing.T) {
@@ -257,10 +324,14 @@ func TestOtherPaths(t *testing.T) {
 		status   int
 		location string
 	}{
-		"other path":                      {Site{}, "GET", 301, "https://docs.nerves-hub.org/"},
-		"other path, not GET":             {Site{}, "POST", 301, "https://docs.nerves-hub.org/"},
-		"other path of an operator's hub": {Site{RedirectTo: "https://example.org/"}, "GET", 301, "https://example.org/"},
-		"other path on the web listener":  {Site{Web: true}, "GET", 404, ""},
+		"other path":          {Site{}, "GET", 301, "https://docs.nerves-hub.org/"},
+		"other path, not GET": {Site{}, "POST", 301, "https://docs.nerves-hub.org/"},
+		"other path of an operator's hub": {
+			Site{RedirectTo: "https://example.org/"},
+			"GET", 301,
+			"https://example.org/",
+		},
+		"other path on the web listener": {Site{Web: true}, "GET", 404, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := Run(t, Config{Site: row.site})
@@ -275,7 +346,8 @@ func TestOtherPaths(t *testing.T) {
 	}
 }
 
-// More connections in a second than the hub takes are cut before TLS: the device sees the end of the connection.
+// More connections in a second than the hub takes are cut before TLS: the device sees the end of
+// the connection.
 func TestTooManyHandshakes(t *testing.T) {
 	for name, mode := range map[string]Mode{"plain": Plain, "tls": TLS} {
 		t.Run(name, func(t *testing.T) {
@@ -307,7 +379,13 @@ func TestTooManyHandshakes(t *testing.T) {
 func TestVersionsOfTLS(t *testing.T) {
 	ca := authority(t, transporttest.NewAuthority(t))
 	for _, newer := range []bool{false, true} {
-		h := Run(t, Config{Mode: TLS, Certificates: Certificates{Authorities: []*x509.Certificate{ca}, TLS13: newer}})
+		h := Run(
+			t,
+			Config{
+				Mode:         TLS,
+				Certificates: Certificates{Authorities: []*x509.Certificate{ca}, TLS13: newer},
+			},
+		)
 		nc, ok := rawConn(t, h).(*tls.Conn)
 		require.True(t, ok)
 		require.NoError(t, nc.HandshakeContext(context.Background()))
@@ -316,17 +394,31 @@ func TestVersionsOfTLS(t *testing.T) {
 	}
 }
 
-// A certificate that nobody has signed but itself passes the handshake and is refused like an unknown one.
+// A certificate that nobody has signed but itself passes the handshake and is refused like an
+// unknown one.
 func TestCertificateOfItsOwnAuthority(t *testing.T) {
 	ours := authority(t, transporttest.NewAuthority(t))
-	h := Run(t, Config{Mode: TLS, Keys: []Key{defaultKey}, Certificates: Certificates{Authorities: []*x509.Certificate{ours}}})
+	h := Run(
+		t,
+		Config{
+			Mode:         TLS,
+			Keys:         []Key{defaultKey},
+			Certificates: Certificates{Authorities: []*x509.Certificate{ours}},
+		},
+	)
 	cert, _, err := newServerCertificate(time.Now(), "")
 	require.NoError(t, err)
 	private, ok := cert.PrivateKey.(*ecdsa.PrivateKey)
 	require.True(t, ok)
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: "dev-1"}, NotAfter: time.Now().Add(time.Hour),
-		SubjectKeyId: []byte{1, 2, 3}, AuthorityKeyId: []byte{1, 2, 3}, IsCA: true, BasicConstraintsValid: true,
+		SerialNumber: big.NewInt(
+			3,
+		), Subject: pkix.Name{CommonName: "dev-1"}, NotAfter: time.Now().Add(time.Hour),
+		SubjectKeyId: []byte{
+			1,
+			2,
+			3,
+		}, AuthorityKeyId: []byte{1, 2, 3}, IsCA: true, BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
 	require.NoError(t, err)
@@ -346,7 +438,8 @@ func TestCertificateOfItsOwnAuthority(t *testing.T) {
 	require.Empty(t, refused.Reason())
 }
 
-// What the hub agrees to of the compression that a device offers: with context takeover, and with what the device asks for.
+// What the hub agrees to of the compression that a device offers: with context takeover, and with
+// what the device asks for.
 func TestOffersOfCompression(t *testing.T) {
 	h := Run(t, Config{})
 	for offer, answer := range map[string]string{

@@ -29,7 +29,8 @@ type Hub struct {
 	registry
 }
 
-// registry is what the hub's lock guards. The lock may be taken while a device's is held, never the other way round.
+// registry is what the hub's lock guards. The lock may be taken while a device's is held, never the
+// other way round.
 type registry struct {
 	mu          sync.Mutex
 	closed      bool
@@ -85,7 +86,8 @@ func Start(cfg Config) (*Hub, error) {
 	return h, nil
 }
 
-// Close ends the hub: listeners, sockets without a close frame, downloads, and all of its goroutines. It may be called twice.
+// Close ends the hub: listeners, sockets without a close frame, downloads, and all of its
+// goroutines. It may be called twice.
 func (h *Hub) Close() {
 	h.mu.Lock()
 	if h.closed {
@@ -125,14 +127,15 @@ func (h *Hub) ConnectingCode() string {
 	return h.settings.connectingCode
 }
 
-// URL is the address for devices: scheme, host and port. The scheme is ws or wss; in memory the host means nothing, and either
-// scheme may be used.
+// URL is the address for devices: scheme, host and port. The scheme is ws or wss; in memory the
+// host means nothing, and either scheme may be used.
 func (h *Hub) URL() string { return h.front.url }
 
 // RootCAs trusts the hub's certificate. Nil in the modes Plain and Memory.
 func (h *Hub) RootCAs() *x509.CertPool { return h.front.roots }
 
-// CA is the certificate of the hub's authority in PEM, for devices in other processes. Nil in the modes Plain and Memory.
+// CA is the certificate of the hub's authority in PEM, for devices in other processes. Nil in the
+// modes Plain and Memory.
 func (h *Hub) CA() []byte { return h.front.ca }
 
 // Secret makes the credentials of a device with the first product key.
@@ -145,11 +148,13 @@ func (h *Hub) Secret(identifier string) auth.SharedSecret {
 	return auth.SharedSecret{Identifier: identifier}
 }
 
-// Dialer dials the hub: in memory in the mode Memory, else over the network with the hub's roots. Fields may be changed before its
-// first use by taking it as a *transport.PipeDialer or *transport.WebSocket.
+// Dialer dials the hub: in memory in the mode Memory, else over the network with the hub's roots.
+// Fields may be changed before its first use by taking it as a *transport.PipeDialer or
+// *transport.WebSocket.
 func (h *Hub) Dialer() transport.Dialer { return h.front.dialer() }
 
-// RoundTripper fetches from the hub's firmware server, in whatever mode it is. Each call makes a new one with connections of its own.
+// RoundTripper fetches from the hub's firmware server, in whatever mode it is. Each call makes a
+// new one with connections of its own.
 func (h *Hub) RoundTripper() *http.Transport { return h.front.roundTripper() }
 
 // Device is the handle of a device. One that is not known yet is created.
@@ -212,8 +217,9 @@ func (h *Hub) DropAll() {
 	}
 }
 
-// Drain closes the sockets that are there with 1012, batch after batch, as a node does that is being replaced, and those that are left
-// when ctx ends with 1000. NervesHub: 1000 every 4 s, for 30 s. The listener for people (Site.Web) is not drained: all get 1000 at once.
+// Drain closes the sockets that are there with 1012, batch after batch, as a node does that is
+// being replaced, and those that are left when ctx ends with 1000. NervesHub: 1000 every 4 s, for
+// 30 s. The listener for people (Site.Web) is not drained: all get 1000 at once.
 func (h *Hub) Drain(ctx context.Context, batch int, every time.Duration) error {
 	links := h.online()
 	for !h.cfg.Site.Web {

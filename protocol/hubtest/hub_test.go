@@ -24,15 +24,32 @@ func everyMode(t *testing.T, f func(t *testing.T, mode Mode)) {
 // A device is known by its identifier, whatever the way it comes in.
 func TestJoin(t *testing.T) {
 	everyMode(t, func(t *testing.T, mode Mode) {
-		h := Run(t, Config{Mode: mode, OnJoin: OnJoin{FirmwareKeys: []string{"k1"}, ConnectingCode: "uptime"}})
+		h := Run(
+			t,
+			Config{Mode: mode, OnJoin: OnJoin{FirmwareKeys: []string{"k1"}, ConnectingCode: "uptime"}},
+		)
 		c := dial(t, h, "dev-1")
-		c.send(`["1","1","device","phx_join",{"device_api_version":"2.4.0","nerves_fw_uuid":"u1","fwup_public_keys":"on_connect",` +
-			`"meta":{"firmware_validated":false,"firmware_auto_revert_detected":true}}]`)
+		c.send(
+			`["1","1","device","phx_join",{"device_api_version":"2.4.0","nerves_fw_uuid":"u1","fwup_public_keys":"on_connect",` +
+				`"meta":{"firmware_validated":false,"firmware_auto_revert_detected":true}}]`,
+		)
 		require.Equal(t, `["1","1","device","phx_reply",{"response":{},"status":"ok"}]`, c.read())
 		require.Equal(t, `[null,null,"device","fwup_public_keys",{"keys":["k1"]}]`, c.read())
-		require.Contains(t, c.read(), `[null,null,"device","extensions:get",{"extensions":{"alarms":["0.1.0"],`)
-		require.Equal(t, `[null,null,"device","update_mode",{"mode":"automatic","managed_updates_allowed":false}]`, c.read())
-		require.Equal(t, `["1",null,"device","scripts/run",{"ref":"connecting_code","text":"uptime"}]`, c.read())
+		require.Contains(
+			t,
+			c.read(),
+			`[null,null,"device","extensions:get",{"extensions":{"alarms":["0.1.0"],`,
+		)
+		require.Equal(
+			t,
+			`[null,null,"device","update_mode",{"mode":"automatic","managed_updates_allowed":false}]`,
+			c.read(),
+		)
+		require.Equal(
+			t,
+			`["1",null,"device","scripts/run",{"ref":"connecting_code","text":"uptime"}]`,
+			c.read(),
+		)
 		d := h.Device("dev-1")
 		require.NoError(t, d.WaitJoined(soon(t)))
 		s := d.Snapshot()
@@ -47,7 +64,10 @@ func TestJoin(t *testing.T) {
 
 // A second socket of a device ends the first one as soon as it is authenticated.
 func TestDuplicate(t *testing.T) {
-	for profile, code := range map[Profile]int{ProfileOld: 1000, ProfileSnapshot: 1001, ProfileNew: 1001} {
+	for profile, code := range map[Profile]int{
+		ProfileOld: 1000, ProfileSnapshot: 1001,
+		ProfileNew: 1001,
+	} {
 		h := Run(t, Config{Profile: profile, Mode: Memory})
 		first := joined(t, h, "dev-1", "1.0.0", "u1")
 		second := joined(t, h, "dev-1", "1.0.0", "u1")
@@ -75,7 +95,10 @@ func TestIdle(t *testing.T) {
 
 func TestUnreadableFrames(t *testing.T) {
 	h := Run(t, Config{Mode: Memory})
-	for i, frame := range []string{"{not json", `["1","device","phx_join",{}]`, `[1.5,"1","device","x",{}]`, ""} {
+	for i, frame := range []string{
+		"{not json", `["1","device","phx_join",{}]`,
+		`[1.5,"1","device","x",{}]`, "",
+	} {
 		c := dial(t, h, "dev-1")
 		c.send(frame)
 		require.Equal(t, 1011, c.closed().Code, frame)
@@ -83,8 +106,16 @@ func TestUnreadableFrames(t *testing.T) {
 	}
 	c := dial(t, h, "dev-1")
 	c.join("1", "1.0.0", "u1", "null", true)
-	require.NoError(t, c.conn.WriteMessage(transport.Binary, []byte("\x00\x01\x01\x06\x0d12devicestatus_update\x01")))
-	require.Equal(t, `["1","1","device","phx_error",{"reason":"channel_crash"}]`, c.read(), "raw bytes are no map")
+	require.NoError(
+		t,
+		c.conn.WriteMessage(transport.Binary, []byte("\x00\x01\x01\x06\x0d12devicestatus_update\x01")),
+	)
+	require.Equal(
+		t,
+		`["1","1","device","phx_error",{"reason":"channel_crash"}]`,
+		c.read(),
+		"raw bytes are no map",
+	)
 }
 
 func TestDrain(t *testing.T) {
@@ -136,7 +167,8 @@ func TestEndsOfSockets(t *testing.T) {
 	})
 }
 
-// Messages leave in the order in which they were made, also when operators push while the device's own messages are answered.
+// Messages leave in the order in which they were made, also when operators push while the device's
+// own messages are answered.
 func TestOrder(t *testing.T) {
 	h := Run(t, Config{Mode: Memory})
 	d := h.Device("dev-1")
@@ -161,14 +193,18 @@ func TestOrder(t *testing.T) {
 	<-done
 }
 
-// An operator does not wait for a device that does not read, and the hub does not pile up messages for it without end.
+// An operator does not wait for a device that does not read, and the hub does not pile up messages
+// for it without end.
 func TestDeviceThatDoesNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := Run(t, Config{Mode: Memory, Idle: time.Hour})
 		joined(t, h, "dev-1", "1.0.0", "u1")
 		d := h.Device("dev-1")
 		payload := map[string]string{"x": strings.Repeat("x", 1000)}
-		go func() { _ = d.Push(topicDevice, "fill", map[string]string{"x": strings.Repeat("x", 200_000)}) }()
+		go func() {
+			_ = d.Push(topicDevice, "fill",
+				map[string]string{"x": strings.Repeat("x", 200_000)})
+		}()
 		synctest.Wait() // it waits for the device
 		start := time.Now()
 		pushed := 0
@@ -191,7 +227,10 @@ func TestScript(t *testing.T) {
 		var frame struct{ Ref, Text string }
 		m := strings.SplitN(c.read(), `"scripts/run",`, 2)
 		_ = json.Unmarshal([]byte(strings.TrimSuffix(m[1], "]")), &frame)
-		c.send(`["1","2","device","scripts/run",{"ref":"` + frame.Ref + `","result":"completed","output":"` + frame.Text + `","return":"0"}]`)
+		c.send(
+			`["1","2","device","scripts/run",{"ref":"` + frame.Ref + `","result":"completed","output":"` +
+				frame.Text + `","return":"0"}]`,
+		)
 	}()
 	r, err := h.Device("new").RunScript(soon(t), "uptime")
 	require.NoError(t, err)
@@ -252,19 +291,31 @@ func TestConversation(t *testing.T) {
 		synctest.Wait() // the hub has noticed that the device is there twice
 		bad := &failures{}
 		talk.t = bad
-		require.Contains(t, bad.of(func() { talk.ExpectSameSocket("it should stay") }), "2 sockets, not 1, connected true: it should stay")
+		require.Contains(
+			t,
+			bad.of(func() { talk.ExpectSameSocket("it should stay") }),
+			"2 sockets, not 1, connected true: it should stay",
+		)
 
 		c2 := dial(t, h, "dev-2")
 		wrong := h.Device("dev-2").Converse(bad)
 		c2.join("1", "1.0.0", "u1", "null", true)
 		text := bad.of(func() { wrong.Expect("a status is due", Status("received")) })
 		require.Contains(t, text, "device dev-2 said device phx_join: a status is due")
-		require.Contains(t, bad.of(func() { wrong.Expect("more is due", Status("received")) }), "said nothing within 1m0s: more is due")
+		require.Contains(
+			t,
+			bad.of(func() { wrong.Expect("more is due", Status("received")) }),
+			"said nothing within 1m0s: more is due",
+		)
 		c2.send(`["1","3","device","status_update",{"status":"received","secret":"hush"}]`)
 		text = bad.of(func() { wrong.ExpectSilence("nothing is due", time.Minute) })
 		require.Contains(t, text, "nothing is due")
 		require.NotContains(t, text, "hush", "payloads may hold secrets")
-		require.Contains(t, bad.of(func() { wrong.ExpectLater("one day", Heartbeat()) }), "did not say it within 1m0s: one day")
+		require.Contains(
+			t,
+			bad.of(func() { wrong.ExpectLater("one day", Heartbeat()) }),
+			"did not say it within 1m0s: one day",
+		)
 	})
 }
 
@@ -283,7 +334,8 @@ func TestRecordIsBounded(t *testing.T) {
 	require.Equal(t, 99_000+len(`{"x":""}`), last.Size)
 }
 
-// A closed hub has no goroutines (TestMain looks), takes nobody in, and does not mind being closed again.
+// A closed hub has no goroutines (TestMain looks), takes nobody in, and does not mind being closed
+// again.
 func TestClose(t *testing.T) {
 	everyMode(t, func(t *testing.T, mode Mode) {
 		h, err := Start(Config{Mode: mode})

@@ -10,9 +10,11 @@ import (
 
 const maxQueue = 4096 // messages that wait for a device that does not read
 
-// link is one socket of a device: a goroutine that waits, and a queue. Whoever puts something into the queue while nobody writes
-// becomes the writer and writes until it is empty, so that messages leave in the order in which the session made them, and
-// only the writer waits for a device that does not read, no longer than a write may take. All fields but conn are guarded by the device's lock.
+// link is one socket of a device: a goroutine that waits, and a queue. Whoever puts something into
+// the queue while nobody writes becomes the writer and writes until it is empty, so that messages
+// leave in the order in which the session made them, and only the writer waits for a device that
+// does not read, no longer than a write may take. All fields but conn are guarded by the device's
+// lock.
 type link struct {
 	hub     *Hub
 	dev     *Device
@@ -53,8 +55,9 @@ func (h *Hub) adopt(d *Device, conn transport.Conn, w wire) {
 	go l.read()
 }
 
-// read is the life of a link, in one goroutine after the other: each waits, handles what has come, and starts the next, because the stack
-// that handling has needed would stay with it. It ends with the socket; Close aborts that and waits.
+// read is the life of a link, in one goroutine after the other: each waits, handles what has come,
+// and starts the next, because the stack that handling has needed would stay with it. It ends with
+// the socket; Close aborts that and waits.
 func (l *link) read() {
 	transport.Wait(l.conn)
 	if l.handle() {
@@ -102,7 +105,8 @@ func (l *link) received(kind transport.Kind, data []byte) bool {
 	return true
 }
 
-// ended is the end of reading: of a socket that nothing was heard of, or of one that the device or the network has ended.
+// ended is the end of reading: of a socket that nothing was heard of, or of one that the device or
+// the network has ended.
 func (l *link) ended(err error) {
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
@@ -183,10 +187,12 @@ func (l *link) count() {
 		}
 		c.online.add(n)
 	}
-	d.counted.joins, d.counted.crashes, d.counted.online = d.state.joins, d.state.crashes, d.state.online
+	d.counted.joins, d.counted.crashes, d.counted.online = d.state.joins, d.state.crashes,
+		d.state.online
 }
 
-// close sends what is queued, and then a close frame. Nothing from the device counts any more. False: it is ending already.
+// close sends what is queued, and then a close frame. Nothing from the device counts any more.
+// False: it is ending already.
 func (l *link) close(code int) bool {
 	l.dev.mu.Lock()
 	if l.closing {

@@ -49,7 +49,8 @@ func (h *Hub) round() {
 	}
 }
 
-// orchestrate makes rounds of offers: when something has happened, but not too often, and from time to time. It ends with the hub.
+// orchestrate makes rounds of offers: when something has happened, but not too often, and from time
+// to time. It ends with the hub.
 func (h *Hub) orchestrate() {
 	backup := time.NewTicker(backupRound)
 	defer backup.Stop()
@@ -90,13 +91,15 @@ func (h *Hub) offerAll() bool {
 	return len(deployments) > 0
 }
 
-// offer offers a rollout's firmware to a device if it is for it, now. False: the rollout has no free slot.
+// offer offers a rollout's firmware to a device if it is for it, now. False: the rollout has no
+// free slot.
 func (h *Hub) offer(dep *Deployment, d *Device) bool {
 	now := h.cfg.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l, s := d.link, &d.state
-	if l == nil || l.closing || !s.online || s.mode.String() != modeAutomatic || !dep.wants(s) || !s.update.eligible(now, dep) {
+	if l == nil || l.closing || !s.online || s.mode.String() != modeAutomatic || !dep.wants(s) ||
+		!s.update.eligible(now, dep) {
 		return true
 	}
 	if !dep.reserve() {
@@ -142,7 +145,11 @@ func (s *session) checkUpdate(dep *Deployment) {
 		s.push(topicDevice, "update_available", object("available", false, "firmware_meta", nil))
 		return
 	}
-	s.push(topicDevice, "update_available", object("available", true, "firmware_meta", dep.Firmware.meta()))
+	s.push(
+		topicDevice,
+		"update_available",
+		object("available", true, "firmware_meta", dep.Firmware.meta()),
+	)
 }
 
 // requestUpdate answers request_update with an offer or with why there is none.

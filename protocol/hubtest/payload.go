@@ -8,7 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// lenient is how a device's JSON is read: duplicate names and invalid UTF-8 do not make it unreadable.
+// lenient is how a device's JSON is read: duplicate names and invalid UTF-8 do not make it
+// unreadable.
 var lenient = []json.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
 // decode reads a payload into a struct of jsontext.Value. False: it is not an object.

@@ -12,9 +12,12 @@ type Profile uint8
 
 // The profiles.
 const (
-	ProfileNew      Profile = iota // today's server: advertises extensions, knows update modes
-	ProfileSnapshot                // the server of August 2026, which the transcripts were recorded from
-	ProfileOld                     // release 2.4.0 and older: JSON only, unknown statuses are ignored, offers have no size and no checksums
+	ProfileNew Profile = iota // today's server: advertises extensions, knows update modes
+	// the server of August 2026, which the transcripts were recorded from
+	ProfileSnapshot
+	// release 2.4.0 and older: JSON only, unknown statuses are ignored, offers have no size and no
+	// checksums
+	ProfileOld
 	profiles
 )
 
@@ -52,12 +55,27 @@ func (p Profile) rules() rules {
 			{"geo", oldest}, {"health", oldest}, {"local_shell", oldest}, {"logging", oldest},
 		}}
 	case ProfileSnapshot:
-		return rules{msgpack: true, fullOffer: true, strictStatus: true, crashReason: true, kickCode: 1001, extensions: []offered{
-			{"geo", oldest}, {"health", oldest}, {"local_shell", oldest}, {"logging", oldest}, {"network_identity", oldest},
-		}}
+		return rules{
+			msgpack:      true,
+			fullOffer:    true,
+			strictStatus: true,
+			crashReason:  true,
+			kickCode:     1001,
+			extensions: []offered{
+				{
+					"geo",
+					oldest,
+				},
+				{"health", oldest},
+				{"local_shell", oldest},
+				{"logging", oldest},
+				{"network_identity", oldest},
+			},
+		}
 	default:
 		return rules{
-			msgpack: true, advertise: true, modes: true, fullOffer: true, strictStatus: true, crashReason: true, kickCode: 1001,
+			msgpack: true, advertise: true, modes: true, fullOffer: true, strictStatus: true,
+			crashReason: true, kickCode: 1001,
 			extensions: []offered{
 				{"alarms", []string{"0.1.0"}},
 				{"components", oldest},
@@ -75,15 +93,20 @@ func (p Profile) rules() rules {
 
 var oldest = []string{"0.0.1"}
 
-// serves says whether the server has the extension at a version (NervesHub: the requirement is "~> x", the same major and minor
-// and a patch that is no older).
+// serves says whether the server has the extension at a version (NervesHub: the requirement is "~>
+// x", the same major and minor and a patch that is no older).
 func (r *rules) serves(name, version string) bool {
-	i, ok := slices.BinarySearchFunc(r.extensions, name, func(o offered, n string) int { return cmp.Compare(o.name, n) })
+	i, ok := slices.BinarySearchFunc(
+		r.extensions,
+		name,
+		func(o offered, n string) int { return cmp.Compare(o.name, n) },
+	)
 	if !ok {
 		return false
 	}
 	v, err := semver.StrictNewVersion(version)
-	return err == nil && slices.ContainsFunc(r.extensions[i].versions, func(have string) bool { return roughly(v, have) })
+	return err == nil &&
+		slices.ContainsFunc(r.extensions[i].versions, func(have string) bool { return roughly(v, have) })
 }
 
 // roughly is Elixir's "~> have".

@@ -25,14 +25,22 @@ type Entry struct {
 	Size      int              // bytes of the payload
 }
 
-// String says what the message was, without its payload, which may hold signed URLs or what was typed into a console.
+// String says what the message was, without its payload, which may hold signed URLs or what was
+// typed into a console.
 func (e Entry) String() string {
 	arrow := ">"
 	if e.Direction == Outbound {
 		arrow = "<"
 	}
-	return fmt.Sprintf("%s %s %s (join_ref %q, ref %q, %d bytes)", arrow, e.Message.Topic, e.Message.Event,
-		e.Message.JoinRef, e.Message.Ref, e.Size)
+	return fmt.Sprintf(
+		"%s %s %s (join_ref %q, ref %q, %d bytes)",
+		arrow,
+		e.Message.Topic,
+		e.Message.Event,
+		e.Message.JoinRef,
+		e.Message.Ref,
+		e.Size,
+	)
 }
 
 // record keeps the last messages of a device.

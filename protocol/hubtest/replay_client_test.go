@@ -20,8 +20,9 @@ import (
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
-// What the real hub sent, byte for byte but for the key of the handshake and the compression, is what our client receives: every
-// refusal, message and close of the recordings. What the channels make of the messages is shown in package protocol.
+// What the real hub sent, byte for byte but for the key of the handshake and the compression, is
+// what our client receives: every refusal, message and close of the recordings. What the channels
+// make of the messages is shown in package protocol.
 func TestReplayToClient(t *testing.T) {
 	for _, path := range transcripts(t) {
 		lines := readTranscript(t, path)
@@ -63,7 +64,13 @@ func playToClient(t *testing.T, request line, hub []line) {
 	if packed(request.Text) {
 		req.URL.RawQuery = "vsn=3.0.0"
 	}
-	conn, err := (&transport.WebSocket{Limits: transport.Limits{ReadIdle: 10 * time.Second}, Redirects: -1}).Dial(t.Context(), req)
+	conn, err := (&transport.WebSocket{
+		Limits:    transport.Limits{ReadIdle: 10 * time.Second},
+		Redirects: -1,
+	}).Dial(
+		t.Context(),
+		req,
+	)
 	want, badAnswer := http.ReadResponse(bufio.NewReader(strings.NewReader(hub[0].Text)), nil)
 	require.NoError(t, badAnswer)
 	if want.StatusCode != http.StatusSwitchingProtocols {
@@ -123,8 +130,12 @@ func serveRecorded(ln net.Listener, hub []line) error {
 	if err != nil {
 		return err
 	}
-	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // as above
-	out := []byte(acceptLine.ReplaceAllString(hub[0].Text, "$1: "+base64.StdEncoding.EncodeToString(sum[:])))
+	sum := sha1.Sum(
+		[]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"),
+	) //nolint:gosec // as above
+	out := []byte(
+		acceptLine.ReplaceAllString(hub[0].Text, "$1: "+base64.StdEncoding.EncodeToString(sum[:])),
+	)
 	out = extensionsLine.ReplaceAll(out, nil)
 	if hub[0].Body != nil {
 		out = append(out, *hub[0].Body...)

@@ -21,9 +21,10 @@ import (
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
-// What the real hub answered to real clients is what this one answers to the same frames. An operator's action of the recording, which
-// no frame of the client explains, is done to this hub just before the frame that it caused. The table in the output says what was
-// replayed, in both directions: the other one is TestReplayToClient.
+// What the real hub answered to real clients is what this one answers to the same frames. An
+// operator's action of the recording, which no frame of the client explains, is done to this hub
+// just before the frame that it caused. The table in the output says what was replayed, in both
+// directions: the other one is TestReplayToClient.
 func TestReplay(t *testing.T) {
 	var table strings.Builder
 	for _, path := range transcripts(t) {
@@ -153,7 +154,8 @@ func (r *replay) answer(i int) line {
 // serverRun is what the hub said without the client saying something in between.
 func (r *replay) serverRun(i int) []line {
 	n := i
-	for n < len(r.lines) && r.lines[n].Conn == r.lines[i].Conn && r.lines[n].Dir == "s2c" && r.lines[n].said() {
+	for n < len(r.lines) && r.lines[n].Conn == r.lines[i].Conn && r.lines[n].Dir == "s2c" &&
+		r.lines[n].said() {
 		n++
 	}
 	return r.lines[i:n]
@@ -173,7 +175,10 @@ func (r *replay) request(conn int, head string, want line) {
 	require.NoError(t, err)
 	require.Equal(t, expected.StatusCode, got.StatusCode)
 	require.NotEmpty(t, got.Header.Get("Date"))
-	for _, name := range []string{reasonHeader, "Location", "Cache-Control", "Sec-WebSocket-Extensions"} {
+	for _, name := range []string{
+		reasonHeader, "Location", "Cache-Control",
+		"Sec-WebSocket-Extensions",
+	} {
 		require.Equal(t, expected.Header.Get(name), got.Header.Get(name), name)
 	}
 	if got.StatusCode != http.StatusSwitchingProtocols {
@@ -188,7 +193,13 @@ func (r *replay) request(conn int, head string, want line) {
 	c := &replayed{replay: r, pending: map[string]bool{}, raw: nc, packed: packed(head)}
 	agreed, err := transport.ParseDeflate(got.Header)
 	require.NoError(t, err)
-	c.conn = transport.NewDeflateConn(nc, transport.RoleClient, transport.Limits{ReadIdle: 10 * time.Second}, nil, agreed)
+	c.conn = transport.NewDeflateConn(
+		nc,
+		transport.RoleClient,
+		transport.Limits{ReadIdle: 10 * time.Second},
+		nil,
+		agreed,
+	)
 	require.Zero(t, br.Buffered())
 	devices := r.hub.Devices()
 	c.dev = devices[len(devices)-1]
@@ -232,12 +243,14 @@ func (c *replayed) say(l line, rest []line) {
 	}
 }
 
-// nothingElse checks that the hub has said no more than the recorded one, up to what that one said after the client had turned away:
-// then a heartbeat's answer comes next.
+// nothingElse checks that the hub has said no more than the recorded one, up to what that one said
+// after the client had turned away: then a heartbeat's answer comes next.
 func (c *replayed) nothingElse(rest []line) {
 	const ref = "987654321"
 	require.ElementsMatch(c.t, c.askedThen, c.asked, "requests to extensions")
-	if c.write(protocol.Message{Ref: ref, Topic: protocol.TopicPhoenix, Event: protocol.EventHeartbeat}) != nil {
+	if c.write(
+		protocol.Message{Ref: ref, Topic: protocol.TopicPhoenix, Event: protocol.EventHeartbeat},
+	) != nil {
 		return // closed by the hub, as recorded
 	}
 	var late []string
@@ -269,7 +282,8 @@ func (c *replayed) operate(run []line) {
 			return s.push(m.Topic, m.Event, m.Payload)
 		}
 		switch {
-		case m.Event == protocol.EventError && (strings.Contains(c.scenario, "channel_crash") || strings.Contains(c.scenario, "channel_error")):
+		case m.Event == protocol.EventError && (strings.Contains(c.scenario, "channel_crash") ||
+			strings.Contains(c.scenario, "channel_error")):
 			c.settle(m.Topic)
 			require.NoError(c.t, c.dev.CrashChannel(m.Topic))
 		case m.Topic == topicExtensions && m.Ref == "" && c.pending[name]:
@@ -292,8 +306,9 @@ func (c *replayed) settle(topic string) {
 	}, 10*time.Second, time.Millisecond)
 }
 
-// hear compares what the hub says with a run of recorded frames. Channels are processes of their own at the real hub, so only the
-// order within a channel counts; what it asks extensions for comes in any order.
+// hear compares what the hub says with a run of recorded frames. Channels are processes of their
+// own at the real hub, so only the order within a channel counts; what it asks extensions for comes
+// in any order.
 func (c *replayed) hear(run []line) {
 	got, want := map[string][]string{}, map[string][]string{}
 	for _, l := range run {

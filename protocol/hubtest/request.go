@@ -35,7 +35,8 @@ func oversized(r *http.Request) int {
 	return 0
 }
 
-// foreign says that a page of another site asks. NervesHub compares with its own name; here the request's host stands for it.
+// foreign says that a page of another site asks. NervesHub compares with its own name; here the
+// request's host stands for it.
 func foreign(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	if origin == "" {
@@ -53,10 +54,18 @@ func noUpgrade(r *http.Request) string {
 	case r.Host == "":
 		return "'host' header is absent"
 	}
-	for _, must := range []struct{ header, contain string }{{"connection", "upgrade"}, {"upgrade", "websocket"}} {
+	for _, must := range []struct{ header, contain string }{
+		{"connection", "upgrade"},
+		{"upgrade", "websocket"},
+	} {
 		values := r.Header.Values(must.header)
 		if !contains(values, must.contain) {
-			return fmt.Sprintf("'%s' header must contain '%s', got %s", must.header, must.contain, inspect(values))
+			return fmt.Sprintf(
+				"'%s' header must contain '%s', got %s",
+				must.header,
+				must.contain,
+				inspect(values),
+			)
 		}
 	}
 	if len(r.Header.Values("Sec-WebSocket-Key")) == 0 {

@@ -22,12 +22,14 @@ type Rollout struct {
 	Firmware    *Firmware
 	Match       func(Metadata) bool // whom it is for; nil: same product, platform and architecture
 	Concurrency int                 // updates at a time; zero: 10
-	Penalty     time.Duration       // for how long a device that failed or ignored is left alone; zero: 24 h
-	Attempts    int                 // after which a device is left alone; zero: 3
+	// for how long a device that failed or ignored is left alone; zero: 24 h
+	Penalty  time.Duration
+	Attempts int // after which a device is left alone; zero: 3
 }
 
-// Deployment is a running rollout. It offers its firmware to devices that are online, validated and run another firmware, one at a time
-// each, as an orchestrator does; a device whose record a rejoin has cleared gets the offer again.
+// Deployment is a running rollout. It offers its firmware to devices that are online, validated and
+// run another firmware, one at a time each, as an orchestrator does; a device whose record a rejoin
+// has cleared gets the offer again.
 type Deployment struct {
 	Rollout
 	id        int
@@ -72,14 +74,16 @@ func (d *Deployment) reserve() bool {
 // wants says whether the rollout is for a device, apart from when.
 func (d *Deployment) wants(s *state) bool {
 	want := d.Firmware.Metadata
-	if d.stopped.Load() || s.running.UUID == want.UUID || s.running.validated != nil && !*s.running.validated {
+	if d.stopped.Load() || s.running.UUID == want.UUID ||
+		s.running.validated != nil && !*s.running.validated {
 		return false
 	}
 	if d.Match != nil {
 		return d.Match(s.running.Metadata)
 	}
 	have := s.running.Metadata
-	return have.Product == want.Product && have.Platform == want.Platform && have.Architecture == want.Architecture
+	return have.Product == want.Product && have.Platform == want.Platform &&
+		have.Architecture == want.Architecture
 }
 
 // updates is what the hub knows of a device's updates.
@@ -92,10 +96,12 @@ type updates struct {
 
 // UpdateEntry is an update that is over.
 type UpdateEntry struct {
-	UpdateRecord           // Status: completed, failed, ignored, rescheduled, expired, or abandoned when a join or another offer has ended it
-	Reason       string    // of a failed, ignored or rescheduled
-	Offered      time.Time // zero: the device has begun it by itself
-	Ended        time.Time
+	// Status: completed, failed, ignored, rescheduled, expired, or abandoned when a join or another
+	// offer has ended it
+	UpdateRecord
+	Reason  string    // of a failed, ignored or rescheduled
+	Offered time.Time // zero: the device has begun it by itself
+	Ended   time.Time
 }
 
 // inflight is the record of an update that has been offered.
@@ -128,7 +134,10 @@ func (u *updates) clear(now time.Time, outcome, reason string) {
 	}
 	record := c.record()
 	record.Status = outcome
-	u.history = keep(u.history, UpdateEntry{UpdateRecord: record, Reason: reason, Offered: c.offered, Ended: now})
+	u.history = keep(
+		u.history,
+		UpdateEntry{UpdateRecord: record, Reason: reason, Offered: c.offered, Ended: now},
+	)
 	u.current = nil
 }
 
@@ -136,7 +145,8 @@ func (c *inflight) record() UpdateRecord {
 	return UpdateRecord{UUID: c.uuid, Status: c.status, Progress: c.progress, Manual: c.from == nil}
 }
 
-// succeeded is a join with another firmware than before, which NervesHub takes for a success whatever firmware it is.
+// succeeded is a join with another firmware than before, which NervesHub takes for a success
+// whatever firmware it is.
 func (u *updates) succeeded(now time.Time, uuid string) {
 	outcome := "abandoned"
 	if u.current != nil && u.current.uuid == uuid {
@@ -155,8 +165,8 @@ func (u *updates) touch(now time.Time) {
 	}
 }
 
-// report takes a status or a progress. The first one of an offer counts as an attempt; without an offer an empty record is made. True:
-// the record is gone, so that another offer may follow.
+// report takes a status or a progress. The first one of an offer counts as an attempt; without an
+// offer an empty record is made. True: the record is gone, so that another offer may follow.
 func (u *updates) report(now time.Time, r report) bool {
 	if u.current == nil {
 		u.current = &inflight{status: "requested"}
@@ -202,7 +212,8 @@ func (u *updates) end(now time.Time, outcome, reason string, block time.Duration
 	u.clear(now, outcome, reason)
 }
 
-// eligible says whether a deployment may offer something now. Too many attempts put the device into the penalty box.
+// eligible says whether a deployment may offer something now. Too many attempts put the device into
+// the penalty box.
 func (u *updates) eligible(now time.Time, d *Deployment) bool {
 	if u.current != nil && now.Sub(u.current.touched) >= updateExpiry {
 		u.clear(now, "expired", "")

@@ -78,7 +78,11 @@ func TestRollout(t *testing.T) {
 		dev.joinNow("2", "u1", `"u2"`, true)
 		time.Sleep(round)
 		require.Len(t, dev.offers(), 1, "a rejoin that says what it downloads keeps the record")
-		require.Equal(t, &UpdateRecord{UUID: "u2", Status: "received"}, h.Device("dev-1").Snapshot().Update)
+		require.Equal(
+			t,
+			&UpdateRecord{UUID: "u2", Status: "received"},
+			h.Device("dev-1").Snapshot().Update,
+		)
 
 		dev.joinNow("3", "u1", "null", true)
 		time.Sleep(4 * time.Second)
@@ -113,7 +117,9 @@ func TestWhoGetsAnOffer(t *testing.T) {
 			defer func() { require.Len(t, dev.offers(), tc.want, name) }()
 		}
 		other := listen(dial(t, h, "other platform"))
-		other.send(`["1","1","device","phx_join",{"device_api_version":"2.3.0","nerves_fw_uuid":"u1","nerves_fw_product":"demo"}]`)
+		other.send(
+			`["1","1","device","phx_join",{"device_api_version":"2.3.0","nerves_fw_uuid":"u1","nerves_fw_product":"demo"}]`,
+		)
 		defer func() { require.Empty(t, other.offers()) }()
 		synctest.Wait()
 		h.Deploy(Rollout{Firmware: f})
@@ -204,7 +210,11 @@ func TestManualUpdate(t *testing.T) {
 	require.ErrorIs(t, d.Update(f), ErrOffline, "a socket is not a channel")
 	c.join("1", "2.1.0", "u1", "null", false)
 	require.NoError(t, d.Update(f), "validation is for rollouts")
-	require.Contains(t, c.read(), `[null,null,"device","update",{"update_available":true,"firmware_url":"http://firmware.hub.test/firmware/u2.fw?`)
+	require.Contains(
+		t,
+		c.read(),
+		`[null,null,"device","update",{"update_available":true,"firmware_url":"http://firmware.hub.test/firmware/u2.fw?`,
+	)
 	require.Equal(t, &UpdateRecord{UUID: "u2", Status: "requested", Manual: true}, d.Snapshot().Update)
 	c.send(`["1","2","device","status_update",{"status":"started"}]`)
 	c.send(`["1","3","device","fwup_progress",{"stage":"downloading","value":40}]`)
@@ -222,24 +232,49 @@ func TestDeviceManaged(t *testing.T) {
 	c := dial(t, h, "dev-1")
 	c.join("1", "2.4.0", "u1", "null", true)
 	require.Contains(t, c.read(), `"extensions:get",{"extensions":{}}`)
-	require.Contains(t, c.read(), `"update_mode",{"mode":"device_managed","managed_updates_allowed":true}`)
+	require.Contains(
+		t,
+		c.read(),
+		`"update_mode",{"mode":"device_managed","managed_updates_allowed":true}`,
+	)
 	ask := func(event string) string {
 		c.send(`["1","2","device","` + event + `",{}]`)
 		return c.read()
 	}
-	require.Equal(t, `["1",null,"device","update_rejected",{"reason":"no_deployment_group"}]`, ask("request_update"))
-	require.Equal(t, `["1",null,"device","update_available",{"available":false,"firmware_meta":null}]`, ask("check_update"))
+	require.Equal(
+		t,
+		`["1",null,"device","update_rejected",{"reason":"no_deployment_group"}]`,
+		ask("request_update"),
+	)
+	require.Equal(
+		t,
+		`["1",null,"device","update_available",{"available":false,"firmware_meta":null}]`,
+		ask("check_update"),
+	)
 	dep := h.Deploy(Rollout{Firmware: f, Concurrency: 1})
 	available := ask("check_update")
 	require.Contains(t, available, `"available":true,"firmware_meta":{"architecture":"arm",`)
 	require.NotContains(t, available, "http")
 	require.True(t, dep.reserve())
-	require.Equal(t, `["1",null,"device","update_rejected",{"reason":"busy","delay_for":5}]`, ask("request_update"))
+	require.Equal(
+		t,
+		`["1",null,"device","update_rejected",{"reason":"busy","delay_for":5}]`,
+		ask("request_update"),
+	)
 	dep.active.Add(-1)
 	require.Contains(t, ask("request_update"), `[null,null,"device","update",{"update_available":true`)
-	require.Equal(t, `["1",null,"device","update_rejected",{"reason":"already_updating"}]`, ask("request_update"))
+	require.Equal(
+		t,
+		`["1",null,"device","update_rejected",{"reason":"already_updating"}]`,
+		ask("request_update"),
+	)
 	c.send(`["1","3","device","status_update",{"status":"failed"}]`)
-	require.Equal(t, `["1",null,"device","update_rejected",{"reason":"no_update"}]`, ask("request_update"), "blocked")
+	require.Equal(
+		t,
+		`["1",null,"device","update_rejected",{"reason":"no_update"}]`,
+		ask("request_update"),
+		"blocked",
+	)
 	d.SetMode(modeOff, false)
 	require.Contains(t, c.read(), `"update_mode",{"mode":"off"`)
 	require.Contains(t, ask("check_update"), `"available":false`)
@@ -249,14 +284,21 @@ func TestDeviceManaged(t *testing.T) {
 func TestArchive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, _, _ := newFirmware(t, Config{Mode: Memory, Idle: 24 * time.Hour})
-		a, err := h.AddFirmware(Metadata{UUID: "a1", Version: "2.0.0", Platform: "generic", Architecture: "generic"}, Generated(9, 100))
+		a, err := h.AddFirmware(
+			Metadata{UUID: "a1", Version: "2.0.0", Platform: "generic", Architecture: "generic"},
+			Generated(9, 100),
+		)
 		require.NoError(t, err)
 		c := joined(t, h, "dev-1", "2.0.0", "u1")
 		joined(t, h, "old", "1.0.0", "u1").settle()
 		h.OfferArchive(a, "certificates")
 		offered := func() string {
 			got := c.read()
-			require.Contains(t, got, `[null,null,"device","archive",{"size":100,"uuid":"a1","version":"2.0.0","description":"certificates"`)
+			require.Contains(
+				t,
+				got,
+				`[null,null,"device","archive",{"size":100,"uuid":"a1","version":"2.0.0","description":"certificates"`,
+			)
 			_, url, _ := strings.Cut(got, `"url":"`)
 			url, _, _ = strings.Cut(url, `"`)
 			return url

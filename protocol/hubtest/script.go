@@ -33,13 +33,15 @@ func (r ScriptResult) String() string { return "script " + r.Result }
 type script struct {
 	asked  time.Time
 	answer *ScriptResult // nil until there is one
-	typed  *screen       // what the console has said since it was typed there; nil: it went through the device channel
+	// what the console has said since it was typed there; nil: it went through the device channel
+	typed *screen
 }
 
 // codeRef is the ref of connecting code.
 const codeRef = "connecting_code"
 
-// connecting is the code that is run when this device joins, beside the one for all, and what came of the last run.
+// connecting is the code that is run when this device joins, beside the one for all, and what came
+// of the last run.
 type connecting struct {
 	own     string
 	outcome string
@@ -70,7 +72,8 @@ func (d *state) scriptAnswered(now time.Time, payload jsontext.Value) bool {
 		}
 		return true
 	}
-	if s := d.scripts[ref]; s != nil && s.answer == nil && s.typed == nil && now.Sub(s.asked) <= scriptRefLife {
+	if s := d.scripts[ref]; s != nil && s.answer == nil && s.typed == nil &&
+		now.Sub(s.asked) <= scriptRefLife {
 		s.answer = &r
 	}
 	return true
@@ -84,12 +87,16 @@ func (d *state) typedAnswer(said string) {
 		}
 		s.typed.add(said)
 		if all, _ := s.typed.since(0); strings.Contains(all, scriptEnd) {
-			s.answer = &ScriptResult{Result: "completed", Output: all[:max(0, strings.LastIndexByte(all, '\n'))]}
+			s.answer = &ScriptResult{
+				Result: "completed",
+				Output: all[:max(0, strings.LastIndexByte(all, '\n'))],
+			}
 		}
 	}
 }
 
-// SetConnectingCode sets the code that is run whenever this device joins, after the one for all devices.
+// SetConnectingCode sets the code that is run whenever this device joins, after the one for all
+// devices.
 func (d *Device) SetConnectingCode(code string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -101,16 +108,17 @@ func (h *Hub) SetConnectingCode(code string) {
 	h.configure(func(s *settings) { s.connectingCode = code })
 }
 
-// ConnectingCode says what came of the connecting code that a device has run last: "completed", "failed" or, as long as there was no
-// answer, "".
+// ConnectingCode says what came of the connecting code that a device has run last: "completed",
+// "failed" or, as long as there was no answer, "".
 func (d *Device) ConnectingCode() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.state.code.outcome
 }
 
-// RunScript has the device run a support script and waits for its answer, 30 s at most. An answer that takes longer than 15 s is
-// dropped, as NervesHub does. A device whose API is older than 2.1.0 gets the script typed into its console.
+// RunScript has the device run a support script and waits for its answer, 30 s at most. An answer
+// that takes longer than 15 s is dropped, as NervesHub does. A device whose API is older than 2.1.0
+// gets the script typed into its console.
 func (d *Device) RunScript(ctx context.Context, text string) (ScriptResult, error) {
 	ctx, cancel := context.WithTimeout(ctx, scriptWait)
 	defer cancel()
@@ -133,7 +141,11 @@ func (d *Device) RunScript(ctx context.Context, text string) (ScriptResult, erro
 	d.mu.Unlock()
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return ScriptResult{}, fmt.Errorf("run script: no answer in time: it has to come within %v: %w", scriptRefLife, err)
+		return ScriptResult{}, fmt.Errorf(
+			"run script: no answer in time: it has to come within %v: %w",
+			scriptRefLife,
+			err,
+		)
 	case err != nil:
 		return ScriptResult{}, fmt.Errorf("run script: %w", err)
 	}

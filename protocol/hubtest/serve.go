@@ -51,8 +51,8 @@ func (l *serveLog) add(r Request) {
 	l.requests = append(l.requests, r)
 }
 
-// serveFirmware is the handler of the download listener. It behaves like a bucket with signed URLs: ranges, ETag and If-Range, 403 for
-// a signature that is wrong or over and for HEAD.
+// serveFirmware is the handler of the download listener. It behaves like a bucket with signed URLs:
+// ranges, ETag and If-Range, 403 for a signature that is wrong or over and for HEAD.
 func (h *Hub) serveFirmware(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Date", h.cfg.Now().UTC().Format(http.TimeFormat))
 	f, ok := h.store.find(r.URL, h.cfg.Now())

@@ -15,7 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var demo = Metadata{UUID: "u2", Product: "demo", Version: "1.1.0", Platform: "rpi4", Architecture: "arm"}
+var demo = Metadata{
+	UUID:         "u2",
+	Product:      "demo",
+	Version:      "1.1.0",
+	Platform:     "rpi4",
+	Architecture: "arm",
+}
 
 const demoSize = 2<<20 + 1234
 
@@ -80,7 +86,11 @@ func TestDownload(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, http.StatusPartialContent, resp.StatusCode)
 		require.True(t, bytes.Equal(whole[1000:], body))
-		require.Equal(t, fmt.Sprintf("bytes 1000-%d/%d", demoSize-1, demoSize), resp.Header.Get("Content-Range"))
+		require.Equal(
+			t,
+			fmt.Sprintf("bytes 1000-%d/%d", demoSize-1, demoSize),
+			resp.Header.Get("Content-Range"),
+		)
 
 		resp, _, _ = fetch(t, h, f.URL(), fmt.Sprintf("bytes=%d-", demoSize))
 		require.Equal(t, http.StatusRequestedRangeNotSatisfiable, resp.StatusCode)
@@ -195,7 +205,10 @@ func TestRedirect(t *testing.T) {
 	rt := h.RoundTripper()
 	defer rt.CloseIdleConnections()
 	hops := 0
-	hc := &http.Client{Transport: rt, CheckRedirect: func(*http.Request, []*http.Request) error { hops++; return nil }}
+	hc := &http.Client{
+		Transport:     rt,
+		CheckRedirect: func(*http.Request, []*http.Request) error { hops++; return nil },
+	}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.URL(), nil)
 	require.NoError(t, err)
 	resp, err := hc.Do(req)
@@ -248,7 +261,8 @@ func TestOffer(t *testing.T) {
 	var p map[string]any
 	require.NoError(t, json.Unmarshal(f.Offer(0), &p))
 	require.Equal(t, map[string]any{
-		"uuid": "u2", "product": "demo", "version": "1.1.0", "platform": "rpi4", "architecture": "arm", "author": nil,
+		"uuid": "u2", "product": "demo", "version": "1.1.0", "platform": "rpi4", "architecture": "arm",
+		"author":      nil,
 		"description": nil, "fwup_version": nil, "misc": nil, "vcs_identifier": nil,
 	}, p["firmware_meta"])
 	require.EqualValues(t, demoSize, p["size"])

@@ -19,8 +19,9 @@ const (
 
 const maxChannels = 100 // Phoenix: channels of one socket
 
-// session is one socket as Phoenix sees it: its channels, and what it answers. It is pure: a message goes in, messages come out in the
-// order in which they are to be sent, and what the hub learns goes into the device's state.
+// session is one socket as Phoenix sees it: its channels, and what it answers. It is pure: a
+// message goes in, messages come out in the order in which they are to be sent, and what the hub
+// learns goes into the device's state.
 type session struct {
 	rules    *rules
 	dev      *state
@@ -94,8 +95,8 @@ func (s *session) channel(topic string) *channel {
 	return nil
 }
 
-// isDevice says that a topic is the device channel. NervesHub rewrites "device" to "device:<id>"; any other "device:..." is taken for
-// one too, and told to the device as "device".
+// isDevice says that a topic is the device channel. NervesHub rewrites "device" to "device:<id>";
+// any other "device:..." is taken for one too, and told to the device as "device".
 func isDevice(topic string) bool {
 	return topic == topicDevice || strings.HasPrefix(topic, topicDevice+":")
 }
@@ -165,7 +166,15 @@ func (s *session) leave(ch *channel, m protocol.Message) {
 // closed tells the device that a channel has ended in order.
 func (s *session) closed(ch *channel) {
 	if ch != nil {
-		s.send(protocol.Message{JoinRef: ch.joinRef, Ref: ch.joinRef, Topic: ch.topic, Event: protocol.EventClose, Payload: emptyObject})
+		s.send(
+			protocol.Message{
+				JoinRef: ch.joinRef,
+				Ref:     ch.joinRef,
+				Topic:   ch.topic,
+				Event:   protocol.EventClose,
+				Payload: emptyObject,
+			},
+		)
 	}
 }
 
@@ -177,7 +186,15 @@ func (s *session) crash(ch *channel) {
 		payload = channelCrash
 	}
 	s.dev.crashes++
-	s.send(protocol.Message{JoinRef: ch.joinRef, Ref: ch.joinRef, Topic: ch.topic, Event: protocol.EventError, Payload: payload})
+	s.send(
+		protocol.Message{
+			JoinRef: ch.joinRef,
+			Ref:     ch.joinRef,
+			Topic:   ch.topic,
+			Event:   protocol.EventError,
+			Payload: payload,
+		},
+	)
 }
 
 func (s *session) drop(ch *channel) {
@@ -205,7 +222,8 @@ func (s *session) handle(now time.Time, ch *channel, m protocol.Message) {
 	}
 }
 
-// broadcast pushes to a channel without a join_ref, as NervesHub does with what comes through its publish-subscribe.
+// broadcast pushes to a channel without a join_ref, as NervesHub does with what comes through its
+// publish-subscribe.
 func (s *session) broadcast(topic, event string, payload jsontext.Value) bool {
 	if s.channel(topic) == nil {
 		return false
@@ -235,8 +253,20 @@ func (s *session) reply(to protocol.Message, ok bool, response jsontext.Value) {
 	if ok {
 		status = "ok"
 	}
-	payload := slices.Concat(jsontext.Value(`{"response":`), response, jsontext.Value(`,"status":"`+status+`"}`))
-	s.send(protocol.Message{JoinRef: to.JoinRef, Ref: to.Ref, Topic: to.Topic, Event: protocol.EventReply, Payload: payload})
+	payload := slices.Concat(
+		jsontext.Value(`{"response":`),
+		response,
+		jsontext.Value(`,"status":"`+status+`"}`),
+	)
+	s.send(
+		protocol.Message{
+			JoinRef: to.JoinRef,
+			Ref:     to.Ref,
+			Topic:   to.Topic,
+			Event:   protocol.EventReply,
+			Payload: payload,
+		},
+	)
 }
 
 func (s *session) send(m protocol.Message) {

@@ -57,7 +57,8 @@ var silent = []string{}
 
 const crashed = `["1","1","device","phx_error",{"reason":"channel_crash"}]`
 
-// Phoenix closes the old channel when a topic is joined again, and the answer to the join overtakes that close.
+// Phoenix closes the old channel when a topic is joined again, and the answer to the join overtakes
+// that close.
 func TestJoinTwice(t *testing.T) {
 	b := newBench(t, ProfileSnapshot)
 	b.join()
@@ -66,15 +67,28 @@ func TestJoinTwice(t *testing.T) {
 		`["1","1","device","phx_close",{}]`,
 		`[null,null,"device","extensions:get",{}]`,
 	}, b.say(`["2","2","device","phx_join",{"device_api_version":"2.3.0"}]`))
-	require.Equal(t, silent, b.say(`["1","3","device","status_update",{"status":"nonsense"}]`), "of the old channel")
-	require.Equal(t, silent, b.say(`["1","4","device","phx_leave",{}]`), "the device has been told already")
+	require.Equal(
+		t,
+		silent,
+		b.say(`["1","3","device","status_update",{"status":"nonsense"}]`),
+		"of the old channel",
+	)
+	require.Equal(
+		t,
+		silent,
+		b.say(`["1","4","device","phx_leave",{}]`),
+		"the device has been told already",
+	)
 	require.True(t, b.s.dev.online)
 	require.Len(t, b.say(`["2","5","device","phx_leave",{}]`), 2)
 	require.False(t, b.s.dev.online)
 }
 
 func TestNullJoinRef(t *testing.T) {
-	for profile, want := range map[Profile][]string{ProfileOld: nil, ProfileSnapshot: {"received"}, ProfileNew: {"received"}} {
+	for profile, want := range map[Profile][]string{
+		ProfileOld: nil, ProfileSnapshot: {"received"},
+		ProfileNew: {"received"},
+	} {
 		b := newBench(t, profile)
 		b.join()
 		require.Equal(t, silent, b.say(`[null,"2","device","status_update",{"status":"received"}]`))
@@ -85,10 +99,19 @@ func TestNullJoinRef(t *testing.T) {
 func TestTooManyChannels(t *testing.T) {
 	b := newBench(t, ProfileNew)
 	for i := range maxChannels {
-		require.Contains(t, b.say(fmt.Sprintf(`["%d","%d","device:%d","phx_join",{}]`, i, i, i))[0], `"ok"`)
+		require.Contains(
+			t,
+			b.say(fmt.Sprintf(`["%d","%d","device:%d","phx_join",{}]`, i, i, i))[0],
+			`"ok"`,
+		)
 	}
-	require.Equal(t, []string{`["x","x","device","phx_reply",{"response":{"reason":"too many channels joined"},"status":"error"}]`},
-		b.say(`["x","x","device:more","phx_join",{}]`))
+	require.Equal(
+		t,
+		[]string{
+			`["x","x","device","phx_reply",{"response":{"reason":"too many channels joined"},"status":"error"}]`,
+		},
+		b.say(`["x","x","device:more","phx_join",{}]`),
+	)
 }
 
 func TestJoinThatCrashes(t *testing.T) {
@@ -110,11 +133,23 @@ func TestJoinThatCrashes(t *testing.T) {
 // Refs come back as they came.
 func TestRefs(t *testing.T) {
 	b := newBench(t, ProfileSnapshot)
-	require.Equal(t, `["a\"b","c",`, b.say(`["a\"b","c","console","phx_join",{}]`)[0][:len(`["a\"b","c",`)])
-	require.Equal(t, `[7,8,"device"`, b.say(` [ 7 ,8,"device","phx_join",{}]`)[0][:len(`[7,8,"device"`)])
+	require.Equal(
+		t,
+		`["a\"b","c",`,
+		b.say(`["a\"b","c","console","phx_join",{}]`)[0][:len(`["a\"b","c",`)],
+	)
+	require.Equal(
+		t,
+		`[7,8,"device"`,
+		b.say(` [ 7 ,8,"device","phx_join",{}]`)[0][:len(`[7,8,"device"`)],
+	)
 	require.Equal(t, `[null,9,`, b.say(`[ null , 9,"phoenix","heartbeat",{}]`)[0][:len(`[null,9,`)])
 	require.Equal(t, `[null,"x",`, b.say(`[3,"x","nope","y",{}]`)[0][:len(`[null,"x",`)])
-	require.Equal(t, `[null,null,`, b.say(`[null,null,"phoenix","heartbeat",{}]`)[0][:len(`[null,null,`)])
+	require.Equal(
+		t,
+		`[null,null,`,
+		b.say(`[null,null,"phoenix","heartbeat",{}]`)[0][:len(`[null,null,`)],
+	)
 }
 
 // What a status or a progress does, by server. A crash is the whole answer.
@@ -129,7 +164,8 @@ func TestStatuses(t *testing.T) {
 		{"status_update", `{"status":"fwup_complete"}`, true, ""},
 		{"status_update", `{"status":"reschedule"}`, true, ""},
 		{"status_update", `{"status":"Received"}`, true, ""},
-		{"status_update", `{"status":"FWUP error: no space"}`, false, ""}, // taken for failed, which ends the record
+		// taken for failed, which ends the record
+		{"status_update", `{"status":"FWUP error: no space"}`, false, ""},
 		{"status_update", `{"status":"rescheduled","delay_for":1000}`, false, ""},
 		{"status_update", `{"status":"rescheduled"}`, false, "rescheduled"},
 		{"status_update", `{"status":"rescheduled","delay_for":1.5}`, true, ""},
@@ -169,7 +205,11 @@ func TestStatuses(t *testing.T) {
 func TestCrashPayloadOfOldServers(t *testing.T) {
 	b := newBench(t, ProfileOld)
 	b.join()
-	require.Equal(t, []string{`["1","1","device","phx_error",{}]`}, b.say(`["1","2","device","status_update",{}]`))
+	require.Equal(
+		t,
+		[]string{`["1","1","device","phx_error",{}]`},
+		b.say(`["1","2","device","status_update",{}]`),
+	)
 }
 
 func TestExtensionVersions(t *testing.T) {
@@ -179,29 +219,59 @@ func TestExtensionVersions(t *testing.T) {
 		want    string
 	}{
 		{ProfileOld, `{"health":"0.0.1","network_identity":"0.0.1"}`, `["health"]`},
-		{ProfileSnapshot, `{"logging":"0.1.0","health":"0.0.5","geo":"0.0.1","x":"0.0.1"}`, `["geo","health"]`},
-		{ProfileNew, `{"logging":"0.1.0","alarms":"0.1.3","metrics":"0.0.1","health":"1.0.0","geo":"x"}`, `["alarms","logging"]`},
+		{
+			ProfileSnapshot, `{"logging":"0.1.0","health":"0.0.5","geo":"0.0.1","x":"0.0.1"}`,
+			`["geo","health"]`,
+		},
+		{
+			ProfileNew, `{"logging":"0.1.0","alarms":"0.1.3","metrics":"0.0.1","health":"1.0.0","geo":"x"}`,
+			`["alarms","logging"]`,
+		},
 		{ProfileNew, `{"logging":"0.0.1"}`, `["logging"]`},
 		{ProfileNew, `{}`, `[]`},
 	} {
 		b := newBench(t, tc.profile)
-		require.Equal(t, []string{`["1","1","extensions","phx_reply",{"response":` + tc.want + `,"status":"ok"}]`},
-			b.say(`["1","1","extensions","phx_join",`+tc.offer+`]`))
+		require.Equal(
+			t,
+			[]string{`["1","1","extensions","phx_reply",{"response":` + tc.want + `,"status":"ok"}]`},
+			b.say(`["1","1","extensions","phx_join",`+tc.offer+`]`),
+		)
 	}
 }
 
 func TestAdvertisement(t *testing.T) {
 	const join = `["1","1","device","phx_join",{"device_api_version":"2.2.0"}]`
 	b := newBench(t, ProfileNew)
-	b.s.dev.settings.disabled = map[string]bool{"alarms": true, "components": true, "error_reports": true, "geo": true, "metrics": true}
-	require.Equal(t, `[null,null,"device","extensions:get",{"extensions":{"health":["0.0.1"],"local_shell":["0.0.1"],`+
-		`"logging":["0.1.0","0.0.1"],"network_identity":["0.0.1"]}}]`, b.say(join)[1])
-	require.Equal(t, []string{`["2","2","extensions","phx_reply",{"response":["health"],"status":"ok"}]`},
-		b.say(`["2","2","extensions","phx_join",{"geo":"0.0.1","health":"0.0.1"}]`), "what is switched off is not attached")
-	require.Equal(t, `[null,null,"device","extensions:get",{}]`, newBench(t, ProfileSnapshot).say(join)[1])
+	b.s.dev.settings.disabled = map[string]bool{
+		"alarms":        true,
+		"components":    true,
+		"error_reports": true,
+		"geo":           true,
+		"metrics":       true,
+	}
+	require.Equal(
+		t,
+		`[null,null,"device","extensions:get",{"extensions":{"health":["0.0.1"],"local_shell":["0.0.1"],`+
+			`"logging":["0.1.0","0.0.1"],"network_identity":["0.0.1"]}}]`,
+		b.say(join)[1],
+	)
+	require.Equal(
+		t,
+		[]string{`["2","2","extensions","phx_reply",{"response":["health"],"status":"ok"}]`},
+		b.say(
+			`["2","2","extensions","phx_join",{"geo":"0.0.1","health":"0.0.1"}]`,
+		),
+		"what is switched off is not attached",
+	)
+	require.Equal(
+		t,
+		`[null,null,"device","extensions:get",{}]`,
+		newBench(t, ProfileSnapshot).say(join)[1],
+	)
 }
 
-// Logging: a bucket of 10, 5 a second; lines without a time are dropped; in 0.1.0 a message costs one whatever it holds.
+// Logging: a bucket of 10, 5 a second; lines without a time are dropped; in 0.1.0 a message costs
+// one whatever it holds.
 func TestLoggingLimits(t *testing.T) {
 	const line = `{"level":"info","message":"x","meta":{"time":"1700000000000000"}}`
 	attach := func(version string) *bench {
@@ -247,7 +317,11 @@ func TestExtensionLifeCycle(t *testing.T) {
 	const report = `["1","2","extensions","health:report",{"value":{"metrics":{}}}]`
 	require.Equal(t, silent, b.say(report))
 	require.Empty(t, b.s.dev.reports, "nothing counts before it is attached")
-	require.Equal(t, []string{`["1",null,"extensions","health:check",{}]`}, b.say(`["1","3","extensions","health:attached",{}]`))
+	require.Equal(
+		t,
+		[]string{`["1",null,"extensions","health:check",{}]`},
+		b.say(`["1","3","extensions","health:attached",{}]`),
+	)
 	b.say(report)
 	require.Equal(t, 1, b.s.dev.report("health:report").Count)
 	require.JSONEq(t, `{"value":{"metrics":{}}}`, string(b.s.dev.report("health:report").Last))
@@ -255,8 +329,11 @@ func TestExtensionLifeCycle(t *testing.T) {
 	b.say(`["1","4","extensions","health:error",{"reason":"x"}]`)
 	b.say(report)
 	require.Equal(t, 1, b.s.dev.report("health:report").Count, "an error detaches")
-	require.Equal(t, []string{`["1","5","extensions","phx_reply",{"response":"detach","status":"error"}]`},
-		b.say(`["1","5","extensions","geo:attached",{}]`))
+	require.Equal(
+		t,
+		[]string{`["1","5","extensions","phx_reply",{"response":"detach","status":"error"}]`},
+		b.say(`["1","5","extensions","geo:attached",{}]`),
+	)
 }
 
 func TestUpdateModes(t *testing.T) {
@@ -267,11 +344,22 @@ func TestUpdateModes(t *testing.T) {
 		require.Len(t, got, 1)
 		return got[0]
 	}
-	require.Equal(t, `["1",null,"device","update_mode",{"mode":"automatic","managed_updates_allowed":false,"error":"not_permitted"}]`,
-		set("device_managed"))
+	require.Equal(
+		t,
+		`["1",null,"device","update_mode",{"mode":"automatic","managed_updates_allowed":false,"error":"not_permitted"}]`,
+		set("device_managed"),
+	)
 	b.s.dev.mode.allowed = true
-	require.Equal(t, `["1",null,"device","update_mode",{"mode":"automatic","managed_updates_allowed":true,"error":"unknown_mode"}]`, set("off"))
-	require.Equal(t, `["1",null,"device","update_mode",{"mode":"device_managed","managed_updates_allowed":true}]`, set("device_managed"))
+	require.Equal(
+		t,
+		`["1",null,"device","update_mode",{"mode":"automatic","managed_updates_allowed":true,"error":"unknown_mode"}]`,
+		set("off"),
+	)
+	require.Equal(
+		t,
+		`["1",null,"device","update_mode",{"mode":"device_managed","managed_updates_allowed":true}]`,
+		set("device_managed"),
+	)
 	b.say(`["3","3","device","phx_join",{"device_api_version":"2.3.0"}]`)
 	require.Equal(t, modeAutomatic, b.s.dev.mode.String(), "an old client cannot manage itself")
 
@@ -304,8 +392,10 @@ func TestBoundedState(t *testing.T) {
 func FuzzSession(f *testing.F) {
 	for _, seed := range []string{
 		`["1","1","device","phx_join",{"device_api_version":"2.4.0","meta":{"firmware_validated":true}}]`,
-		`[1,1,"device","phx_join",{}]` + "\n" + `[1,2,"device","status_update",{"status":"rescheduled","delay_for":99}]`,
-		`["2","2","extensions","phx_join",{"logging":"0.1.0"}]` + "\n" + `["2","3","extensions","logging:attached",{}]` + "\n" +
+		`[1,1,"device","phx_join",{}]` + "\n" +
+			`[1,2,"device","status_update",{"status":"rescheduled","delay_for":99}]`,
+		`["2","2","extensions","phx_join",{"logging":"0.1.0"}]` + "\n" +
+			`["2","3","extensions","logging:attached",{}]` + "\n" +
 			`["2","4","extensions","logging:send",{"lines":[{"level":"x"}]}]`,
 		`["1","1","console","phx_join",{}]` + "\n" + `["1","1","console","up",{"data":1}]`,
 		"\x00\x01\x01\x06\x0d12devicestatus_update\x01",

@@ -26,7 +26,8 @@ func (s *screen) add(text string) {
 	}
 }
 
-// since gives what was said from a point on, as far as it is still there, and the point where it ends.
+// since gives what was said from a point on, as far as it is still there, and the point where it
+// ends.
 func (s *screen) since(from int64) (string, int64) {
 	rest := s.text[max(0, min(int64(len(s.text)), int64(len(s.text))-(s.total-from))):]
 	for len(rest) > 0 && !utf8.RuneStart(rest[0]) { // the limit has cut a character
@@ -57,8 +58,8 @@ func (d *state) said(name string, payload jsontext.Value) bool {
 	return true
 }
 
-// Shell is an operator's side of a shell on a device: its console, or the extension local_shell. What was said is kept over
-// all sockets, the last 64 KiB of it.
+// Shell is an operator's side of a shell on a device: its console, or the extension local_shell.
+// What was said is kept over all sockets, the last 64 KiB of it.
 type Shell struct {
 	dev  *Device
 	name string
@@ -83,7 +84,11 @@ func (s Shell) Resize(rows, columns int) error {
 	if s.name == topicConsole {
 		return s.dev.Push(topicConsole, "window_size", map[string]int{"height": rows, "width": columns})
 	}
-	return s.dev.Push(topicExtensions, s.name+":window_size", map[string]int{"rows": rows, "cols": columns})
+	return s.dev.Push(
+		topicExtensions,
+		s.name+":window_size",
+		map[string]int{"rows": rows, "cols": columns},
+	)
 }
 
 // Restart asks for a new shell; of the console only.
@@ -94,7 +99,8 @@ func (s Shell) Restart() error {
 	return s.dev.Push(topicConsole, "restart", nil)
 }
 
-// Output gives what was said from a point on, as far as it is still there, and where it ends: the point for the next call. It begins at 0.
+// Output gives what was said from a point on, as far as it is still there, and where it ends: the
+// point for the next call. It begins at 0.
 func (s Shell) Output(from int64) (text string, next int64) {
 	s.dev.mu.Lock()
 	defer s.dev.mu.Unlock()

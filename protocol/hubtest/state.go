@@ -20,8 +20,9 @@ const (
 
 // statuses is the set that NervesHub knows.
 var statuses = map[string]bool{
-	"requested": true, "rescheduled": true, "ignored": true, "received": true, "started": true, "downloading": true,
-	"updating": true, "completed": true, "failed": true, "expired": true,
+	"requested": true, "rescheduled": true, "ignored": true, "received": true, "started": true,
+	"downloading": true,
+	"updating":    true, "completed": true, "failed": true, "expired": true,
 }
 
 // state is what the hub knows about one device, over all its sockets. It is pure and has no lock.
@@ -46,9 +47,10 @@ type state struct {
 // settings is what the operator has configured. One value serves many devices and is not changed.
 type settings struct {
 	firmwareKeys, archiveKeys []string
-	archive                   func() jsontext.Value // the payload, with a URL that is good from now on; nil: there is none
-	connectingCode            string
-	disabled                  map[string]bool // extensions
+	// the payload, with a URL that is good from now on; nil: there is none
+	archive        func() jsontext.Value
+	connectingCode string
+	disabled       map[string]bool // extensions
 }
 
 func (s *settings) enabled(extension string) bool { return !s.disabled[extension] }

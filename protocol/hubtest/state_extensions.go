@@ -8,8 +8,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// extensionReported takes a message of an attached extension. Exceptions in a handler of NervesHub are swallowed, so nothing crashes.
-func (d *state) extensionReported(now time.Time, e *extension, event string, payload jsontext.Value) {
+// extensionReported takes a message of an attached extension. Exceptions in a handler of NervesHub
+// are swallowed, so nothing crashes.
+func (d *state) extensionReported(
+	now time.Time,
+	e *extension,
+	event string,
+	payload jsontext.Value,
+) {
 	key := e.name + ":" + event
 	if key == "local_shell:shell_output" {
 		d.said(e.name, payload)

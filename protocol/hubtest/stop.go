@@ -2,11 +2,13 @@ package hubtest
 
 import "time"
 
-// stopWithin is how long Stop waits for the devices. A close frame waits for what is being written, and then a second for its answer.
+// stopWithin is how long Stop waits for the devices. A close frame waits for what is being written,
+// and then a second for its answer.
 const stopWithin = 2 * time.Second
 
-// Stop ends the hub as a node that is being replaced does: nobody is let in any more, every socket is closed with the code, 1012 for a
-// restart, and what is left after two seconds is cut, as are downloads. It closes the hub.
+// Stop ends the hub as a node that is being replaced does: nobody is let in any more, every socket
+// is closed with the code, 1012 for a restart, and what is left after two seconds is cut, as are
+// downloads. It closes the hub.
 func (h *Hub) Stop(code int) {
 	h.front.close()
 	h.mu.Lock()

@@ -49,7 +49,8 @@ func (l line) message() (protocol.Message, bool) {
 	return m, err == nil
 }
 
-// broken is a frame that breaks the rules of WebSocket, and that no client of package transport sends.
+// broken is a frame that breaks the rules of WebSocket, and that no client of package transport
+// sends.
 func (l line) broken() ([]byte, bool) {
 	unmasked := l.Masked != nil && !*l.Masked
 	invalid := strings.ContainsRune(l.Text, '\uFFFD')
@@ -157,7 +158,14 @@ func row(name string, lines []line) string {
 	if requests == 0 {
 		return fmt.Sprintf("  %-34s not replayed: it holds no request\n", name)
 	}
-	return fmt.Sprintf("  %-34s %2d requests, %3d frames | %3d frames %s\n", name, requests, said, told, strings.Join(slices.Compact(end), ", "))
+	return fmt.Sprintf(
+		"  %-34s %2d requests, %3d frames | %3d frames %s\n",
+		name,
+		requests,
+		said,
+		told,
+		strings.Join(slices.Compact(end), ", "),
+	)
 }
 
 // flood sends the message of 12 MB that the transcript leaves out, and is cut off.
@@ -168,5 +176,10 @@ func (c *replayed) flood() {
 	_, _, err := c.conn.ReadMessage(nil)
 	var end *transport.CloseError
 	require.ErrorAs(c.t, err, &end)
-	require.Contains(c.t, []int{transport.CodeTooBig, transport.CodeAbnormal}, end.Code, "NervesHub closes, or resets with much unread")
+	require.Contains(
+		c.t,
+		[]int{transport.CodeTooBig, transport.CodeAbnormal},
+		end.Code,
+		"NervesHub closes, or resets with much unread",
+	)
 }

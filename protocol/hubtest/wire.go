@@ -40,7 +40,8 @@ func (w *wire) decode(kind transport.Kind, data []byte) (protocol.Message, error
 	return m, err
 }
 
-// integerRefs says whether the first ref of an array, or the second when the first is null, is a number.
+// integerRefs says whether the first ref of an array, or the second when the first is null, is a
+// number.
 func integerRefs(data []byte) bool {
 	const space = " \t\r\n"
 	rest := bytes.TrimLeft(bytes.TrimPrefix(bytes.TrimLeft(data, space), []byte("[")), space)
@@ -50,8 +51,8 @@ func integerRefs(data []byte) bool {
 	return len(rest) > 0 && rest[0] >= '0' && rest[0] <= '9'
 }
 
-// decodePush reads a packed push of a device (vsn 2.0.0): a zero, one byte of length for each of join_ref, ref, topic and event,
-// the texts, and raw bytes.
+// decodePush reads a packed push of a device (vsn 2.0.0): a zero, one byte of length for each of
+// join_ref, ref, topic and event, the texts, and raw bytes.
 func decodePush(data []byte) (protocol.Message, error) {
 	const texts = 4
 	if len(data) < 1+texts || data[0] != 0 {
@@ -66,7 +67,14 @@ func decodePush(data []byte) (protocol.Message, error) {
 		}
 		text[i], rest = string(rest[:n]), rest[n:]
 	}
-	return protocol.Message{JoinRef: text[0], Ref: text[1], Topic: text[2], Event: text[3], Payload: rest, Binary: true}, nil
+	return protocol.Message{
+		JoinRef: text[0],
+		Ref:     text[1],
+		Topic:   text[2],
+		Event:   text[3],
+		Payload: rest,
+		Binary:  true,
+	}, nil
 }
 
 // encode appends a frame to the device. It fails when the payload is not JSON.

@@ -16,7 +16,9 @@ import (
 )
 
 // heartbeat is a message of the usual size, 100 bytes.
-var heartbeat = []byte(`["1","2345","device:0123456789abcdef","heartbeat",{"status":"ok","response":{},"at":"2026-11-22T0"}]`)
+var heartbeat = []byte(
+	`["1","2345","device:0123456789abcdef","heartbeat",{"status":"ok","response":{},"at":"2026-11-22T0"}]`,
+)
 
 func BenchmarkCodec(b *testing.B) {
 	for _, size := range []int{100, 64 << 10} {
@@ -28,7 +30,11 @@ func BenchmarkCodec(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(size))
 			for b.Loop() {
-				frame, _ = e.Append(frame[:0], transport.Event{Kind: transport.EventMessage, Type: transport.Text, Payload: payload}, [4]byte{1, 2, 3, 4})
+				frame, _ = e.Append(
+					frame[:0],
+					transport.Event{Kind: transport.EventMessage, Type: transport.Text, Payload: payload},
+					[4]byte{1, 2, 3, 4},
+				)
 				_, msg, _, _ = d.Decode(frame, msg[:0])
 			}
 			if len(msg) != size {
@@ -40,9 +46,13 @@ func BenchmarkCodec(b *testing.B) {
 
 func BenchmarkEcho(b *testing.B) {
 	pairs := map[string]func(b *testing.B) (client, server transport.Conn){
-		"pipe": func(*testing.B) (client, server transport.Conn) { return transport.Pipe(transport.PipeOptions{}) },
-		"tcp":  func(b *testing.B) (client, server transport.Conn) { return benchPair(b, plain) },
-		"tls":  func(b *testing.B) (client, server transport.Conn) { return benchPair(b, serverTLS) },
+		"pipe": func(*testing.B) (client,
+			server transport.Conn,
+		) {
+			return transport.Pipe(transport.PipeOptions{})
+		},
+		"tcp": func(b *testing.B) (client, server transport.Conn) { return benchPair(b, plain) },
+		"tls": func(b *testing.B) (client, server transport.Conn) { return benchPair(b, serverTLS) },
 	}
 	for name, pair := range pairs {
 		for _, payload := range [][]byte{heartbeat, bytes.Repeat([]byte("x"), 64<<10)} {
@@ -77,8 +87,9 @@ func BenchmarkEcho(b *testing.B) {
 	}
 }
 
-// systemCalls returns how many read and write calls this process has made, zero where the system does not say. A read that found
-// nothing and went to sleep counts too: every reader of a socket makes one before it waits.
+// systemCalls returns how many read and write calls this process has made, zero where the system
+// does not say. A read that found nothing and went to sleep counts too: every reader of a socket
+// makes one before it waits.
 func systemCalls() (reads, writes float64) {
 	text, err := os.ReadFile("/proc/self/io")
 	if err != nil {
@@ -104,7 +115,8 @@ func benchPair(b *testing.B, s security) (client, server transport.Conn) {
 	return client, <-accepted
 }
 
-// BenchmarkIdle says what a link costs that waits for its next message, with the goroutine that waits.
+// BenchmarkIdle says what a link costs that waits for its next message, with the goroutine that
+// waits.
 func BenchmarkIdle(b *testing.B) {
 	const links = 2000 // a process may not have many more open files
 	b.Run("tcp client", func(b *testing.B) {
@@ -124,7 +136,8 @@ func BenchmarkIdle(b *testing.B) {
 	})
 }
 
-// idleClients returns what n client links cost while nothing happens on them, half of their sockets included.
+// idleClients returns what n client links cost while nothing happens on them, half of their sockets
+// included.
 func idleClients(b *testing.B, l net.Listener, n int) float64 {
 	bare, peers := make([]net.Conn, n), make([]net.Conn, n)
 	start := memory()
@@ -167,7 +180,8 @@ func idlePipes(n int) float64 {
 	return pairs
 }
 
-// idle starts a reader for every link, sends each a message and returns the bytes that this has cost.
+// idle starts a reader for every link, sends each a message and returns the bytes that this has
+// cost.
 func idle(conns []transport.Conn, send func(i int)) float64 {
 	before := memory()
 	got := make(chan struct{}, len(conns))

@@ -33,8 +33,8 @@ func (c *conn) Abort() error {
 	return c.dropNow()
 }
 
-// end is the end of reading. The peer is told why, unless it knows or cannot be told, and gets time to read that.
-// After a timeout only the caller knows how to go on: with Close or with Abort.
+// end is the end of reading. The peer is told why, unless it knows or cannot be told, and gets time
+// to read that. After a timeout only the caller knows how to go on: with Close or with Abort.
 func (c *conn) end(err error) {
 	idle := timedOut(err) && c.closeBy.Load() == nil
 	c.ended = c.readError(err)
@@ -56,7 +56,8 @@ func (c *conn) end(err error) {
 	_ = c.drop()
 }
 
-// hurry makes whatever waits for the peer, now and later, end within Limits.Drain. The first call counts.
+// hurry makes whatever waits for the peer, now and later, end within Limits.Drain. The first call
+// counts.
 func (c *conn) hurry() {
 	by := time.Now().Add(c.limits.Drain)
 	if !c.closeBy.CompareAndSwap(nil, &by) {
@@ -81,7 +82,8 @@ func (c *conn) hangUp(code int, reason string) error {
 	return nil
 }
 
-// drain reads what the peer still sends until its end, so that closing does not reset the stream under our last frame.
+// drain reads what the peer still sends until its end, so that closing does not reset the stream
+// under our last frame.
 func (c *conn) drain() {
 	c.src.release()
 	b := getReadBuffer()

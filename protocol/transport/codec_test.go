@@ -16,13 +16,16 @@ import (
 )
 
 func TestProtocol(t *testing.T) {
-	transporttest.TestProtocol(t, func(nc net.Conn, role transport.Role, l transport.Limits, d *transport.Deflate) transport.Conn {
-		return transport.NewDeflateConn(nc, role, l, nil, d)
-	})
+	transporttest.TestProtocol(
+		t,
+		func(nc net.Conn, role transport.Role, l transport.Limits, d *transport.Deflate) transport.Conn {
+			return transport.NewDeflateConn(nc, role, l, nil, d)
+		},
+	)
 }
 
-// decode feeds wire in pieces of at most size bytes and says in words what came of it. direct puts the payload of data frames
-// straight into the message.
+// decode feeds wire in pieces of at most size bytes and says in words what came of it. direct puts
+// the payload of data frames straight into the message.
 func decode(d *transport.Decoder, wire []byte, size int, direct bool) (events []string) {
 	var msg []byte
 	for len(wire) > 0 {
@@ -119,7 +122,10 @@ func FuzzRoundTrip(f *testing.F) {
 		if fromClient {
 			sender, receiver = receiver, sender
 		}
-		ev := transport.Event{Kind: transport.EventMessage + transport.EventKind(kind%4), Payload: payload}
+		ev := transport.Event{
+			Kind:    transport.EventMessage + transport.EventKind(kind%4),
+			Payload: payload,
+		}
 		if ev.Kind == transport.EventMessage {
 			if ev.Type = transport.Binary; utf8.Valid(payload) {
 				ev.Type = transport.Text
@@ -129,7 +135,11 @@ func FuzzRoundTrip(f *testing.F) {
 			ev.Code = code
 		}
 		e := transport.NewEncoder(sender)
-		frame, err := e.Append(nil, ev, [4]byte{byte(mask), byte(mask >> 8), byte(mask >> 16), byte(mask >> 24)})
+		frame, err := e.Append(
+			nil,
+			ev,
+			[4]byte{byte(mask), byte(mask >> 8), byte(mask >> 16), byte(mask >> 24)},
+		)
 		if err != nil {
 			if len(payload) <= 125 {
 				t.Errorf("cannot encode %v: %v", ev.Kind, err)
@@ -147,7 +157,9 @@ func FuzzRoundTrip(f *testing.F) {
 				t.Errorf("message changed: %v %x", got.Type, msg)
 			}
 		case transport.EventClose:
-			if !bytes.HasPrefix(payload, got.Payload) || got.Code != code && got.Code != transport.CodeNone || !e.Closed() {
+			if !bytes.HasPrefix(payload, got.Payload) ||
+				got.Code != code && got.Code != transport.CodeNone ||
+				!e.Closed() {
 				t.Errorf("close changed: %d %q", got.Code, got.Payload)
 			}
 		default:

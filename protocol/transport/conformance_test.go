@@ -35,28 +35,37 @@ const (
 // socketHub starts a hub on a socket of this machine.
 func socketHub(t testing.TB, s security, hub transporttest.Hub) (*transport.WebSocket, *url.URL) {
 	t.Helper()
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		a := hub(r)
-		if a.Status != 0 {
-			for name, values := range a.Header {
-				w.Header()[name] = values
+	server := httptest.NewUnstartedServer(
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			a := hub(r)
+			if a.Status != 0 {
+				for name, values := range a.Header {
+					w.Header()[name] = values
+				}
+				w.WriteHeader(a.Status)
+				_, _ = io.WriteString(w, a.Body)
+				return
 			}
-			w.WriteHeader(a.Status)
-			_, _ = io.WriteString(w, a.Body)
-			return
-		}
-		c, err := transport.Upgrade(w, r, transport.UpgradeOptions{Limits: quick, Compress: transport.Together})
-		if err == nil && a.Serve != nil {
-			go a.Serve(c)
-		}
-	}))
+			c, err := transport.Upgrade(
+				w,
+				r,
+				transport.UpgradeOptions{Limits: quick, Compress: transport.Together},
+			)
+			if err == nil && a.Serve != nil {
+				go a.Serve(c)
+			}
+		}),
+	)
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	d := &transport.WebSocket{UserAgent: "hublink-test", Limits: quick}
 	if s == plain {
 		server.Start()
 	} else {
 		ca := transporttest.NewAuthority(t)
-		server.TLS = &tls.Config{Certificates: []tls.Certificate{ca.Server(t)}, MinVersion: tls.VersionTLS12}
+		server.TLS = &tls.Config{
+			Certificates: []tls.Certificate{ca.Server(t)},
+			MinVersion:   tls.VersionTLS12,
+		}
 		d.TLS = &tls.Config{RootCAs: ca.Pool, MinVersion: tls.VersionTLS12}
 		if s == mutualTLS {
 			device := transporttest.NewAuthority(t) // not one that the hub names as acceptable
@@ -77,7 +86,12 @@ func socketHub(t testing.TB, s security, hub transporttest.Hub) (*transport.WebS
 }
 
 // socketPairs returns a maker of connected ends over sockets.
-func socketPairs(t *testing.T, s security, z transport.Compression, wrap func(net.Conn) net.Conn) func() (client, server transport.Conn) {
+func socketPairs(
+	t *testing.T,
+	s security,
+	z transport.Compression,
+	wrap func(net.Conn) net.Conn,
+) func() (client, server transport.Conn) {
 	t.Helper()
 	accepted := make(chan transport.Conn)
 	d, u := socketHub(t, s, func(*http.Request) transporttest.Answer {
@@ -116,20 +130,40 @@ func TestConn(t *testing.T) {
 		}
 	}
 	tests := map[string]func(*testing.T) func() (client, server transport.Conn){
-		"TCP": func(t *testing.T) func() (client, server transport.Conn) { return socketPairs(t, plain, 0, nil) },
+		"TCP": func(t *testing.T) func() (client, server transport.Conn) {
+			return socketPairs(t, plain, 0,
+				nil)
+		},
 		"TCPSliced": func(t *testing.T) func() (client, server transport.Conn) {
 			return socketPairs(t, plain, 0, sliced(1000))
 		},
-		"TLS": func(t *testing.T) func() (client, server transport.Conn) { return socketPairs(t, serverTLS, 0, nil) },
+		"TLS": func(t *testing.T) func() (client, server transport.Conn) {
+			return socketPairs(t,
+				serverTLS, 0, nil)
+		},
 		"TCPTogether": func(t *testing.T) func() (client, server transport.Conn) {
 			return socketPairs(t, plain, transport.Together, nil)
 		},
 		"TLSAlone": func(t *testing.T) func() (client, server transport.Conn) {
 			return socketPairs(t, serverTLS, transport.Alone, nil)
 		},
-		"PipeTogether": pipes(transport.PipeOptions{Client: quick, Server: quick, Deflate: &transport.Deflate{}, WrapClient: sliced(100)}),
-		"Pipe":         pipes(transport.PipeOptions{Client: quick, Server: quick}),
-		"PipeSliced":   pipes(transport.PipeOptions{Client: quick, Server: quick, WrapClient: sliced(100), WrapServer: sliced(777)}),
+		"PipeTogether": pipes(
+			transport.PipeOptions{
+				Client:     quick,
+				Server:     quick,
+				Deflate:    &transport.Deflate{},
+				WrapClient: sliced(100),
+			},
+		),
+		"Pipe": pipes(transport.PipeOptions{Client: quick, Server: quick}),
+		"PipeSliced": pipes(
+			transport.PipeOptions{
+				Client:     quick,
+				Server:     quick,
+				WrapClient: sliced(100),
+				WrapServer: sliced(777),
+			},
+		),
 	}
 	for name, pairs := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -174,10 +208,14 @@ func pipeHub(t *testing.T, hub transporttest.Hub) transporttest.Endpoint {
 			}()
 		}
 	}()
-	return transporttest.Endpoint{Dialer: &transport.PipeDialer{Listener: l}, URL: &url.URL{Scheme: "wss", Host: "hub.example"}}
+	return transporttest.Endpoint{
+		Dialer: &transport.PipeDialer{Listener: l},
+		URL:    &url.URL{Scheme: "wss", Host: "hub.example"},
+	}
 }
 
-// A peer that has broken a rule is not reset while it still sends: it would lose the close frame that says why.
+// A peer that has broken a rule is not reset while it still sends: it would lose the close frame
+// that says why.
 func TestDrainAfterBrokenRule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		peer, ours := duplex.New("peer", "ours")

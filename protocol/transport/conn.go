@@ -15,7 +15,8 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// conn drives the protocol over a byte stream. It has no goroutine: reading is done by the caller of ReadMessage.
+// conn drives the protocol over a byte stream. It has no goroutine: reading is done by the caller
+// of ReadMessage.
 //
 // Whoever holds reading may take writing, never the other way round.
 type conn struct {
@@ -34,7 +35,8 @@ type conn struct {
 	writing lock // guards out
 	out     outgoing
 
-	// closeBy is when the close that is under way must be over, nil before there is one. Every deadline that is set gives way to it.
+	// closeBy is when the close that is under way must be over, nil before there is one. Every
+	// deadline that is set gives way to it.
 	closeBy atomic.Pointer[time.Time]
 	dropped atomic.Bool
 }
@@ -46,8 +48,8 @@ type outgoing struct {
 	failed error // why writing is over, when it is not because of a close frame
 }
 
-// NewConn makes a link of a byte stream on which the WebSocket handshake is done. early is what has already been read behind the
-// handshake. The Conn owns nc from here on.
+// NewConn makes a link of a byte stream on which the WebSocket handshake is done. early is what has
+// already been read behind the handshake. The Conn owns nc from here on.
 func NewConn(nc net.Conn, role Role, l Limits, early []byte) Conn {
 	return NewDeflateConn(nc, role, l, early, nil)
 }
@@ -111,8 +113,8 @@ func (c *conn) read(buf []byte, wait bool) (Kind, []byte, bool, error) {
 	return 0, nil, false, c.ended
 }
 
-// next decodes what is there, and waits for more when that is not enough for an event. A long payload goes straight into msg,
-// which grows with what has really arrived.
+// next decodes what is there, and waits for more when that is not enough for an event. A long
+// payload goes straight into msg, which grows with what has really arrived.
 func (c *conn) next(msg []byte) (Event, []byte, error) {
 	n, msg, ev, err := c.dec.Decode(c.src.unread, msg)
 	c.src.consume(n)
@@ -204,7 +206,9 @@ func (c *conn) put(frame []byte) error {
 		return err
 	}
 	if _, encrypted := c.nc.(*tls.Conn); (encrypted || c.out.sink != nil) && c.closeBy.Load() == nil {
-		_ = c.nc.SetWriteDeadline(time.Time{}) // else it expires under a reader that has to write, or under the next offer
+		_ = c.nc.SetWriteDeadline(
+			time.Time{},
+		) // else it expires under a reader that has to write, or under the next offer
 	}
 	return nil
 }

@@ -13,7 +13,13 @@ const headStart = 250 * time.Millisecond
 
 // open makes a byte stream straight to the target.
 func (d *WebSocket) open(ctx context.Context, t *target) (net.Conn, error) {
-	resolveTime, connectTime := cmp.Or(d.Timeouts.Resolve, 5*time.Second), cmp.Or(d.Timeouts.Connect, 10*time.Second)
+	resolveTime, connectTime := cmp.Or(
+		d.Timeouts.Resolve,
+		5*time.Second,
+	), cmp.Or(
+		d.Timeouts.Connect,
+		10*time.Second,
+	)
 	if d.NetDial != nil {
 		ctx, cancel := context.WithTimeout(ctx, resolveTime+connectTime)
 		defer cancel()
@@ -73,7 +79,10 @@ func resolve(ctx context.Context, t *target, timeout time.Duration) ([]string, e
 	for i := range max(len(same), len(other)) {
 		for _, family := range [][]netip.Addr{same, other} {
 			if i < len(family) {
-				addrs = append(addrs, netip.AddrPortFrom(family[i], uint16(port)).String()) //nolint:gosec // a port
+				addrs = append(
+					addrs,
+					netip.AddrPortFrom(family[i], uint16(port)).String(),
+				) //nolint:gosec // a port
 			}
 		}
 	}
@@ -86,8 +95,9 @@ func resolve(ctx context.Context, t *target, timeout time.Duration) ([]string, e
 // dialFunc makes a connection to one address.
 type dialFunc func(ctx context.Context, addr string) (net.Conn, error)
 
-// race dials the addresses, each a head start after the one before it or as soon as that has failed. The first connection wins.
-// The other goroutines end with the context of the race and close what they still get.
+// race dials the addresses, each a head start after the one before it or as soon as that has
+// failed. The first connection wins. The other goroutines end with the context of the race and
+// close what they still get.
 func race(ctx context.Context, addrs []string, dial dialFunc) (net.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -12,13 +12,17 @@ import (
 	"github.com/hublink-go/hublink/protocol/transport/transporttest"
 )
 
-// A small message costs one write and one read of the stream below TLS, and no allocation once the buffers are warm. The race
-// detector makes sync.Pool forget at random.
+// A small message costs one write and one read of the stream below TLS, and no allocation once the
+// buffers are warm. The race detector makes sync.Pool forget at random.
 func TestCostOfAMessage(t *testing.T) {
 	for name, s := range map[string]security{"TCP": plain, "TLS": serverTLS} {
 		t.Run(name, func(t *testing.T) {
 			calls := &counter{}
-			d, u := socketHub(t, s, func(*http.Request) transporttest.Answer { return transporttest.Answer{Serve: transporttest.Echo} })
+			d, u := socketHub(
+				t,
+				s,
+				func(*http.Request) transporttest.Answer { return transporttest.Answer{Serve: transporttest.Echo} },
+			)
 			d.NetDial = func(ctx context.Context, network, addr string) (nc net.Conn, err error) {
 				calls.Conn, err = new(net.Dialer).DialContext(ctx, network, addr)
 				return calls, err
@@ -42,7 +46,8 @@ func TestCostOfAMessage(t *testing.T) {
 			roundTrip()
 			if s != plain {
 				writes := calls.writes
-				if err := c.WriteMessage(transport.Binary, make([]byte, 10_000)); err != nil || calls.writes != writes+1 {
+				if err := c.WriteMessage(transport.Binary, make([]byte, 10_000)); err != nil ||
+					calls.writes != writes+1 {
 					t.Errorf("10,000 bytes took %d writes, %v, want a single record", calls.writes-writes, err)
 				}
 				if _, _, err := c.ReadMessage(nil); err != nil {
@@ -55,7 +60,12 @@ func TestCostOfAMessage(t *testing.T) {
 				roundTrip()
 			}
 			if s != plain && (calls.reads-reads != n || calls.writes-writes != n) {
-				t.Errorf("%d messages each way took %d reads and %d writes", n, calls.reads-reads, calls.writes-writes)
+				t.Errorf(
+					"%d messages each way took %d reads and %d writes",
+					n,
+					calls.reads-reads,
+					calls.writes-writes,
+				)
 			}
 			if got := testing.AllocsPerRun(n, roundTrip); s == plain && got > 0 {
 				t.Errorf("%v allocations a round trip", got)

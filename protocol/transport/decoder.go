@@ -19,8 +19,9 @@ var (
 	errFragments   = errors.New("message has too many fragments")
 )
 
-// Decoder turns bytes into events: the receiving half of the protocol, without I/O. It checks everything that RFC 6455 asks of
-// a receiver, and the limits, as early as the bytes allow. After an error or a close it ignores all further input.
+// Decoder turns bytes into events: the receiving half of the protocol, without I/O. It checks
+// everything that RFC 6455 asks of a receiver, and the limits, as early as the bytes allow. After
+// an error or a close it ignores all further input.
 type Decoder struct {
 	state  ws.State // our role, and whether a fragmented message is under way
 	rsv1   bool     // an extension uses RSV1
@@ -40,8 +41,9 @@ type Decoder struct {
 	finished bool      // a close arrived or an error was found
 }
 
-// NewDecoder returns the decoder of one end. rsv1 says that an extension was agreed on that uses the RSV1 bit of the first frame
-// of a message; such messages are not checked to be UTF-8, which is then the extension's task.
+// NewDecoder returns the decoder of one end. rsv1 says that an extension was agreed on that uses
+// the RSV1 bit of the first frame of a message; such messages are not checked to be UTF-8, which is
+// then the extension's task.
 func NewDecoder(role Role, l Limits, rsv1 bool) Decoder {
 	l = l.orDefault()
 	d := Decoder{state: ws.StateClientSide, rsv1: rsv1}
@@ -55,8 +57,8 @@ func NewDecoder(role Role, l Limits, rsv1 bool) Decoder {
 // Idle says whether the next byte starts a frame.
 func (d *Decoder) Idle() bool { return d.have == 0 }
 
-// Pending is how many bytes of a data frame's payload come next, zero outside one and after the end. They may be read straight into the message:
-// see Filled.
+// Pending is how many bytes of a data frame's payload come next, zero outside one and after the
+// end. They may be read straight into the message: see Filled.
 func (d *Decoder) Pending() int {
 	if d.finished || !d.payload || d.frame.OpCode.IsControl() {
 		return 0
@@ -64,9 +66,10 @@ func (d *Decoder) Pending() int {
 	return d.left
 }
 
-// Decode consumes n bytes of in until an event is complete or in is used up. msg is what there is of the current message, empty
-// at its start; the payload is appended to it and the result goes into the next call. With EventMessage it holds the
-// whole message. The error is a *CloseError with the code that the peer has to be told.
+// Decode consumes n bytes of in until an event is complete or in is used up. msg is what there is
+// of the current message, empty at its start; the payload is appended to it and the result goes
+// into the next call. With EventMessage it holds the whole message. The error is a *CloseError with
+// the code that the peer has to be told.
 func (d *Decoder) Decode(in, msg []byte) (n int, out []byte, ev Event, err error) {
 	for n < len(in) && !d.finished {
 		if !d.payload {
@@ -99,7 +102,8 @@ func (d *Decoder) Decode(in, msg []byte) (n int, out []byte, ev Event, err error
 	return n, msg, Event{}, nil
 }
 
-// Filled is Decode for bytes that are already in their place: the last n of msg, at most Pending, came from the wire.
+// Filled is Decode for bytes that are already in their place: the last n of msg, at most Pending,
+// came from the wire.
 func (d *Decoder) Filled(msg []byte, n int) (Event, error) {
 	d.unmask(msg[len(msg)-n:])
 	return d.advance(msg)
@@ -112,7 +116,8 @@ func (d *Decoder) unmask(p []byte) {
 	d.left -= len(p)
 }
 
-// readHeader collects a header, which may arrive in pieces, and refuses it as soon as that is possible.
+// readHeader collects a header, which may arrive in pieces, and refuses it as soon as that is
+// possible.
 func (d *Decoder) readHeader(in []byte) (n int, err error) {
 	if d.have < 2 {
 		n = copy(d.header[d.have:2], in)
@@ -132,11 +137,16 @@ func (d *Decoder) readHeader(in []byte) (n int, err error) {
 	return n, d.startPayload(size)
 }
 
-// startFrame checks the first two bytes. The length is provisional: 126 and 127 stand for the longer forms, and are too long for a
-// control frame in any case.
+// startFrame checks the first two bytes. The length is provisional: 126 and 127 stand for the
+// longer forms, and are too long for a control frame in any case.
 func (d *Decoder) startFrame() error {
 	a, b := d.header[0], d.header[1]
-	h := ws.Header{Fin: a&0x80 != 0, OpCode: ws.OpCode(a & 0x0f), Masked: b&0x80 != 0, Length: int64(b & 0x7f)}
+	h := ws.Header{
+		Fin:    a&0x80 != 0,
+		OpCode: ws.OpCode(a & 0x0f),
+		Masked: b&0x80 != 0,
+		Length: int64(b & 0x7f),
+	}
 	rsv := a >> 4 & 7
 	if marks := h.OpCode == ws.OpText || h.OpCode == ws.OpBinary; d.rsv1 && marks {
 		d.marked = rsv == ws.Rsv(true, false, false)
@@ -190,7 +200,10 @@ func (d *Decoder) startData() error {
 		d.text, d.frames, d.total, d.checked = d.frame.OpCode == ws.OpText, 0, 0, 0
 	}
 	if d.frame.Length > int64(d.limits.message-d.total) {
-		return &CloseError{Code: CodeTooBig, Err: fmt.Errorf("%w: over %d bytes", ErrMessageTooBig, d.limits.message)}
+		return &CloseError{
+			Code: CodeTooBig,
+			Err:  fmt.Errorf("%w: over %d bytes", ErrMessageTooBig, d.limits.message),
+		}
 	}
 	d.total += int(d.frame.Length)
 	if d.frames++; d.frames > d.limits.fragments {
@@ -227,7 +240,8 @@ func (d *Decoder) advance(msg []byte) (Event, error) {
 	return ev, nil
 }
 
-// checkText checks what is new in msg, except the beginning of a character at its end, which waits for its rest.
+// checkText checks what is new in msg, except the beginning of a character at its end, which waits
+// for its rest.
 func (d *Decoder) checkText(msg []byte) bool {
 	fresh := msg[d.checked:]
 	whole := len(fresh)
@@ -262,7 +276,9 @@ func (d *Decoder) endControl() (Event, error) {
 	code := int(binary.BigEndian.Uint16(p))
 	switch {
 	case !validCode(code):
-		return Event{}, d.fail(&CloseError{Code: CodeProtocol, Err: fmt.Errorf("%w: %d", errCloseCode, code)})
+		return Event{}, d.fail(
+			&CloseError{Code: CodeProtocol, Err: fmt.Errorf("%w: %d", errCloseCode, code)},
+		)
 	case !utf8.Valid(p[2:]):
 		return Event{}, d.fail(&CloseError{Code: CodeInvalidData, Err: errCloseReason})
 	}

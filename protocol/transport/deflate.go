@@ -9,17 +9,21 @@ import (
 	"unicode/utf8"
 )
 
-// Compression says how a link compresses its messages with permessage-deflate (RFC 7692), if the peer can.
+// Compression says how a link compresses its messages with permessage-deflate (RFC 7692), if the
+// peer can.
 type Compression uint8
 
-// The ways. A dialer offers its way, a listener agrees to what is offered as far as its own way allows.
+// The ways. A dialer offers its way, a listener agrees to what is offered as far as its own way
+// allows.
 const (
 	// Uncompressed links neither offer nor agree.
 	Uncompressed Compression = iota
-	// Alone compresses every message by itself (no context takeover): nothing is kept between messages. For fleets.
+	// Alone compresses every message by itself (no context takeover): nothing is kept between
+	// messages. For fleets.
 	Alone
-	// Together lets a message refer to those before it (context takeover), as the hub and its own client do: JSON shrinks to a fifth
-	// instead of a half. A link keeps the last 32 KiB of each direction, less while less has been said. For a device.
+	// Together lets a message refer to those before it (context takeover), as the hub and its own
+	// client do: JSON shrinks to a fifth instead of a half. A link keeps the last 32 KiB of each
+	// direction, less while less has been said. For a device.
 	Together
 )
 
@@ -41,8 +45,8 @@ const (
 // maxBits is the largest window of deflate, as an exponent of two.
 const maxBits = 15
 
-// offer is the value of Sec-WebSocket-Extensions in a request, empty for none. Window bits are not asked for: the memory that a
-// small window would save is only used while a message is on its way.
+// offer is the value of Sec-WebSocket-Extensions in a request, empty for none. Window bits are not
+// asked for: the memory that a small window would save is only used while a message is on its way.
 func (c Compression) offer() string {
 	switch c {
 	case Alone:
@@ -71,8 +75,9 @@ func (c Compression) confirm(answer http.Header) (*Deflate, error) {
 	return d, nil
 }
 
-// ParseDeflate reads what the header of a server's answer agrees to, nil for no compression. An extension other than
-// permessage-deflate and parameters that it does not have are an error, which wraps ErrNotWebSocket.
+// ParseDeflate reads what the header of a server's answer agrees to, nil for no compression. An
+// extension other than permessage-deflate and parameters that it does not have are an error, which
+// wraps ErrNotWebSocket.
 func ParseDeflate(answer http.Header) (*Deflate, error) {
 	exts, err := parseExtensions(answer)
 	switch {
@@ -92,8 +97,8 @@ func ParseDeflate(answer http.Header) (*Deflate, error) {
 	return d, nil
 }
 
-// agree picks the first offer of a request that we can keep, nil when there is none, and the value of the answer's header.
-// Offers that cannot be read are as good as none.
+// agree picks the first offer of a request that we can keep, nil when there is none, and the value
+// of the answer's header. Offers that cannot be read are as good as none.
 func (c Compression) agree(request http.Header) (d *Deflate, answer string) {
 	if c == Uncompressed {
 		return nil, ""
@@ -144,7 +149,8 @@ func (d *Deflate) ends(role Role) (out, in window) {
 	return client, server
 }
 
-// deflated is the compression of a link: out belongs to whoever holds the write lock, in to the reader.
+// deflated is the compression of a link: out belongs to whoever holds the write lock, in to the
+// reader.
 type deflated struct {
 	Deflate
 	out deflater
@@ -156,8 +162,8 @@ func newDeflated(d Deflate, role Role) *deflated {
 	return &deflated{Deflate: d, out: deflater{window: out}, in: inflater{window: in}}
 }
 
-// restore makes the message of its compressed form, in the memory of msg as far as that is enough. Text is checked here, because the
-// decoder sees the compressed form only.
+// restore makes the message of its compressed form, in the memory of msg as far as that is enough.
+// Text is checked here, because the decoder sees the compressed form only.
 func (d *deflated) restore(k Kind, msg []byte, limit int) ([]byte, error) {
 	b := getWriteBuffer()
 	defer putWriteBuffer(b)
@@ -181,8 +187,8 @@ type param struct {
 	valued      bool
 }
 
-// deflate reads the parameters of permessage-deflate. In an offer client_max_window_bits may stand without a value (RFC 7692
-// section 7.1.2.2).
+// deflate reads the parameters of permessage-deflate. In an offer client_max_window_bits may stand
+// without a value (RFC 7692 section 7.1.2.2).
 func (e extension) deflate(offer bool) (*Deflate, error) {
 	d := &Deflate{}
 	seen := make(map[string]bool, len(e.params))
@@ -228,8 +234,8 @@ func setBits(to *int, p param) error {
 
 var errExtensions = errors.New("unreadable " + extensionsName)
 
-// parseExtensions reads the header (RFC 6455 section 9.1). No parameter of an extension that we know has a separator in its value, so
-// one that is quoted and has is not told from two.
+// parseExtensions reads the header (RFC 6455 section 9.1). No parameter of an extension that we
+// know has a separator in its value, so one that is quoted and has is not told from two.
 func parseExtensions(h http.Header) (exts []extension, err error) {
 	for _, line := range h.Values(extensionsName) {
 		for element := range strings.SplitSeq(line, ",") {

@@ -13,13 +13,22 @@ import (
 func report(from, n int) []byte {
 	var b bytes.Buffer
 	for i := from; b.Len() < n; i++ {
-		fmt.Fprintf(&b, `["%d","%d","device:gateway-%04d","report",{"value":%d,"load":%.2f}],`, i, 3*i, i*7919%10_000, i*i, float64(i)/7)
+		fmt.Fprintf(
+			&b,
+			`["%d","%d","device:gateway-%04d","report",{"value":%d,"load":%.2f}],`,
+			i,
+			3*i,
+			i*7919%10_000,
+			i*i,
+			float64(i)/7,
+		)
 	}
 	return b.Bytes()[:n]
 }
 
-// BenchmarkDeflate compresses and restores a message each time round. "flate" is what the standard library takes for the same at the
-// same level with a stream that is kept, which is the least that can be had with it.
+// BenchmarkDeflate compresses and restores a message each time round. "flate" is what the standard
+// library takes for the same at the same level with a stream that is kept, which is the least that
+// can be had with it.
 func BenchmarkDeflate(b *testing.B) {
 	for _, size := range []int{300, 4 << 10, 64 << 10} {
 		msgs := make([][]byte, 50)
@@ -68,8 +77,8 @@ func BenchmarkDeflate(b *testing.B) {
 	}
 }
 
-// BenchmarkDeflateIdle says what the compression of a link costs that waits, after a device's usual talk of 10 KB each way. Run it
-// with -benchtime=2000x.
+// BenchmarkDeflateIdle says what the compression of a link costs that waits, after a device's usual
+// talk of 10 KB each way. Run it with -benchtime=2000x.
 func BenchmarkDeflateIdle(b *testing.B) {
 	for name, alone := range map[string]bool{"alone": true, "together": false} {
 		b.Run(name, func(b *testing.B) {

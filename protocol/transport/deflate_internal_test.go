@@ -25,37 +25,138 @@ func TestAgree(t *testing.T) {
 		offer []string
 		want  string // the answer; empty: declined
 	}{
-		"we do not compress":                 {Uncompressed, []string{"permessage-deflate"}, ""},
-		"nothing offered":                    {Together, nil, ""},
-		"the hub's client":                   {Together, []string{"permessage-deflate"}, "permessage-deflate"},
-		"alone where together is offered":    {Alone, []string{"permessage-deflate"}, "permessage-deflate;server_no_context_takeover;client_no_context_takeover"},
-		"server alone":                       {Together, []string{"permessage-deflate; server_no_context_takeover"}, "permessage-deflate;server_no_context_takeover"},
-		"client alone":                       {Together, []string{"permessage-deflate;client_no_context_takeover"}, "permessage-deflate;client_no_context_takeover"},
-		"client bits without a value":        {Together, []string{"permessage-deflate; client_max_window_bits"}, "permessage-deflate;client_max_window_bits=15"},
-		"client bits":                        {Together, []string{"permessage-deflate; client_max_window_bits=10"}, "permessage-deflate;client_max_window_bits=10"},
-		"server bits":                        {Together, []string{"permessage-deflate; server_max_window_bits=8"}, "permessage-deflate;server_max_window_bits=8"},
-		"quoted bits":                        {Together, []string{`permessage-deflate; server_max_window_bits="9"`}, "permessage-deflate;server_max_window_bits=9"},
-		"any case, any space":                {Together, []string{" Permessage-Deflate ;\tClient_Max_Window_Bits = 12 "}, "permessage-deflate;client_max_window_bits=12"},
-		"all":                                {Together, []string{"permessage-deflate; client_max_window_bits=9; server_max_window_bits=10; client_no_context_takeover; server_no_context_takeover"}, "permessage-deflate;server_no_context_takeover;client_no_context_takeover;server_max_window_bits=10;client_max_window_bits=9"},
-		"unknown parameter":                  {Together, []string{"permessage-deflate; foo=1"}, ""},
-		"unknown parameter, then a fallback": {Together, []string{"permessage-deflate; foo=1, permessage-deflate"}, "permessage-deflate"},
-		"the fallback in a line of its own":  {Together, []string{"permessage-deflate; server_max_window_bits=7", "permessage-deflate; server_no_context_takeover"}, "permessage-deflate;server_no_context_takeover"},
-		"the first of two":                   {Together, []string{"permessage-deflate; server_max_window_bits=10, permessage-deflate"}, "permessage-deflate;server_max_window_bits=10"},
-		"unknown extension":                  {Together, []string{"x-webkit-deflate-frame"}, ""},
-		"behind an unknown extension":        {Together, []string{"x-webkit-deflate-frame; no_context_takeover, permessage-deflate"}, "permessage-deflate"},
-		"server bits without a value":        {Together, []string{"permessage-deflate; server_max_window_bits"}, ""},
-		"bits 7":                             {Together, []string{"permessage-deflate; client_max_window_bits=7"}, ""},
-		"bits 16":                            {Together, []string{"permessage-deflate; client_max_window_bits=16"}, ""},
-		"bits 08":                            {Together, []string{"permessage-deflate; client_max_window_bits=08"}, ""},
-		"bits +9":                            {Together, []string{"permessage-deflate; client_max_window_bits=+9"}, ""},
-		"bits without digits":                {Together, []string{"permessage-deflate; client_max_window_bits=x"}, ""},
-		"takeover with a value":              {Together, []string{"permessage-deflate; server_no_context_takeover=1"}, ""},
-		"a parameter twice":                  {Together, []string{"permessage-deflate; client_max_window_bits; client_max_window_bits"}, ""},
-		"empty parameter":                    {Together, []string{"permessage-deflate;"}, ""},
-		"empty value":                        {Together, []string{"permessage-deflate; client_max_window_bits="}, ""},
-		"an extension with a value":          {Together, []string{"permessage-deflate=1"}, ""},
-		"between empty elements":             {Together, []string{",permessage-deflate, ,"}, "permessage-deflate"},
-		"only commas":                        {Together, []string{",,"}, ""},
+		"we do not compress": {Uncompressed, []string{"permessage-deflate"}, ""},
+		"nothing offered":    {Together, nil, ""},
+		"the hub's client": {
+			Together,
+			[]string{"permessage-deflate"},
+			"permessage-deflate",
+		},
+		"alone where together is offered": {
+			Alone,
+			[]string{"permessage-deflate"},
+			"permessage-deflate;server_no_context_takeover;client_no_context_takeover",
+		},
+		"server alone": {
+			Together,
+			[]string{"permessage-deflate; server_no_context_takeover"},
+			"permessage-deflate;server_no_context_takeover",
+		},
+		"client alone": {
+			Together,
+			[]string{"permessage-deflate;client_no_context_takeover"},
+			"permessage-deflate;client_no_context_takeover",
+		},
+		"client bits without a value": {
+			Together,
+			[]string{"permessage-deflate; client_max_window_bits"},
+			"permessage-deflate;client_max_window_bits=15",
+		},
+		"client bits": {
+			Together,
+			[]string{"permessage-deflate; client_max_window_bits=10"},
+			"permessage-deflate;client_max_window_bits=10",
+		},
+		"server bits": {
+			Together,
+			[]string{"permessage-deflate; server_max_window_bits=8"},
+			"permessage-deflate;server_max_window_bits=8",
+		},
+		"quoted bits": {
+			Together,
+			[]string{`permessage-deflate; server_max_window_bits="9"`},
+			"permessage-deflate;server_max_window_bits=9",
+		},
+		"any case, any space": {
+			Together,
+			[]string{" Permessage-Deflate ;\tClient_Max_Window_Bits = 12 "},
+			"permessage-deflate;client_max_window_bits=12",
+		},
+		"all": {
+			Together,
+			[]string{
+				"permessage-deflate; client_max_window_bits=9; server_max_window_bits=10; client_no_context_takeover; server_no_context_takeover",
+			},
+			"permessage-deflate;server_no_context_takeover;client_no_context_takeover;server_max_window_bits=10;client_max_window_bits=9",
+		},
+		"unknown parameter": {Together, []string{"permessage-deflate; foo=1"}, ""},
+		"unknown parameter, then a fallback": {
+			Together,
+			[]string{"permessage-deflate; foo=1, permessage-deflate"},
+			"permessage-deflate",
+		},
+		"the fallback in a line of its own": {
+			Together,
+			[]string{
+				"permessage-deflate; server_max_window_bits=7",
+				"permessage-deflate; server_no_context_takeover",
+			},
+			"permessage-deflate;server_no_context_takeover",
+		},
+		"the first of two": {
+			Together,
+			[]string{"permessage-deflate; server_max_window_bits=10, permessage-deflate"},
+			"permessage-deflate;server_max_window_bits=10",
+		},
+		"unknown extension": {Together, []string{"x-webkit-deflate-frame"}, ""},
+		"behind an unknown extension": {
+			Together,
+			[]string{"x-webkit-deflate-frame; no_context_takeover, permessage-deflate"},
+			"permessage-deflate",
+		},
+		"server bits without a value": {
+			Together,
+			[]string{"permessage-deflate; server_max_window_bits"},
+			"",
+		},
+		"bits 7": {
+			Together,
+			[]string{"permessage-deflate; client_max_window_bits=7"},
+			"",
+		},
+		"bits 16": {
+			Together,
+			[]string{"permessage-deflate; client_max_window_bits=16"},
+			"",
+		},
+		"bits 08": {
+			Together,
+			[]string{"permessage-deflate; client_max_window_bits=08"},
+			"",
+		},
+		"bits +9": {
+			Together,
+			[]string{"permessage-deflate; client_max_window_bits=+9"},
+			"",
+		},
+		"bits without digits": {
+			Together,
+			[]string{"permessage-deflate; client_max_window_bits=x"},
+			"",
+		},
+		"takeover with a value": {
+			Together,
+			[]string{"permessage-deflate; server_no_context_takeover=1"},
+			"",
+		},
+		"a parameter twice": {
+			Together,
+			[]string{"permessage-deflate; client_max_window_bits; client_max_window_bits"},
+			"",
+		},
+		"empty parameter": {Together, []string{"permessage-deflate;"}, ""},
+		"empty value": {
+			Together,
+			[]string{"permessage-deflate; client_max_window_bits="},
+			"",
+		},
+		"an extension with a value": {Together, []string{"permessage-deflate=1"}, ""},
+		"between empty elements": {
+			Together,
+			[]string{",permessage-deflate, ,"},
+			"permessage-deflate",
+		},
+		"only commas": {Together, []string{",,"}, ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -73,23 +174,83 @@ func TestConfirm(t *testing.T) {
 		want   *Deflate
 		broken string // in the error
 	}{
-		"declined":                       {ours: Together},
-		"agreed":                         {ours: Together, answer: []string{"permessage-deflate"}, want: &Deflate{}},
-		"the server is alone":            {ours: Together, answer: []string{"permessage-deflate;server_no_context_takeover"}, want: &Deflate{ServerAlone: true}},
-		"the client must be alone":       {ours: Together, answer: []string{"permessage-deflate; client_no_context_takeover"}, want: &Deflate{ClientAlone: true}},
-		"the server's window is small":   {ours: Together, answer: []string{"permessage-deflate; server_max_window_bits=9"}, want: &Deflate{ServerBits: 9}},
-		"alone, both confirmed":          {ours: Alone, answer: []string{"permessage-deflate;server_no_context_takeover;client_no_context_takeover"}, want: &Deflate{ServerAlone: true, ClientAlone: true}},
-		"alone, only the server's":       {ours: Alone, answer: []string{"permessage-deflate;server_no_context_takeover"}, want: &Deflate{ServerAlone: true, ClientAlone: true}},
-		"alone, the server's is missing": {ours: Alone, answer: []string{"permessage-deflate"}, broken: "without server_no_context_takeover"},
-		"not asked for":                  {ours: Uncompressed, answer: []string{"permessage-deflate"}, broken: "not asked for"},
-		"another extension":              {ours: Together, answer: []string{"x-webkit-deflate-frame"}, broken: "not asked for"},
-		"two extensions":                 {ours: Together, answer: []string{"permessage-deflate", "permessage-deflate"}, broken: "two extensions"},
-		"unknown parameter":              {ours: Together, answer: []string{"permessage-deflate; foo"}, broken: `parameter "foo"`},
-		"a parameter twice":              {ours: Together, answer: []string{"permessage-deflate; server_max_window_bits=9; server_max_window_bits=9"}, broken: "twice"},
-		"window bits not offered":        {ours: Together, answer: []string{"permessage-deflate; client_max_window_bits=15"}, broken: "not offered"},
-		"window bits without a value":    {ours: Together, answer: []string{"permessage-deflate; client_max_window_bits"}, broken: "client_max_window_bits"},
-		"window bits out of range":       {ours: Together, answer: []string{"permessage-deflate; server_max_window_bits=16"}, broken: "allowed are 8 to 15"},
-		"unreadable":                     {ours: Together, answer: []string{";"}, broken: "unreadable"},
+		"declined": {ours: Together},
+		"agreed": {
+			ours:   Together,
+			answer: []string{"permessage-deflate"},
+			want:   &Deflate{},
+		},
+		"the server is alone": {
+			ours:   Together,
+			answer: []string{"permessage-deflate;server_no_context_takeover"},
+			want:   &Deflate{ServerAlone: true},
+		},
+		"the client must be alone": {
+			ours:   Together,
+			answer: []string{"permessage-deflate; client_no_context_takeover"},
+			want:   &Deflate{ClientAlone: true},
+		},
+		"the server's window is small": {
+			ours:   Together,
+			answer: []string{"permessage-deflate; server_max_window_bits=9"},
+			want:   &Deflate{ServerBits: 9},
+		},
+		"alone, both confirmed": {
+			ours:   Alone,
+			answer: []string{"permessage-deflate;server_no_context_takeover;client_no_context_takeover"},
+			want:   &Deflate{ServerAlone: true, ClientAlone: true},
+		},
+		"alone, only the server's": {
+			ours:   Alone,
+			answer: []string{"permessage-deflate;server_no_context_takeover"},
+			want:   &Deflate{ServerAlone: true, ClientAlone: true},
+		},
+		"alone, the server's is missing": {
+			ours:   Alone,
+			answer: []string{"permessage-deflate"},
+			broken: "without server_no_context_takeover",
+		},
+		"not asked for": {
+			ours:   Uncompressed,
+			answer: []string{"permessage-deflate"},
+			broken: "not asked for",
+		},
+		"another extension": {
+			ours:   Together,
+			answer: []string{"x-webkit-deflate-frame"},
+			broken: "not asked for",
+		},
+		"two extensions": {
+			ours:   Together,
+			answer: []string{"permessage-deflate", "permessage-deflate"},
+			broken: "two extensions",
+		},
+		"unknown parameter": {
+			ours:   Together,
+			answer: []string{"permessage-deflate; foo"},
+			broken: `parameter "foo"`,
+		},
+		"a parameter twice": {
+			ours:   Together,
+			answer: []string{"permessage-deflate; server_max_window_bits=9; server_max_window_bits=9"},
+			broken: "twice",
+		},
+		"window bits not offered": {
+			ours:   Together,
+			answer: []string{"permessage-deflate; client_max_window_bits=15"},
+			broken: "not offered",
+		},
+		"window bits without a value": {
+			ours:   Together,
+			answer: []string{"permessage-deflate; client_max_window_bits"},
+			broken: "client_max_window_bits",
+		},
+		"window bits out of range": {
+			ours:   Together,
+			answer: []string{"permessage-deflate; server_max_window_bits=16"},
+			broken: "allowed are 8 to 15",
+		},
+		"unreadable": {ours: Together, answer: []string{";"}, broken: "unreadable"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -118,7 +279,8 @@ func TestOfferAnswer(t *testing.T) {
 	}
 }
 
-// message draws what devices say: a little noise, much that repeats, within a message and over messages.
+// message draws what devices say: a little noise, much that repeats, within a message and over
+// messages.
 func message(t *rapid.T, noise []byte) []byte {
 	var b []byte
 	for range rapid.IntRange(1, 20).Draw(t, "parts") {
@@ -129,8 +291,8 @@ func message(t *rapid.T, noise []byte) []byte {
 	return b
 }
 
-// Whatever is agreed on, the other end restores every message, uncompressed ones in between or not, streams collected or not, and no
-// message that was compressed inflates more than 20:1.
+// Whatever is agreed on, the other end restores every message, uncompressed ones in between or not,
+// streams collected or not, and no message that was compressed inflates more than 20:1.
 func TestDeflateRoundTrip(t *testing.T) {
 	noise := make([]byte, 50_000)
 	rnd := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // repeatable
@@ -138,7 +300,10 @@ func TestDeflateRoundTrip(t *testing.T) {
 		noise[i] = byte(rnd.Uint32())
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		alone, bits := rapid.Bool().Draw(t, "alone"), rapid.SampledFrom([]int{0, 8, 9, 11, 14, 15}).Draw(t, "bits")
+		alone, bits := rapid.Bool().
+			Draw(t, "alone"),
+			rapid.SampledFrom([]int{0, 8, 9, 11, 14, 15}).
+				Draw(t, "bits")
 		out := deflater{window: newWindow(alone, bits)}
 		in := inflater{window: newWindow(alone, bits)}
 		for range rapid.IntRange(1, 12).Draw(t, "messages") {
@@ -162,18 +327,31 @@ func TestDeflateRoundTrip(t *testing.T) {
 				t.Fatalf("%d bytes came back as %d: %v", len(msg), len(got), err)
 			}
 			if len(in.history) > in.size+in.size/8 || !bytes.Equal(in.history, out.history) {
-				t.Fatalf("the ends remember %d and %d bytes of a window of %d", len(out.history), len(in.history), in.size)
+				t.Fatalf(
+					"the ends remember %d and %d bytes of a window of %d",
+					len(out.history),
+					len(in.history),
+					in.size,
+				)
 			}
 		}
 	})
 }
 
 func status(i int) []byte {
-	return []byte(`["1","` + strings.Repeat("7", i%5+1) + `","device:gateway-0042","status_update",{"status":"downloading 4` + string(rune('0'+i%10)) +
-		`%","uuid":"8a8b902c-d1a9-58aa-6111-04ab57c2f2a8","product":"gateway","platform":"imx8mm"}]`)
+	return []byte(
+		`["1","` + strings.Repeat(
+			"7",
+			i%5+1,
+		) + `","device:gateway-0042","status_update",{"status":"downloading 4` + string(
+			rune('0'+i%10),
+		) +
+			`%","uuid":"8a8b902c-d1a9-58aa-6111-04ab57c2f2a8","product":"gateway","platform":"imx8mm"}]`,
+	)
 }
 
-// A message that is like those before it costs next to nothing with context takeover, also after the collector has had the stream.
+// A message that is like those before it costs next to nothing with context takeover, also after
+// the collector has had the stream.
 func TestTakeoverPays(t *testing.T) {
 	first := func(alone, collect bool) (size int) {
 		d := deflater{window: newWindow(alone, 0)}
@@ -204,7 +382,8 @@ func TestBombsAreNotSent(t *testing.T) {
 	require.Empty(t, wire)
 }
 
-// Whatever arrives: a message within the limit that the standard library reads the same way, or a close code.
+// Whatever arrives: a message within the limit that the standard library reads the same way, or a
+// close code.
 func FuzzInflate(f *testing.F) {
 	f.Add([]byte("\xf2\x48\xcd\xc9\xc9\x07\x00"), []byte(""), false)
 	f.Add([]byte("\xf2\x00\x11\x00\x00"), []byte("Hello"), false)
@@ -214,7 +393,12 @@ func FuzzInflate(f *testing.F) {
 		const limit = 1000
 		i := inflater{window: newWindow(alone, 9)}
 		i.add(history)
-		want, wantErr := io.ReadAll(io.LimitReader(flate.NewReaderDict(strings.NewReader(string(payload)+inflateTail), i.history), limit+1))
+		want, wantErr := io.ReadAll(
+			io.LimitReader(
+				flate.NewReaderDict(strings.NewReader(string(payload)+inflateTail), i.history),
+				limit+1,
+			),
+		)
 		got, err := i.inflate(nil, append(payload, inflateTail...), limit)
 		var ce *CloseError
 		switch {

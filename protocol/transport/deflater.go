@@ -9,8 +9,8 @@ import (
 const (
 	// minDeflate is the size below which compressing a message is not worth its time.
 	minDeflate = 128
-	// maxRatio is the ratio above which a message goes out as it is: the hub takes one that inflates more than 25:1 for a bomb
-	// and closes with 1009.
+	// maxRatio is the ratio above which a message goes out as it is: the hub takes one that inflates
+	// more than 25:1 for a bomb and closes with 1009.
 	maxRatio = 20
 	// level is that of the fast matcher: small JSON shrinks no further with a slower one.
 	level = flate.BestSpeed
@@ -33,8 +33,8 @@ func newWindow(alone bool, bits int) window {
 	return window{size: 1 << bits, keep: !alone}
 }
 
-// add makes p, a message that went through deflate, the latest history. What is too old is not dropped every time: moving the rest takes
-// longer than compressing a small message.
+// add makes p, a message that went through deflate, the latest history. What is too old is not
+// dropped every time: moving the rest takes longer than compressing a small message.
 func (w *window) add(p []byte) {
 	if !w.keep {
 		return
@@ -66,14 +66,16 @@ var compressors = sync.Pool{New: func() any {
 	return c
 }}
 
-// deflater compresses the messages that one end sends. The history alone is what it must remember: the stream is held
-// weakly, so that a busy link goes on with it and an idle one gives its megabyte to the collector.
+// deflater compresses the messages that one end sends. The history alone is what it must remember:
+// the stream is held weakly, so that a busy link goes on with it and an idle one gives its megabyte
+// to the collector.
 type deflater struct {
 	window
 	stream weak.Pointer[compressor]
 }
 
-// compress appends p to dst in compressed form, unless it had better be sent as it is. The receiver knows p from then on.
+// compress appends p to dst in compressed form, unless it had better be sent as it is. The receiver
+// knows p from then on.
 func (d *deflater) compress(dst, p []byte) (out []byte, ok bool) {
 	if len(p) < minDeflate || d.size < 1<<maxBits && len(p) > d.size {
 		return dst, false
@@ -102,8 +104,8 @@ func (d *deflater) compress(dst, p []byte) (out []byte, ok bool) {
 	return out, true
 }
 
-// start makes a stream that remembers the history, as far as it and a message of n bytes lie within the window: the matcher
-// itself always looks back 32 KiB.
+// start makes a stream that remembers the history, as far as it and a message of n bytes lie within
+// the window: the matcher itself always looks back 32 KiB.
 func (d *deflater) start(n int) *compressor {
 	c := compressors.Get().(*compressor) //nolint:forcetypeassert // the pool is ours
 	c.w.Reset(c)

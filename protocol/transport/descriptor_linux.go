@@ -7,13 +7,19 @@ import (
 	"unsafe"
 )
 
-// System calls of package syscall tell the scheduler that the thread may have to wait, and find out afterwards what it has made of that. A few
-// bytes of a descriptor that does not block are done before that is worth its time, which is more than what a frame of theirs takes otherwise.
+// System calls of package syscall tell the scheduler that the thread may have to wait, and find out
+// afterwards what it has made of that. A few bytes of a descriptor that does not block are done
+// before that is worth its time, which is more than what a frame of theirs takes otherwise.
 
 // readShort is readFD for at most readSize bytes.
 func readShort(fd uintptr, p []byte) (n int, again bool, err error) {
 	for {
-		r, _, errno := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		r, _, errno := syscall.RawSyscall(
+			syscall.SYS_READ,
+			fd,
+			uintptr(unsafe.Pointer(unsafe.SliceData(p))),
+			uintptr(len(p)),
+		)
 		switch errno {
 		case 0:
 			return int(r), false, nil //nolint:gosec // at most len(p)
@@ -29,7 +35,12 @@ func readShort(fd uintptr, p []byte) (n int, again bool, err error) {
 // writeShort is writeFD for at most readSize bytes.
 func writeShort(fd uintptr, p []byte) int {
 	for {
-		r, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		r, _, errno := syscall.RawSyscall(
+			syscall.SYS_WRITE,
+			fd,
+			uintptr(unsafe.Pointer(unsafe.SliceData(p))),
+			uintptr(len(p)),
+		)
 		switch errno {
 		case 0:
 			return int(r) //nolint:gosec // at most len(p)

@@ -12,8 +12,8 @@ import (
 // maxReason is what a control frame has room for after the code.
 const maxReason = ws.MaxControlFramePayloadSize - 2
 
-// Encoder turns events into frames: the sending half of the protocol, without I/O. It sends nothing after a close.
-// The zero value is a client's.
+// Encoder turns events into frames: the sending half of the protocol, without I/O. It sends nothing
+// after a close. The zero value is a client's.
 type Encoder struct {
 	role   Role
 	closed bool
@@ -25,8 +25,9 @@ func NewEncoder(role Role) Encoder { return Encoder{role: role} }
 // Closed says whether the close frame has been made.
 func (e *Encoder) Closed() bool { return e.closed }
 
-// Append appends the one frame that ev is to dst. A client masks it with mask, which must be unpredictable for others
-// (RFC 6455 section 10.3); a server does not use mask. After a close the error wraps net.ErrClosed.
+// Append appends the one frame that ev is to dst. A client masks it with mask, which must be
+// unpredictable for others (RFC 6455 section 10.3); a server does not use mask. After a close the
+// error wraps net.ErrClosed.
 func (e *Encoder) Append(dst []byte, ev Event, mask [4]byte) ([]byte, error) {
 	if e.closed {
 		return dst, errClosing
@@ -42,7 +43,14 @@ func (e *Encoder) Append(dst []byte, ev Event, mask [4]byte) ([]byte, error) {
 	case ev.Kind != EventMessage && len(payload) > ws.MaxControlFramePayloadSize:
 		return dst, fmt.Errorf("control frame with %d bytes: %w", len(payload), ErrMessageTooBig)
 	}
-	h := ws.Header{Fin: true, Rsv: ws.Rsv(ev.RSV1, false, false), OpCode: opOf(ev), Masked: e.role == RoleClient, Mask: mask, Length: int64(len(payload))}
+	h := ws.Header{
+		Fin:    true,
+		Rsv:    ws.Rsv(ev.RSV1, false, false),
+		OpCode: opOf(ev),
+		Masked: e.role == RoleClient,
+		Mask:   mask,
+		Length: int64(len(payload)),
+	}
 	dst = appendHeader(dst, h)
 	start := len(dst)
 	dst = append(dst, payload...)
@@ -69,7 +77,10 @@ func appendHeader(dst []byte, h ws.Header) []byte {
 	case n <= 0xffff:
 		dst = binary.BigEndian.AppendUint16(append(dst, first, masked|126), uint16(n))
 	default:
-		dst = binary.BigEndian.AppendUint64(append(dst, first, masked|127), uint64(n)) //nolint:gosec // a length
+		dst = binary.BigEndian.AppendUint64(
+			append(dst, first, masked|127),
+			uint64(n),
+		) //nolint:gosec // a length
 	}
 	if h.Masked {
 		dst = append(dst, h.Mask[:]...)
@@ -77,7 +88,8 @@ func appendHeader(dst []byte, h ws.Header) []byte {
 	return dst
 }
 
-// appendClosePayload leaves out a code that must not be sent, and with it the reason, which cannot stand alone.
+// appendClosePayload leaves out a code that must not be sent, and with it the reason, which cannot
+// stand alone.
 func appendClosePayload(dst []byte, code int, reason []byte) []byte {
 	if !validCode(code) {
 		return dst

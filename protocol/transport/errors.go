@@ -14,7 +14,8 @@ var (
 	ErrInvalidUTF8   = errors.New("text message is not UTF-8")
 )
 
-// ErrNotWebSocket is wrapped by errors about an answer or a request that is not a valid WebSocket handshake.
+// ErrNotWebSocket is wrapped by errors about an answer or a request that is not a valid WebSocket
+// handshake.
 var ErrNotWebSocket = errors.New("not a WebSocket handshake")
 
 // CloseError says with which code a link ended.
@@ -52,7 +53,12 @@ type RefusedError struct {
 }
 
 func newRefusal(target string, status int, header http.Header, body []byte) *RefusedError {
-	e := &RefusedError{Status: status, Target: target, Header: make(http.Header), Body: body[:min(len(body), maxRefusalBody)]}
+	e := &RefusedError{
+		Status: status,
+		Target: target,
+		Header: make(http.Header),
+		Body:   body[:min(len(body), maxRefusalBody)],
+	}
 	for _, name := range []string{"Date", "Location", "Retry-After", "Nh-Connection-Error-Reason"} {
 		if v := header.Get(name); v != "" {
 			e.Header.Set(name, v)
@@ -75,11 +81,12 @@ func (e *RefusedError) Error() string {
 // Unwrap returns why a redirect was not followed.
 func (e *RefusedError) Unwrap() error { return e.Err }
 
-// Reason is the hub's own explanation (NervesHub: header nh-connection-error-reason), empty when it gave none.
+// Reason is the hub's own explanation (NervesHub: header nh-connection-error-reason), empty when it
+// gave none.
 func (e *RefusedError) Reason() string { return e.Header.Get("nh-connection-error-reason") }
 
-// RetryAfter is how long the server asked us to stay away, zero when it did not. A point in time is taken relative to the
-// server's own Date, because the device's clock may be wrong.
+// RetryAfter is how long the server asked us to stay away, zero when it did not. A point in time is
+// taken relative to the server's own Date, because the device's clock may be wrong.
 func (e *RefusedError) RetryAfter() time.Duration {
 	v := e.Header.Get("Retry-After")
 	if s, err := strconv.ParseUint(v, 10, 31); err == nil {

@@ -32,7 +32,8 @@ type Event struct {
 	Payload []byte // from a Decoder: control frames only, valid until its next call
 }
 
-// Close codes of RFC 6455 section 7.4.1 and of the IANA registry that this package sends or makes up.
+// Close codes of RFC 6455 section 7.4.1 and of the IANA registry that this package sends or makes
+// up.
 const (
 	CodeNormal         = 1000
 	CodeGoingAway      = 1001
@@ -44,8 +45,8 @@ const (
 	CodeServiceRestart = 1012
 )
 
-// validCode says whether a code may stand in a close frame. The table of gobwas/ws ends at 1011, but the hub closes with 1012
-// when a node is drained.
+// validCode says whether a code may stand in a close frame. The table of gobwas/ws ends at 1011,
+// but the hub closes with 1012 when a node is drained.
 func validCode(code int) bool {
 	switch {
 	case code < 1000, code > 4999:

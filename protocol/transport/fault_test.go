@@ -16,10 +16,16 @@ import (
 
 // conversation is what the faulty end sends: short, long and empty messages.
 func conversation() [][]byte {
-	return [][]byte{[]byte("one"), bytes.Repeat([]byte("2"), 130), {}, bytes.Repeat([]byte("long "), 1000)}
+	return [][]byte{
+		[]byte("one"),
+		bytes.Repeat([]byte("2"), 130),
+		{},
+		bytes.Repeat([]byte("long "), 1000),
+	}
 }
 
-// Whatever byte a stream breaks at, the other end delivers whole messages only, in order, and comes to an end with a reason.
+// Whatever byte a stream breaks at, the other end delivers whole messages only, in order, and comes
+// to an end with a reason.
 func TestBreakAtEveryByte(t *testing.T) {
 	length := 0
 	for _, m := range conversation() {
@@ -32,9 +38,13 @@ func TestBreakAtEveryByte(t *testing.T) {
 		transporttest.Stall:     func(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) },
 	}
 	for fault, good := range faults {
-		for at := 0; at < length-8; at += 1 + at/200*37 { // every byte of the short ones, samples of the long one
+		// every byte of the short ones, samples of the long one
+		for at := 0; at < length-8; at += 1 + at/200*37 {
 			t.Run(fmt.Sprintf("%d/%d", fault, at), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) { breakAt(t, transporttest.Direction{Fault: fault, After: at}, good) })
+				synctest.Test(
+					t,
+					func(t *testing.T) { breakAt(t, transporttest.Direction{Fault: fault, After: at}, good) },
+				)
 			})
 		}
 	}
@@ -49,9 +59,12 @@ func isCode(code int) func(error) bool {
 
 func breakAt(t *testing.T, d transporttest.Direction, good func(error) bool) {
 	client, server := transport.Pipe(transport.PipeOptions{
-		Client:     transport.Limits{WriteTimeout: time.Hour}, // the faulty end itself gives nothing away
-		Server:     transport.Limits{ReadIdle: time.Minute},
-		WrapClient: func(nc net.Conn) net.Conn { return transporttest.NewFaulty(nc, transporttest.Plan{Write: d}) },
+		Client: transport.Limits{WriteTimeout: time.Hour}, // the faulty end itself gives nothing away
+		Server: transport.Limits{ReadIdle: time.Minute},
+		WrapClient: func(nc net.Conn) net.Conn {
+			return transporttest.NewFaulty(nc,
+				transporttest.Plan{Write: d})
+		},
 	})
 	go func() {
 		for _, m := range conversation() {
@@ -89,7 +102,8 @@ func TestDelaysRepeat(t *testing.T) {
 			}, Client: transport.Limits{WriteTimeout: time.Hour}})
 			go transporttest.Echo(server)
 			for range 5 {
-				if err := client.WriteMessage(transport.Text, []byte("forty bytes or so, in slices of ten bytes")); err != nil {
+				if err := client.WriteMessage(transport.Text,
+					[]byte("forty bytes or so, in slices of ten bytes")); err != nil {
 					t.Fatal(err)
 				}
 				if _, _, err := client.ReadMessage(nil); err != nil {
@@ -106,13 +120,18 @@ func TestDelaysRepeat(t *testing.T) {
 	}
 }
 
-// A peer whose cable is pulled is noticed by silence alone, and closing does not wait for it for long.
+// A peer whose cable is pulled is noticed by silence alone, and closing does not wait for it for
+// long.
 func TestStall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var cable *transporttest.Faulty
 		client, server := transport.Pipe(transport.PipeOptions{
-			Client:     transport.Limits{ReadIdle: time.Minute},
-			WrapClient: func(nc net.Conn) net.Conn { cable = transporttest.NewFaulty(nc, transporttest.Plan{}); return cable },
+			Client: transport.Limits{ReadIdle: time.Minute},
+			WrapClient: func(nc net.Conn) net.Conn {
+				cable = transporttest.NewFaulty(nc,
+					transporttest.Plan{})
+				return cable
+			},
 		})
 		go transporttest.Echo(server)
 		for range 2 {
@@ -126,7 +145,8 @@ func TestStall(t *testing.T) {
 		}
 		cable.Stall()
 		start := time.Now()
-		if _, _, err := client.ReadMessage(nil); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(start) != time.Minute {
+		if _, _, err := client.ReadMessage(nil); !errors.Is(err, os.ErrDeadlineExceeded) ||
+			time.Since(start) != time.Minute {
 			t.Errorf("reading ended with %v after %v, want a timeout after a minute", err, time.Since(start))
 		}
 		start = time.Now()

@@ -32,7 +32,12 @@ func newTarget(req Request) (*target, error) {
 		return nil, bad("(no host)", "the URL has no host")
 	}
 	u := *req.URL
-	t := &target{url: &u, host: u.Hostname(), port: u.Port(), header: make(http.Header, len(req.Header)+6)}
+	t := &target{
+		url:    &u,
+		host:   u.Hostname(),
+		port:   u.Port(),
+		header: make(http.Header, len(req.Header)+6),
+	}
 	switch strings.ToLower(u.Scheme) {
 	case "ws", "http":
 		u.Scheme, t.port = "http", orPort(t.port, "80")
@@ -84,7 +89,15 @@ func (t *target) request(nonce string, c Compression) *http.Request {
 	if offer := c.offer(); offer != "" {
 		h.Set(extensionsName, offer)
 	}
-	return &http.Request{Method: http.MethodGet, URL: t.url, Host: t.url.Host, Header: h, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+	return &http.Request{
+		Method:     http.MethodGet,
+		URL:        t.url,
+		Host:       t.url.Host,
+		Header:     h,
+		Proto:      "HTTP/1.1",
+		ProtoMajor: 1,
+		ProtoMinor: 1,
+	}
 }
 
 // newNonce is 16 random bytes, as RFC 6455 section 4.1 wants them.
@@ -96,7 +109,9 @@ func newNonce() string {
 
 // acceptKey is the answer to a nonce (RFC 6455 section 4.2.2).
 func acceptKey(nonce string) string {
-	sum := sha1.Sum([]byte(nonce + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // see the import
+	sum := sha1.Sum(
+		[]byte(nonce + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"),
+	) //nolint:gosec // see the import
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
@@ -112,8 +127,8 @@ func hasToken(h http.Header, name, token string) bool {
 	return false
 }
 
-// checkAnswer checks a 101 answer to nonce (RFC 6455 section 4.1). We ask for no subprotocol, so an answer that
-// picks one is wrong; extensions are for Compression.confirm.
+// checkAnswer checks a 101 answer to nonce (RFC 6455 section 4.1). We ask for no subprotocol, so an
+// answer that picks one is wrong; extensions are for Compression.confirm.
 func checkAnswer(r *http.Response, nonce string) error {
 	switch {
 	case r.ProtoMajor != 1 || r.ProtoMinor < 1:
@@ -130,7 +145,8 @@ func checkAnswer(r *http.Response, nonce string) error {
 	return nil
 }
 
-// CheckUpgrade checks an upgrade request (RFC 6455 section 4.2.1) without answering it. status is what to refuse it with.
+// CheckUpgrade checks an upgrade request (RFC 6455 section 4.2.1) without answering it. status is
+// what to refuse it with.
 func CheckUpgrade(r *http.Request) (status int, err error) {
 	key, keyErr := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
 	switch {
@@ -139,13 +155,22 @@ func CheckUpgrade(r *http.Request) (status int, err error) {
 	case r.ProtoMajor != 1 || r.ProtoMinor < 1:
 		return http.StatusBadRequest, fmt.Errorf("%w: request is not HTTP/1.1", ErrNotWebSocket)
 	case !hasToken(r.Header, "Upgrade", "websocket"):
-		return http.StatusBadRequest, fmt.Errorf("%w: request without Upgrade: websocket", ErrNotWebSocket)
+		return http.StatusBadRequest, fmt.Errorf(
+			"%w: request without Upgrade: websocket",
+			ErrNotWebSocket,
+		)
 	case !hasToken(r.Header, "Connection", "upgrade"):
-		return http.StatusBadRequest, fmt.Errorf("%w: request without Connection: Upgrade", ErrNotWebSocket)
+		return http.StatusBadRequest, fmt.Errorf(
+			"%w: request without Connection: Upgrade",
+			ErrNotWebSocket,
+		)
 	case r.Header.Get("Sec-WebSocket-Version") != "13":
 		return http.StatusUpgradeRequired, fmt.Errorf("%w: version is not 13", ErrNotWebSocket)
 	case keyErr != nil || len(key) != 16:
-		return http.StatusBadRequest, fmt.Errorf("%w: request with a wrong Sec-WebSocket-Key", ErrNotWebSocket)
+		return http.StatusBadRequest, fmt.Errorf(
+			"%w: request with a wrong Sec-WebSocket-Key",
+			ErrNotWebSocket,
+		)
 	}
 	return http.StatusSwitchingProtocols, nil
 }

@@ -16,7 +16,8 @@ var errDeflate = errors.New("compressed message is damaged")
 // inflateTail ends a message's stream: what the sender has left out, and an empty last block.
 const inflateTail = syncTail + "\x01\x00\x00\xff\xff"
 
-// maxStreams is how many last blocks a message may have. A sender that ends its stream with every message has one.
+// maxStreams is how many last blocks a message may have. A sender that ends its stream with every
+// message has one.
 const maxStreams = 16
 
 // decompressor is a reader of deflate with its input.
@@ -32,14 +33,18 @@ var decompressors = sync.Pool{New: func() any {
 }}
 
 func (z *decompressor) reset(history []byte) {
-	_ = z.r.(flate.Resetter).Reset(&z.in, history) //nolint:forcetypeassert // as flate promises; there is nothing to fail
+	_ = z.r.(flate.Resetter).Reset(
+		&z.in,
+		history,
+	) //nolint:forcetypeassert // as flate promises; there is nothing to fail
 }
 
 // inflater restores the messages that the other end has compressed.
 type inflater struct{ window }
 
-// inflate appends to dst, which is empty, what payload stands for, which ends with inflateTail. The error is a *CloseError: 1009 as
-// soon as there are more than limit bytes, 1007 when it is no deflate.
+// inflate appends to dst, which is empty, what payload stands for, which ends with inflateTail. The
+// error is a *CloseError: 1009 as soon as there are more than limit bytes, 1007 when it is no
+// deflate.
 func (i *inflater) inflate(dst, payload []byte, limit int) ([]byte, error) {
 	z := decompressors.Get().(*decompressor) //nolint:forcetypeassert // the pool is ours
 	defer decompressors.Put(z)
@@ -52,7 +57,10 @@ func (i *inflater) inflate(dst, payload []byte, limit int) ([]byte, error) {
 		dst = dst[:len(dst)+n]
 		switch {
 		case len(dst) > limit:
-			return dst, &CloseError{Code: CodeTooBig, Err: fmt.Errorf("%w: inflates to over %d bytes", ErrMessageTooBig, limit)}
+			return dst, &CloseError{
+				Code: CodeTooBig,
+				Err:  fmt.Errorf("%w: inflates to over %d bytes", ErrMessageTooBig, limit),
+			}
 		case err == nil:
 		case err == io.EOF && (z.in.Len() == 0 || z.in.Len() == len(inflateTail)):
 			i.add(dst)
@@ -66,7 +74,8 @@ func (i *inflater) inflate(dst, payload []byte, limit int) ([]byte, error) {
 	}
 }
 
-// upTo is the history with a message that is not over yet: a last block ends a stream and not what it may refer to.
+// upTo is the history with a message that is not over yet: a last block ends a stream and not what
+// it may refer to.
 func (i *inflater) upTo(msg []byte) []byte {
 	w := window{size: i.size, keep: true, history: slices.Clone(i.history)}
 	w.add(msg)

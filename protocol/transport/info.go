@@ -32,14 +32,20 @@ func infoOf(nc net.Conn) ConnInfo {
 }
 
 func tlsInfo(s tls.ConnectionState) *TLSInfo {
-	info := &TLSInfo{Version: s.Version, CipherSuite: s.CipherSuite, ServerName: s.ServerName, Verified: len(s.VerifiedChains) > 0}
+	info := &TLSInfo{
+		Version:     s.Version,
+		CipherSuite: s.CipherSuite,
+		ServerName:  s.ServerName,
+		Verified:    len(s.VerifiedChains) > 0,
+	}
 	if len(s.PeerCertificates) > 0 {
 		info.Peer = s.PeerCertificates[0]
 	}
 	return info
 }
 
-// Interface finds the network interface that has the local address. It asks the system at every call.
+// Interface finds the network interface that has the local address. It asks the system at every
+// call.
 func (i ConnInfo) Interface() (*net.Interface, error) {
 	local, ok := i.LocalAddr.(*net.TCPAddr)
 	if !ok {

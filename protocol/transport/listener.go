@@ -21,7 +21,8 @@ type Listener struct {
 	once   sync.Once
 }
 
-// NewListener returns a listener. Under virtual time it must be made inside the bubble that uses it.
+// NewListener returns a listener. Under virtual time it must be made inside the bubble that uses
+// it.
 func NewListener() *Listener {
 	return &Listener{offers: make(chan *Offer), done: make(chan struct{})}
 }
@@ -36,16 +37,19 @@ func (l *Listener) Accept() (*Offer, error) {
 	}
 }
 
-// Close ends Accept; whoever dials is refused as by a port where nothing listens. Links that are open stay open.
+// Close ends Accept; whoever dials is refused as by a port where nothing listens. Links that are
+// open stay open.
 func (l *Listener) Close() error {
 	l.once.Do(func() { close(l.done) })
 	return nil
 }
 
-// Offer is a device that asks to be let in: an upgrade request before its answer. It waits until Accept or Refuse is called.
+// Offer is a device that asks to be let in: an upgrade request before its answer. It waits until
+// Accept or Refuse is called.
 type Offer struct {
-	// Request is what an HTTP server would have seen: path, query, headers, and for wss a TLS state, with the client's
-	// certificate as an unverified peer certificate. CheckUpgrade is content with it.
+	// Request is what an HTTP server would have seen: path, query, headers, and for wss a TLS state,
+	// with the client's certificate as an unverified peer certificate. CheckUpgrade is content with
+	// it.
 	Request *http.Request
 
 	dialer *PipeDialer
@@ -58,7 +62,8 @@ type answer struct {
 	refusal *RefusedError
 }
 
-// Accept lets the device in and returns the hub's end; u.Header is not carried over. It fails when the device has stopped waiting.
+// Accept lets the device in and returns the hub's end; u.Header is not carried over. It fails when
+// the device has stopped waiting.
 func (o *Offer) Accept(u UpgradeOptions) (Conn, error) {
 	p := PipeOptions{Client: o.dialer.Limits, Server: u.Limits, WrapClient: o.dialer.Wrap}
 	p.Deflate, _ = u.Compress.agree(o.Request.Header)
@@ -104,9 +109,11 @@ func (c *pipeTLS) Info() ConnInfo {
 
 // PipeDialer dials a Listener. The host of the URL is carried along and means nothing.
 type PipeDialer struct {
-	Listener    *Listener
-	Name        string                           // the device's address as the hub sees it; empty: "device"
-	Certificate func() (*tls.Certificate, error) // the client's certificate, its DER chain is all that is used; nil: none
+	Listener *Listener
+	// the device's address as the hub sees it; empty: "device"
+	Name string
+	// the client's certificate, its DER chain is all that is used; nil: none
+	Certificate func() (*tls.Certificate, error)
 	Limits      Limits
 	Compress    Compression             // what is offered; zero: nothing
 	Timeout     time.Duration           // for the hub's answer; zero: 10 s
@@ -158,7 +165,11 @@ func (d *PipeDialer) request(t *target) (*http.Request, error) {
 	if !t.secure {
 		return r, nil
 	}
-	r.TLS = &tls.ConnectionState{Version: tls.VersionTLS13, HandshakeComplete: true, ServerName: t.host}
+	r.TLS = &tls.ConnectionState{
+		Version:           tls.VersionTLS13,
+		HandshakeComplete: true,
+		ServerName:        t.host,
+	}
 	if d.Certificate == nil {
 		return r, nil
 	}

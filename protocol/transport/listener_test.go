@@ -18,7 +18,12 @@ import (
 	"github.com/hublink-go/hublink/protocol/transport/transporttest"
 )
 
-var memoryHub = &url.URL{Scheme: "wss", Host: "hub.example", Path: "/socket/websocket", RawQuery: "vsn=2.0.0"}
+var memoryHub = &url.URL{
+	Scheme:   "wss",
+	Host:     "hub.example",
+	Path:     "/socket/websocket",
+	RawQuery: "vsn=2.0.0",
+}
 
 func TestListener(t *testing.T) {
 	cert := transporttest.NewAuthority(t).Client(t, "device-1")
@@ -35,7 +40,9 @@ func TestListener(t *testing.T) {
 				t.Errorf("not an upgrade request: %d, %v", status, err)
 			}
 			r := o.Request
-			if r.Host != "hub.example:443" || r.RemoteAddr != "device-1" || r.URL.Path != "/socket/websocket" || r.TLS == nil {
+			if r.Host != "hub.example:443" || r.RemoteAddr != "device-1" ||
+				r.URL.Path != "/socket/websocket" ||
+				r.TLS == nil {
 				t.Errorf("the request is not what a server would see: %+v", r)
 			}
 			c, err := o.Accept(transport.UpgradeOptions{})
@@ -44,7 +51,11 @@ func TestListener(t *testing.T) {
 			}
 			accepted <- c
 		}()
-		d := &transport.PipeDialer{Listener: l, Name: "device-1", Certificate: func() (*tls.Certificate, error) { return &cert, nil }}
+		d := &transport.PipeDialer{
+			Listener:    l,
+			Name:        "device-1",
+			Certificate: func() (*tls.Certificate, error) { return &cert, nil },
+		}
 		client, err := d.Dial(t.Context(), transport.Request{URL: memoryHub})
 		if err != nil {
 			t.Fatal(err)
@@ -94,7 +105,10 @@ func TestListenerNobodyAnswers(t *testing.T) {
 }
 
 func TestListenerCertificateFails(t *testing.T) {
-	d := &transport.PipeDialer{Listener: transport.NewListener(), Certificate: func() (*tls.Certificate, error) { return nil, errors.New("locked") }}
+	d := &transport.PipeDialer{
+		Listener:    transport.NewListener(),
+		Certificate: func() (*tls.Certificate, error) { return nil, errors.New("locked") },
+	}
 	_, err := d.Dial(context.Background(), transport.Request{URL: memoryHub})
 	var p *transport.PhaseError
 	if !errors.As(err, &p) || p.Class() != transport.ClassOwnCertificate {
@@ -158,27 +172,41 @@ func (l *oneConn) Accept() (net.Conn, error) {
 func (l *oneConn) Close() error   { close(l.done); return nil }
 func (l *oneConn) Addr() net.Addr { return duplex.Addr("hub") }
 
-// A link taken over from net/http keeps neither its deadlines nor the bytes that it had read too far.
+// A link taken over from net/http keeps neither its deadlines nor the bytes that it had read too
+// far.
 func TestUpgradeTakesOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		device, hub := duplex.New("device", "hub")
 		l := &oneConn{conn: make(chan net.Conn, 1), done: make(chan struct{})}
 		l.conn <- hub
 		conns := make(chan transport.Conn, 1)
-		server := &http.Server{ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			c, err := transport.Upgrade(w, r, transport.UpgradeOptions{Header: http.Header{"X-Node": {"7"}}})
-			if err != nil {
-				t.Error(err)
-			}
-			conns <- c
-		})}
+		server := &http.Server{
+			ReadTimeout:  5 * time.Second,
+			WriteTimeout: 5 * time.Second,
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				c, err := transport.Upgrade(
+					w,
+					r,
+					transport.UpgradeOptions{Header: http.Header{"X-Node": {"7"}}},
+				)
+				if err != nil {
+					t.Error(err)
+				}
+				conns <- c
+			}),
+		}
 		go func() { _ = server.Serve(l) }()
 		const early = "\x81\x85\x00\x00\x00\x00early"
-		_, _ = device.Write([]byte("GET / HTTP/1.1\r\nHost: hub\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" + early))
+		_, _ = device.Write(
+			[]byte("GET / HTTP/1.1\r\nHost: hub\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+				"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" + early),
+		)
 		resp, err := http.ReadResponse(bufio.NewReader(device), nil)
-		if err != nil || resp.StatusCode != http.StatusSwitchingProtocols || resp.Header.Get("X-Node") != "7" ||
-			resp.Header.Get("Sec-WebSocket-Accept") != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" { // the example of RFC 6455 section 1.3
+		if err != nil || resp.StatusCode != http.StatusSwitchingProtocols ||
+			resp.Header.Get("X-Node") != "7" ||
+			resp.Header.Get(
+				"Sec-WebSocket-Accept",
+			) != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" { // the example of RFC 6455 section 1.3
 			t.Fatalf("answer %+v, %v", resp, err)
 		}
 		_ = resp.Body.Close()

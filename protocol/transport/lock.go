@@ -2,9 +2,10 @@ package transport
 
 import "sync/atomic"
 
-// lock is a mutex for those who may have to wait for the peer while they hold it: virtual time (testing/synctest) stands still while somebody
-// waits for a sync.Mutex, and goes on while somebody waits for a channel. A channel alone takes three times as long when nobody waits, and 100
-// bytes, so it is made when somebody has to. The zero value is free.
+// lock is a mutex for those who may have to wait for the peer while they hold it: virtual time
+// (testing/synctest) stands still while somebody waits for a sync.Mutex, and goes on while somebody
+// waits for a channel. A channel alone takes three times as long when nobody waits, and 100 bytes,
+// so it is made when somebody has to. The zero value is free.
 type lock struct {
 	users atomic.Int32                  // the holder and those who wait
 	next  atomic.Pointer[chan struct{}] // gets a value from a holder that leaves while others wait

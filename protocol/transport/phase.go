@@ -89,8 +89,10 @@ const (
 
 func (c Class) String() string {
 	names := [classes]string{
-		"other", "cancelled", "bad request", "name resolution", "refused", "unreachable", "timeout", "unknown CA", "host name mismatch",
-		"certificate not valid now", "own certificate", "own certificate rejected", "cut during TLS", "not TLS", "not WebSocket",
+		"other", "cancelled", "bad request", "name resolution", "refused", "unreachable", "timeout",
+		"unknown CA", "host name mismatch",
+		"certificate not valid now", "own certificate", "own certificate rejected", "cut during TLS",
+		"not TLS", "not WebSocket",
 		"proxy", "proxy credentials",
 	}
 	if c >= classes {
@@ -155,7 +157,8 @@ func certificateClass(err error) Class {
 	}
 }
 
-// rejects knows the alerts about a certificate by their text: crypto/tls exports them for QUIC only.
+// rejects knows the alerts about a certificate by their text: crypto/tls exports them for QUIC
+// only.
 func rejects(alert string) bool {
 	return strings.Contains(alert, "certificate") || strings.Contains(alert, "access denied")
 }
@@ -180,9 +183,12 @@ func networkClass(phase Phase, err error) Class {
 
 func timedOut(err error) bool {
 	var t net.Error
-	return errors.As(err, &t) && t.Timeout() || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
+	return errors.As(err, &t) && t.Timeout() || errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 func cut(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) ||
+		errors.Is(err, syscall.EPIPE)
 }

@@ -2,11 +2,13 @@ package transport
 
 // Pinger is a Conn that can ask the peer for a sign of life. Every Conn of this package is one.
 type Pinger interface {
-	// Ping sends a ping frame with at most 125 bytes, which the peer sends back in its pong. Errors are those of WriteMessage.
+	// Ping sends a ping frame with at most 125 bytes, which the peer sends back in its pong. Errors
+	// are those of WriteMessage.
 	Ping(payload []byte) error
 
-	// OnPong makes f be called for every pong, in the goroutine that reads and with a payload that is valid until f returns.
-	// It must be called before the first ReadMessage. f may write and abort; Close would wait for the reader, which is f's caller.
+	// OnPong makes f be called for every pong, in the goroutine that reads and with a payload that is
+	// valid until f returns. It must be called before the first ReadMessage. f may write and abort;
+	// Close would wait for the reader, which is f's caller.
 	OnPong(f func(payload []byte))
 }
 

@@ -20,7 +20,11 @@ func TestPingComesBackAsPong(t *testing.T) {
 		for _, end := range []transport.Conn{client, server} {
 			go func() { _, _, _ = end.ReadMessage(nil) }()
 		}
-		require.ErrorIs(t, client.(transport.Pinger).Ping(bytes.Repeat([]byte("x"), 126)), transport.ErrMessageTooBig)
+		require.ErrorIs(
+			t,
+			client.(transport.Pinger).Ping(bytes.Repeat([]byte("x"), 126)),
+			transport.ErrMessageTooBig,
+		)
 		require.NoError(t, client.(transport.Pinger).Ping([]byte("device-1")))
 		synctest.Wait()
 		require.Equal(t, []string{"device-1"}, pongs)

@@ -6,23 +6,38 @@ import (
 	"github.com/hublink-go/hublink/protocol/transport/internal/duplex"
 )
 
-// PipeOptions say what a pair of links in memory is like. The zero value has the limits of a socket and no faults.
+// PipeOptions say what a pair of links in memory is like. The zero value has the limits of a socket
+// and no faults.
 type PipeOptions struct {
 	Client, Server Limits
 	Deflate        *Deflate // nil: messages are not compressed
-	// WrapClient and WrapServer stand between the link and its stream: for faults, delays, counters. Nil: nothing between.
+	// WrapClient and WrapServer stand between the link and its stream: for faults, delays, counters.
+	// Nil: nothing between.
 	WrapClient, WrapServer func(net.Conn) net.Conn
 }
 
-// Pipe returns the two ends of a link in memory. It speaks the same protocol as one on a socket, byte for byte, has a buffer of
-// 64 KiB each way, can be closed on one side and reset, and works under virtual time (testing/synctest).
+// Pipe returns the two ends of a link in memory. It speaks the same protocol as one on a socket,
+// byte for byte, has a buffer of 64 KiB each way, can be closed on one side and reset, and works
+// under virtual time (testing/synctest).
 func Pipe(o PipeOptions) (client, server Conn) {
 	return pipe(o, "device", "hub")
 }
 
 func pipe(o PipeOptions, clientName, serverName string) (client, server Conn) {
 	a, b := duplex.New(clientName, serverName)
-	return pipeEnd(a, o.WrapClient, RoleClient, o.Client, o.Deflate), pipeEnd(b, o.WrapServer, RoleServer, o.Server, o.Deflate)
+	return pipeEnd(
+			a,
+			o.WrapClient,
+			RoleClient,
+			o.Client,
+			o.Deflate,
+		), pipeEnd(
+			b,
+			o.WrapServer,
+			RoleServer,
+			o.Server,
+			o.Deflate,
+		)
 }
 
 func pipeEnd(nc net.Conn, wrap func(net.Conn) net.Conn, role Role, l Limits, d *Deflate) Conn {

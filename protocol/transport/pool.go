@@ -5,7 +5,8 @@ import "sync"
 // readSize is the size of a read buffer. Longer payloads are read straight into the message.
 const readSize = 4 << 10
 
-// What is read of a frame before a buffer is taken for it, where that is not known to be free of waiting. A link keeps as much.
+// What is read of a frame before a buffer is taken for it, where that is not known to be free of
+// waiting. A link keeps as much.
 const (
 	firstSize   = 256 // most messages are shorter, so they cost one read
 	firstInPipe = 2   // the shortest frame; in memory a second read costs nothing

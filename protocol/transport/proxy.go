@@ -36,13 +36,15 @@ func (e *ProxyError) Error() string {
 // Unwrap returns what went wrong with the proxy.
 func (e *ProxyError) Unwrap() error { return e.Err }
 
-// unauthorized says whether the proxy wants other credentials. Package proxy has texts and no types.
+// unauthorized says whether the proxy wants other credentials. Package proxy has texts and no
+// types.
 func (e *ProxyError) unauthorized() bool {
-	return e.Status == http.StatusProxyAuthRequired || e.Err != nil && strings.Contains(e.Err.Error(), "authentication")
+	return e.Status == http.StatusProxyAuthRequired ||
+		e.Err != nil && strings.Contains(e.Err.Error(), "authentication")
 }
 
-// CheckProxy says what is wrong with a proxy's URL: allowed are http, https, socks5 and socks5h with a host. The error shows no part
-// of it that may be secret.
+// CheckProxy says what is wrong with a proxy's URL: allowed are http, https, socks5 and socks5h
+// with a host. The error shows no part of it that may be secret.
 func CheckProxy(u *url.URL) error {
 	_, err := proxyTarget(u)
 	return err
@@ -57,7 +59,12 @@ func proxyTarget(u *url.URL) (*target, error) {
 	if u.Hostname() == "" {
 		return nil, errors.New("the proxy's URL has no host: give scheme://host:port")
 	}
-	p := &target{url: u, secure: strings.EqualFold(u.Scheme, "https"), host: u.Hostname(), port: orPort(u.Port(), port)}
+	p := &target{
+		url:    u,
+		secure: strings.EqualFold(u.Scheme, "https"),
+		host:   u.Hostname(),
+		port:   orPort(u.Port(), port),
+	}
 	p.addr = net.JoinHostPort(p.host, p.port)
 	return p, nil
 }
@@ -116,9 +123,15 @@ func (d *WebSocket) tunnel(ctx context.Context, p, t *target) (net.Conn, error) 
 	return nc, nil
 }
 
-// proxyTLS trusts what the hub's connection trusts. The device's certificate is none of the proxy's business.
+// proxyTLS trusts what the hub's connection trusts. The device's certificate is none of the proxy's
+// business.
 func (d *WebSocket) proxyTLS(p *target) *tls.Config {
-	c := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: p.host, NextProtos: []string{"http/1.1"}, Time: d.Time}
+	c := &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		ServerName: p.host,
+		NextProtos: []string{"http/1.1"},
+		Time:       d.Time,
+	}
 	if d.TLS != nil {
 		c.RootCAs, c.InsecureSkipVerify = d.TLS.RootCAs, d.TLS.InsecureSkipVerify
 	}
@@ -127,13 +140,21 @@ func (d *WebSocket) proxyTLS(p *target) *tls.Config {
 
 // askHTTP has an HTTP proxy connect nc to the target (RFC 9110 section 9.3.6).
 func (d *WebSocket) askHTTP(ctx context.Context, nc net.Conn, p, t *target) error {
-	req := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: t.addr}, Host: t.addr, Header: make(http.Header)}
+	req := &http.Request{
+		Method: http.MethodConnect,
+		URL:    &url.URL{Opaque: t.addr},
+		Host:   t.addr,
+		Header: make(http.Header),
+	}
 	if d.UserAgent != "" {
 		req.Header.Set("User-Agent", d.UserAgent)
 	}
 	if u := p.url.User; u != nil {
 		password, _ := u.Password()
-		req.Header.Set("Proxy-Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(u.Username()+":"+password)))
+		req.Header.Set(
+			"Proxy-Authorization",
+			"Basic "+base64.StdEncoding.EncodeToString([]byte(u.Username()+":"+password)),
+		)
 	}
 	var b bytes.Buffer
 	if err := req.Write(&b); err != nil {
@@ -166,7 +187,8 @@ func (d *WebSocket) askHTTP(ctx context.Context, nc net.Conn, p, t *target) erro
 	return nc.SetDeadline(time.Time{})
 }
 
-// askSOCKS has a SOCKS5 proxy connect nc to the target, whose name the proxy resolves (RFC 1928, RFC 1929).
+// askSOCKS has a SOCKS5 proxy connect nc to the target, whose name the proxy resolves (RFC 1928,
+// RFC 1929).
 func askSOCKS(ctx context.Context, nc net.Conn, p, t *target) error {
 	var auth *proxy.Auth
 	if u := p.url.User; u != nil {

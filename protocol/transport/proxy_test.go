@@ -33,15 +33,20 @@ func TestProxies(t *testing.T) {
 		seen  []string
 	}{
 		"HTTP, a plain hub": {
-			"http://proxy.example:3128", func(w *world) { w.httpProxy("proxy.example:3128", "", "") }, "ws://plain.example/",
+			"http://proxy.example:3128", func(w *world) { w.httpProxy("proxy.example:3128", "", "") },
+			"ws://plain.example/",
 			[]string{"CONNECT plain.example:80 ", "plain.example:80/ key"},
 		},
 		"HTTP, a hub with TLS": {
-			"http://proxy.example:3128", func(w *world) { w.httpProxy("proxy.example:3128", "", "") }, "wss://hub.example/",
+			"http://proxy.example:3128", func(w *world) { w.httpProxy("proxy.example:3128", "", "") },
+			"wss://hub.example/",
 			[]string{"CONNECT hub.example:443 ", "hub.example:443/ key"},
 		},
 		"HTTP with credentials, standard port": {
-			"HTTP://user:p%40ss@proxy.example", func(w *world) { w.httpProxy("proxy.example:80", "user:p@ss", "") }, "wss://hub.example/",
+			"HTTP://user:p%40ss@proxy.example", func(w *world) {
+				w.httpProxy("proxy.example:80", "user:p@ss",
+					"")
+			}, "wss://hub.example/",
 			[]string{"CONNECT hub.example:443 " + auth, "hub.example:443/ key"},
 		},
 		"HTTPS": {
@@ -49,17 +54,24 @@ func TestProxies(t *testing.T) {
 				w.httpProxy("proxy.example:443", "", "")
 				cert, plain := w.ca.Server(w.t, "proxy.example"), w.hosts["proxy.example:443"]
 				w.hosts["proxy.example:443"] = func(nc net.Conn) {
-					plain(tls.Server(nc, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}))
+					plain(
+						tls.Server(
+							nc,
+							&tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
+						),
+					)
 				}
 			}, "wss://hub.example/",
 			[]string{"CONNECT hub.example:443 ", "hub.example:443/ key"},
 		},
 		"SOCKS5": {
-			"socks5://proxy.example", func(w *world) { w.socksProxy("proxy.example:1080", "", "") }, "ws://plain.example/",
+			"socks5://proxy.example", func(w *world) { w.socksProxy("proxy.example:1080", "", "") },
+			"ws://plain.example/",
 			[]string{"SOCKS5 plain.example:80", "plain.example:80/ key"},
 		},
 		"SOCKS5 with credentials": {
-			"socks5h://user:p%40ss@proxy.example:9050", func(w *world) { w.socksProxy("proxy.example:9050", "user", "p@ss") }, "wss://hub.example/",
+			"socks5h://user:p%40ss@proxy.example:9050",
+			func(w *world) { w.socksProxy("proxy.example:9050", "user", "p@ss") }, "wss://hub.example/",
 			[]string{"SOCKS5 user p@ss", "SOCKS5 hub.example:443", "hub.example:443/ key"},
 		},
 	}
@@ -95,29 +107,137 @@ func TestProxyFailures(t *testing.T) {
 		text  string
 		took  time.Duration
 	}{
-		"not there":               {h, none, transport.ClassProxy, "connection refused", 0},
-		"wrong credentials":       {h, func(w *world) { w.httpProxy("proxy.example:3128", "user:other", "") }, transport.ClassProxyAuth, "status 407", 0},
-		"no credentials":          {"http://proxy.example:3128", func(w *world) { w.httpProxy("proxy.example:3128", "user:other", "") }, transport.ClassProxyAuth, "status 407", 0},
-		"forbidden":               {h, httpAnswer("HTTP/1.1 403 No\r\n\r\n"), transport.ClassProxy, "status 403", 0},
-		"the hub is not there":    {h, httpAnswer("HTTP/1.1 502 Bad Gateway\r\n\r\n"), transport.ClassProxy, "status 502", 0},
-		"a redirect":              {h, httpAnswer("HTTP/1.1 302 x\r\nLocation: http://portal.example/\r\n\r\n"), transport.ClassProxy, "status 302", 0},
-		"not HTTP":                {h, httpAnswer("SSH-2.0-OpenSSH\r\n\r\n"), transport.ClassProxy, "not HTTP", 0},
-		"nothing":                 {h, httpAnswer("\r"), transport.ClassProxy, "not HTTP", 0},
-		"more than its answer":    {h, httpAnswer("HTTP/1.1 200 OK\r\n\r\nhello"), transport.ClassProxy, "more than its answer", 0},
-		"an endless answer":       {h, httpAnswer("hangHTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 70_000)), transport.ClassProxy, "EOF", 0},
-		"silence":                 {h, httpAnswer("hang"), transport.ClassProxy, "timeout", 10 * time.Second},
-		"silence in its answer":   {h, httpAnswer("hangHTTP/1.1 200 OK\r\nX: "), transport.ClassProxy, "timeout", 10 * time.Second},
-		"no TLS":                  {"https://proxy.example:3128", httpAnswer("HTTP/1.1 400 x\r\n\r\n"), transport.ClassProxy, "EOF", 0},
-		"SOCKS not there":         {s, none, transport.ClassProxy, "connection refused", 0},
-		"SOCKS wrong credentials": {s, func(w *world) { w.socksProxy("proxy.example:1080", "user", "other") }, transport.ClassProxyAuth, "authentication failed", 0},
-		"SOCKS no credentials":    {"socks5://proxy.example", func(w *world) { w.socksProxy("proxy.example:1080", "user", "other") }, transport.ClassProxyAuth, "authentication", 0},
-		"SOCKS version 4":         {"socks5://proxy.example", socks("\x04\x00"), transport.ClassProxy, "version", 0},
-		"SOCKS ruleset":           {"socks5://proxy.example", socks("\x05\x00", "\x05\x02\x00\x01\x00\x00\x00\x00\x00\x00"), transport.ClassProxy, "not allowed", 0},
-		"SOCKS hub not reachable": {"socks5://proxy.example", socks("\x05\x00", "\x05\x04\x00\x01\x00\x00\x00\x00\x00\x00"), transport.ClassProxy, "host unreachable", 0},
-		"SOCKS silence":           {"socks5://proxy.example", socks("\x05\x00", ""), transport.ClassProxy, "", 10 * time.Second},
-		"another kind":            {"quic://user:s3cret@proxy.example", none, transport.ClassBadRequest, `scheme "quic"`, 0},
-		"no host":                 {"http://:3128", none, transport.ClassBadRequest, "no host", 0},
-		"no choice can be made":   {"http://[", none, transport.ClassBadRequest, "choose a proxy", 0},
+		"not there": {h, none, transport.ClassProxy, "connection refused", 0},
+		"wrong credentials": {
+			h,
+			func(w *world) { w.httpProxy("proxy.example:3128", "user:other", "") },
+			transport.ClassProxyAuth,
+			"status 407",
+			0,
+		},
+		"no credentials": {
+			"http://proxy.example:3128",
+			func(w *world) { w.httpProxy("proxy.example:3128", "user:other", "") },
+			transport.ClassProxyAuth,
+			"status 407",
+			0,
+		},
+		"forbidden": {
+			h,
+			httpAnswer("HTTP/1.1 403 No\r\n\r\n"),
+			transport.ClassProxy,
+			"status 403",
+			0,
+		},
+		"the hub is not there": {
+			h,
+			httpAnswer("HTTP/1.1 502 Bad Gateway\r\n\r\n"),
+			transport.ClassProxy,
+			"status 502",
+			0,
+		},
+		"a redirect": {
+			h,
+			httpAnswer("HTTP/1.1 302 x\r\nLocation: http://portal.example/\r\n\r\n"),
+			transport.ClassProxy,
+			"status 302",
+			0,
+		},
+		"not HTTP": {
+			h,
+			httpAnswer("SSH-2.0-OpenSSH\r\n\r\n"),
+			transport.ClassProxy,
+			"not HTTP",
+			0,
+		},
+		"nothing": {h, httpAnswer("\r"), transport.ClassProxy, "not HTTP", 0},
+		"more than its answer": {
+			h,
+			httpAnswer("HTTP/1.1 200 OK\r\n\r\nhello"),
+			transport.ClassProxy,
+			"more than its answer",
+			0,
+		},
+		"an endless answer": {
+			h,
+			httpAnswer("hangHTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 70_000)),
+			transport.ClassProxy,
+			"EOF",
+			0,
+		},
+		"silence": {
+			h,
+			httpAnswer("hang"),
+			transport.ClassProxy,
+			"timeout",
+			10 * time.Second,
+		},
+		"silence in its answer": {
+			h,
+			httpAnswer("hangHTTP/1.1 200 OK\r\nX: "),
+			transport.ClassProxy,
+			"timeout",
+			10 * time.Second,
+		},
+		"no TLS": {
+			"https://proxy.example:3128",
+			httpAnswer("HTTP/1.1 400 x\r\n\r\n"),
+			transport.ClassProxy,
+			"EOF",
+			0,
+		},
+		"SOCKS not there": {s, none, transport.ClassProxy, "connection refused", 0},
+		"SOCKS wrong credentials": {
+			s,
+			func(w *world) { w.socksProxy("proxy.example:1080", "user", "other") },
+			transport.ClassProxyAuth,
+			"authentication failed",
+			0,
+		},
+		"SOCKS no credentials": {
+			"socks5://proxy.example",
+			func(w *world) { w.socksProxy("proxy.example:1080", "user", "other") },
+			transport.ClassProxyAuth,
+			"authentication",
+			0,
+		},
+		"SOCKS version 4": {
+			"socks5://proxy.example",
+			socks("\x04\x00"),
+			transport.ClassProxy,
+			"version",
+			0,
+		},
+		"SOCKS ruleset": {
+			"socks5://proxy.example",
+			socks("\x05\x00", "\x05\x02\x00\x01\x00\x00\x00\x00\x00\x00"),
+			transport.ClassProxy,
+			"not allowed",
+			0,
+		},
+		"SOCKS hub not reachable": {
+			"socks5://proxy.example",
+			socks("\x05\x00", "\x05\x04\x00\x01\x00\x00\x00\x00\x00\x00"),
+			transport.ClassProxy,
+			"host unreachable",
+			0,
+		},
+		"SOCKS silence": {
+			"socks5://proxy.example",
+			socks("\x05\x00", ""),
+			transport.ClassProxy,
+			"",
+			10 * time.Second,
+		},
+		"another kind": {
+			"quic://user:s3cret@proxy.example",
+			none,
+			transport.ClassBadRequest,
+			`scheme "quic"`,
+			0,
+		},
+		"no host":               {"http://:3128", none, transport.ClassBadRequest, "no host", 0},
+		"no choice can be made": {"http://[", none, transport.ClassBadRequest, "choose a proxy", 0},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -141,7 +261,12 @@ func TestProxyFailures(t *testing.T) {
 					require.ErrorAs(t, err, &said)
 					require.Contains(t, said.Proxy, "proxy.example:")
 				}
-				require.NotContains(t, strings.Join(w.all(), "\n"), "hub.example:443/", "the hub was asked all the same")
+				require.NotContains(
+					t,
+					strings.Join(w.all(), "\n"),
+					"hub.example:443/",
+					"the hub was asked all the same",
+				)
 			})
 		})
 	}
@@ -185,13 +310,21 @@ func TestProxyIsChosenByTarget(t *testing.T) {
 		}
 		require.NoError(t, dialURL(t, d, "ws://inside.example/"))
 		require.Equal(t, []string{"http://inside.example/", "https://outside.example/"}, asked)
-		require.Equal(t, []string{"inside.example:80/ key", "CONNECT outside.example:443 ", "outside.example:443/ -"}, w.all())
+		require.Equal(
+			t,
+			[]string{"inside.example:80/ key", "CONNECT outside.example:443 ", "outside.example:443/ -"},
+			w.all(),
+		)
 	})
 }
 
 // Over sockets, with the hub's usual ways: TLS, a client certificate, compression.
 func TestProxyOverSockets(t *testing.T) {
-	d, u := socketHub(t, mutualTLS, func(*http.Request) transporttest.Answer { return transporttest.Answer{Serve: transporttest.Echo} })
+	d, u := socketHub(
+		t,
+		mutualTLS,
+		func(*http.Request) transporttest.Answer { return transporttest.Answer{Serve: transporttest.Echo} },
+	)
 	proxy := accepting(t, func(nc net.Conn) {
 		head := make([]byte, 0, 1024)
 		for !strings.HasSuffix(string(head), "\r\n\r\n") {

@@ -30,13 +30,37 @@ func TestRace(t *testing.T) {
 		err    error
 		closed string // a connection that came too late
 	}{
-		"the first answers":                  {[]time.Duration{0, 0}, "a", 0, nil, ""},
-		"the first is refused":               {[]time.Duration{refused, 0}, "b", 0, nil, ""},
-		"the first is silent":                {[]time.Duration{slow, 0}, "b", headStart, nil, ""},
-		"the first is slow but still faster": {[]time.Duration{headStart * 2, headStart * 3, slow}, "a", headStart * 2, nil, ""},
-		"all are refused":                    {[]time.Duration{refused, refused}, "", 0, syscall.ECONNREFUSED, ""},
-		"all are silent":                     {[]time.Duration{slow, slow}, "", 10 * time.Second, context.DeadlineExceeded, ""},
-		"the loser connects all the same":    {[]time.Duration{headStart + 2, 1}, "b", headStart + 1, nil, "a"},
+		"the first answers":    {[]time.Duration{0, 0}, "a", 0, nil, ""},
+		"the first is refused": {[]time.Duration{refused, 0}, "b", 0, nil, ""},
+		"the first is silent":  {[]time.Duration{slow, 0}, "b", headStart, nil, ""},
+		"the first is slow but still faster": {
+			[]time.Duration{headStart * 2, headStart * 3, slow},
+			"a",
+			headStart * 2,
+			nil,
+			"",
+		},
+		"all are refused": {
+			[]time.Duration{refused, refused},
+			"",
+			0,
+			syscall.ECONNREFUSED,
+			"",
+		},
+		"all are silent": {
+			[]time.Duration{slow, slow},
+			"",
+			10 * time.Second,
+			context.DeadlineExceeded,
+			"",
+		},
+		"the loser connects all the same": {
+			[]time.Duration{headStart + 2, 1},
+			"b",
+			headStart + 1,
+			nil,
+			"a",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

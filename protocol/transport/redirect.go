@@ -14,8 +14,9 @@ const defaultRedirects = 2
 // ErrRedirect is wrapped by a RefusedError whose redirect was not followed, with the reason.
 var ErrRedirect = errors.New("redirect not followed")
 
-// Dial opens a link. Cancelling ctx ends it at once in every phase, and has no effect after Dial has returned. Redirects are followed
-// within one dial: the next one starts at the request's URL again. Whatever goes wrong behind a redirect is wrapped in an error that says so.
+// Dial opens a link. Cancelling ctx ends it at once in every phase, and has no effect after Dial
+// has returned. Redirects are followed within one dial: the next one starts at the request's URL
+// again. Whatever goes wrong behind a redirect is wrapped in an error that says so.
 func (d *WebSocket) Dial(ctx context.Context, req Request) (Conn, error) {
 	t, err := newTarget(req)
 	if err != nil {
@@ -51,7 +52,11 @@ func (d *WebSocket) Dial(ctx context.Context, req Request) (Conn, error) {
 
 func isRedirect(status int) bool {
 	switch status {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	case http.StatusMovedPermanently,
+		http.StatusFound,
+		http.StatusSeeOther,
+		http.StatusTemporaryRedirect,
+		http.StatusPermanentRedirect:
 		return true
 	}
 	return false
@@ -65,7 +70,8 @@ func (t *target) behind(err error) error {
 	return fmt.Errorf("redirected from %s: %w", t.from, err)
 }
 
-// follow returns where a Location leads. It shows no more of the address than its host, since the rest may be secret.
+// follow returns where a Location leads. It shows no more of the address than its host, since the
+// rest may be secret.
 func (t *target) follow(location string) (*target, error) {
 	if location == "" {
 		return nil, errors.New("the answer has no Location")
@@ -89,8 +95,8 @@ func (t *target) follow(location string) (*target, error) {
 	return next, nil
 }
 
-// sameOrigin says whether the headers of a request, which are the device's credentials, may go to next as well: the same host and port,
-// or its standard port for TLS after that for plain HTTP.
+// sameOrigin says whether the headers of a request, which are the device's credentials, may go to
+// next as well: the same host and port, or its standard port for TLS after that for plain HTTP.
 func (t *target) sameOrigin(next *target) bool {
 	upgraded := t.port == "80" && next.port == "443" && next.secure
 	return t.host == next.host && (t.port == next.port || upgraded)

@@ -2,8 +2,9 @@ package transport
 
 import "syscall"
 
-// sink writes to the kernel's descriptor as much as there is room for. A frame is first offered to it as it is: setting a deadline for a write
-// that does not wait costs more than making a small frame.
+// sink writes to the kernel's descriptor as much as there is room for. A frame is first offered to
+// it as it is: setting a deadline for a write that does not wait costs more than making a small
+// frame.
 type sink struct {
 	raw  syscall.RawConn
 	try  func(fd uintptr) (ok bool) // s.tryWrite, made once
@@ -20,7 +21,8 @@ func newSink(raw syscall.RawConn) *sink {
 	return s
 }
 
-// offer writes as much of p as there is room for and returns the rest. An error is left to whoever writes that.
+// offer writes as much of p as there is room for and returns the rest. An error is left to whoever
+// writes that.
 func (s *sink) offer(p []byte) (rest []byte) {
 	s.rest = p
 	_ = s.raw.Write(s.try)

@@ -6,9 +6,10 @@ import (
 	"syscall"
 )
 
-// source reads from the wire without holding a buffer while there is nothing to read: with 100,000 idle links that is most of the
-// memory. Where the kernel's descriptor is at hand, the buffer is taken when the descriptor has become readable. Otherwise
-// (TLS, memory, wrapped streams) what a frame begins with is read into memory of the source, and the buffer is taken for the rest.
+// source reads from the wire without holding a buffer while there is nothing to read: with 100,000
+// idle links that is most of the memory. Where the kernel's descriptor is at hand, the buffer is
+// taken when the descriptor has become readable. Otherwise (TLS, memory, wrapped streams) what a
+// frame begins with is read into memory of the source, and the buffer is taken for the rest.
 type source struct {
 	nc  net.Conn
 	raw syscall.RawConn            // nil: not to be had
@@ -23,8 +24,9 @@ type source struct {
 	err error  // by tryRead
 }
 
-// init makes s read from nc, after early, the bytes that came with the handshake. first is how much of a frame is read before a buffer is taken
-// for it, where that is not known to be free of waiting.
+// init makes s read from nc, after early, the bytes that came with the handshake. first is how much
+// of a frame is read before a buffer is taken for it, where that is not known to be free of
+// waiting.
 func (s *source) init(nc net.Conn, early []byte, first int) {
 	s.nc, s.unread = nc, early
 	var sc syscall.Conn
@@ -82,7 +84,8 @@ func (s *source) readInto(dst []byte) (int, error) {
 	return n, nil
 }
 
-// readFD reads into dst, or into a buffer of the pool when dst is nil. After an error the caller releases the source.
+// readFD reads into dst, or into a buffer of the pool when dst is nil. After an error the caller
+// releases the source.
 func (s *source) readFD(dst []byte) (int, error) {
 	s.dst, s.n, s.err = dst, 0, nil
 	err := s.raw.Read(s.try)
@@ -92,7 +95,13 @@ func (s *source) readFD(dst []byte) (int, error) {
 		return 0, err
 	case s.err != nil:
 		local := s.nc.LocalAddr()
-		return 0, &net.OpError{Op: "read", Net: local.Network(), Source: local, Addr: s.nc.RemoteAddr(), Err: s.err}
+		return 0, &net.OpError{
+			Op:     "read",
+			Net:    local.Network(),
+			Source: local,
+			Addr:   s.nc.RemoteAddr(),
+			Err:    s.err,
+		}
 	case s.n == 0:
 		return 0, io.EOF
 	default:
@@ -100,7 +109,8 @@ func (s *source) readFD(dst []byte) (int, error) {
 	}
 }
 
-// tryRead reads once and says whether that was all: false waits until the descriptor is readable again.
+// tryRead reads once and says whether that was all: false waits until the descriptor is readable
+// again.
 func (s *source) tryRead(fd uintptr) bool {
 	var again bool
 	if s.dst != nil {

@@ -13,8 +13,9 @@ import (
 	"github.com/hublink-go/hublink/protocol/transport/transporttest"
 )
 
-// A peer that reads nothing holds a writer no longer than the write timeout, also on a socket, where a write is first tried without one. What
-// the kernel has no room for at once arrives all the same.
+// A peer that reads nothing holds a writer no longer than the write timeout, also on a socket,
+// where a write is first tried without one. What the kernel has no room for at once arrives all the
+// same.
 func TestWriteTimeoutOnASocket(t *testing.T) {
 	accepted := make(chan transport.Conn)
 	d, u := socketHub(t, plain, func(*http.Request) transporttest.Answer {

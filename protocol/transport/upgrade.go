@@ -13,16 +13,17 @@ type UpgradeOptions struct {
 	Header   http.Header // goes with the answer
 	Compress Compression // what is agreed to when the client offers it; zero: nothing
 
-	// CloseAnswer is the code that a client's close frame is answered with; nil: its own. The code is 1005 when there was none.
+	// CloseAnswer is the code that a client's close frame is answered with; nil: its own. The code is
+	// 1005 when there was none.
 	CloseAnswer func(code int) int
 }
 
-// Upgrade answers a client's upgrade request and takes the connection over from the HTTP server, which must speak HTTP/1.1 on it.
-// A request that is no upgrade is answered with 400 or 426, and the error wraps ErrNotWebSocket; the caller has
-// already refused whom it does not want.
+// Upgrade answers a client's upgrade request and takes the connection over from the HTTP server,
+// which must speak HTTP/1.1 on it. A request that is no upgrade is answered with 400 or 426, and
+// the error wraps ErrNotWebSocket; the caller has already refused whom it does not want.
 //
-// The handler's goroutine keeps the HTTP server's buffers of the connection alive as long as it runs, about 12 KB: hubs with many links
-// hand the Conn to a new goroutine and return.
+// The handler's goroutine keeps the HTTP server's buffers of the connection alive as long as it
+// runs, about 12 KB: hubs with many links hand the Conn to a new goroutine and return.
 func Upgrade(w http.ResponseWriter, r *http.Request, o UpgradeOptions) (Conn, error) {
 	if status, err := CheckUpgrade(r); err != nil {
 		if status == http.StatusUpgradeRequired {

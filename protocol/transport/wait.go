@@ -1,12 +1,14 @@
 package transport
 
-// Waiter is a Conn that lets go of whoever reads from it while nothing comes. Waiting takes little of a stack and reading takes more, which a
-// goroutine never gives back: servers with many idle links wait in one goroutine and read in the next.
+// Waiter is a Conn that lets go of whoever reads from it while nothing comes. Waiting takes little
+// of a stack and reading takes more, which a goroutine never gives back: servers with many idle
+// links wait in one goroutine and read in the next.
 type Waiter interface {
 	// Wait returns when ReadArrived has something to do: bytes have come, or the link has ended.
 	Wait()
 
-	// ReadArrived is ReadMessage, but where that would wait for a message to begin, it returns ok false.
+	// ReadArrived is ReadMessage, but where that would wait for a message to begin, it returns ok
+	// false.
 	ReadArrived(buf []byte) (k Kind, msg []byte, ok bool, err error)
 }
 
@@ -17,7 +19,8 @@ func Wait(c Conn) {
 	}
 }
 
-// Arrived gives a message that has come, in memory of its own; of a Conn that is no Waiter, the next one.
+// Arrived gives a message that has come, in memory of its own; of a Conn that is no Waiter, the
+// next one.
 func Arrived(c Conn) (k Kind, msg []byte, ok bool, err error) {
 	if w, can := c.(Waiter); can {
 		return w.ReadArrived(nil)

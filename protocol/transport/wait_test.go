@@ -9,7 +9,8 @@ import (
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
-// A reader that waits in one goroutine and reads in another gets the same messages, answers pings on the way, and is not held by them.
+// A reader that waits in one goroutine and reads in another gets the same messages, answers pings
+// on the way, and is not held by them.
 func TestWaitingAndReadingApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, server := transport.Pipe(transport.PipeOptions{})

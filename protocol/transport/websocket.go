@@ -15,25 +15,32 @@ import (
 	"time"
 )
 
-// WebSocket dials hubs on the network. The zero value verifies the hub against the system's roots and sends no certificate.
+// WebSocket dials hubs on the network. The zero value verifies the hub against the system's roots
+// and sends no certificate.
 type WebSocket struct {
-	// TLS is what wss connections start from: root pool, server name, session cache. At least TLS 1.2 is spoken, and HTTP/1.1
-	// only. Verification is off only where InsecureSkipVerify says so. Nil: the system's roots.
+	// TLS is what wss connections start from: root pool, server name, session cache. At least TLS 1.2
+	// is spoken, and HTTP/1.1 only. Verification is off only where InsecureSkipVerify says so. Nil:
+	// the system's roots.
 	TLS *tls.Config
-	// Certificate is asked for the client's certificate in every handshake in which the hub wants one; it is sent whatever
-	// issuers the hub names, because the hub cannot list every organisation's CA (NervesHub). Nil: what TLS has.
+	// Certificate is asked for the client's certificate in every handshake in which the hub wants one;
+	// it is sent whatever issuers the hub names, because the hub cannot list every organisation's CA
+	// (NervesHub). Nil: what TLS has.
 	Certificate func() (*tls.Certificate, error)
-	// Time is the clock that certificates are checked against, for devices that know better than their system. Nil: time.Now.
+	// Time is the clock that certificates are checked against, for devices that know better than their
+	// system. Nil: time.Now.
 	Time func() time.Time
 	// UserAgent names the program. Empty: the standard library's.
 	UserAgent string
-	// NetDial makes the byte stream to host:port of the hub or its proxy; it then resolves names itself, within the
-	// sum of the two timeouts. Nil: resolve, then race the addresses.
+	// NetDial makes the byte stream to host:port of the hub or its proxy; it then resolves names
+	// itself, within the sum of the two timeouts. Nil: resolve, then race the addresses.
 	NetDial func(ctx context.Context, network, addr string) (net.Conn, error)
-	// Proxy says through which proxy a target is reached, whose scheme is http or https here: see CheckProxy for what there is. User
-	// information of its URL is sent as credentials, to an http proxy in plain. Nil, or a nil URL: directly.
-	Proxy     func(target *url.URL) (*url.URL, error)
-	Redirects int         // followed in one dial, never from TLS to plain and with Request.Header to the same origin only; zero: 2, negative: none
+	// Proxy says through which proxy a target is reached, whose scheme is http or https here: see
+	// CheckProxy for what there is. User information of its URL is sent as credentials, to an http
+	// proxy in plain. Nil, or a nil URL: directly.
+	Proxy func(target *url.URL) (*url.URL, error)
+	// followed in one dial, never from TLS to plain and with Request.Header to the same origin only;
+	// zero: 2, negative: none
+	Redirects int
 	Compress  Compression // what is offered; zero: nothing
 	Timeouts  Timeouts
 	Limits    Limits
@@ -158,7 +165,11 @@ func (d *WebSocket) exchange(nc net.Conn, t *target) (a upgraded, err error) {
 	resp, err := readAnswer(br, req)
 	switch {
 	case err != nil && budget.N <= 0:
-		return a, fmt.Errorf("%w: answer is longer than %d bytes", ErrNotWebSocket, d.Limits.orDefault().HandshakeBytes)
+		return a, fmt.Errorf(
+			"%w: answer is longer than %d bytes",
+			ErrNotWebSocket,
+			d.Limits.orDefault().HandshakeBytes,
+		)
 	case err != nil:
 		return a, err
 	}
@@ -178,7 +189,8 @@ func (d *WebSocket) exchange(nc net.Conn, t *target) (a upgraded, err error) {
 	return a, err
 }
 
-// readAnswer skips informational answers (RFC 9110 section 15.2), of which the budget allows only so many.
+// readAnswer skips informational answers (RFC 9110 section 15.2), of which the budget allows only
+// so many.
 func readAnswer(br *bufio.Reader, req *http.Request) (*http.Response, error) {
 	for {
 		resp, err := http.ReadResponse(br, req)

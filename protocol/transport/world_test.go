@@ -35,7 +35,10 @@ func newWorld(t *testing.T) *world {
 }
 
 func (w *world) dialer() *transport.WebSocket {
-	return &transport.WebSocket{NetDial: w.dial, TLS: &tls.Config{RootCAs: w.ca.Pool, MinVersion: tls.VersionTLS12}}
+	return &transport.WebSocket{
+		NetDial: w.dial,
+		TLS:     &tls.Config{RootCAs: w.ca.Pool, MinVersion: tls.VersionTLS12},
+	}
 }
 
 func (w *world) dial(_ context.Context, _, addr string) (net.Conn, error) {
@@ -65,8 +68,8 @@ func (w *world) all() []string {
 	return w.seen
 }
 
-// hub makes addr a hub that sends requests away according to answers, by path with query, and lets the others in. With names it
-// speaks TLS for them.
+// hub makes addr a hub that sends requests away according to answers, by path with query, and lets
+// the others in. With names it speaks TLS for them.
 func (w *world) hub(addr string, answers map[string]string, names ...string) {
 	var cert tls.Certificate
 	if len(names) > 0 {
@@ -74,7 +77,10 @@ func (w *world) hub(addr string, answers map[string]string, names ...string) {
 	}
 	w.hosts[addr] = func(nc net.Conn) {
 		if len(names) > 0 {
-			nc = tls.Server(nc, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12})
+			nc = tls.Server(
+				nc,
+				&tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
+			)
 		}
 		r, err := http.ReadRequest(bufio.NewReader(nc))
 		if err != nil {
@@ -87,8 +93,12 @@ func (w *world) hub(addr string, answers map[string]string, names ...string) {
 		w.saw(addr + r.RequestURI + " " + key)
 		answer := answers[r.RequestURI]
 		if answer == "" {
-			sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // RFC 6455
-			answer = upgraded + "Sec-WebSocket-Accept: " + base64.StdEncoding.EncodeToString(sum[:]) + "\r\n\r\n\x81\x02hi"
+			sum := sha1.Sum(
+				[]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"),
+			) //nolint:gosec // RFC 6455
+			answer = upgraded + "Sec-WebSocket-Accept: " + base64.StdEncoding.EncodeToString(
+				sum[:],
+			) + "\r\n\r\n\x81\x02hi"
 		}
 		_, _ = io.WriteString(nc, answer)
 		_, _ = io.Copy(io.Discard, nc)
@@ -108,7 +118,8 @@ type behind struct {
 
 func (b behind) Read(p []byte) (int, error) { return b.r.Read(p) }
 
-// httpProxy makes addr an HTTP proxy. With credentials it wants them; with an answer it gives that one, and lets nobody through.
+// httpProxy makes addr an HTTP proxy. With credentials it wants them; with an answer it gives that
+// one, and lets nobody through.
 func (w *world) httpProxy(addr, credentials, answer string) {
 	w.hosts[addr] = func(nc net.Conn) {
 		br := bufio.NewReader(nc)
@@ -116,7 +127,13 @@ func (w *world) httpProxy(addr, credentials, answer string) {
 		if err != nil {
 			return
 		}
-		w.saw(r.Method + " " + r.RequestURI + " " + r.Header.Get("X-Nh-Key") + r.Header.Get("Proxy-Authorization"))
+		w.saw(
+			r.Method + " " + r.RequestURI + " " + r.Header.Get(
+				"X-Nh-Key",
+			) + r.Header.Get(
+				"Proxy-Authorization",
+			),
+		)
 		switch want := "Basic " + base64.StdEncoding.EncodeToString([]byte(credentials)); {
 		case answer != "":
 			_, _ = io.WriteString(nc, strings.TrimPrefix(answer, "hang"))
@@ -125,7 +142,10 @@ func (w *world) httpProxy(addr, credentials, answer string) {
 			}
 			return
 		case credentials != "" && r.Header.Get("Proxy-Authorization") != want:
-			_, _ = io.WriteString(nc, "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+			_, _ = io.WriteString(
+				nc,
+				"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n",
+			)
 			return
 		case w.hosts[r.RequestURI] == nil:
 			_, _ = io.WriteString(nc, "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
@@ -136,8 +156,8 @@ func (w *world) httpProxy(addr, credentials, answer string) {
 	}
 }
 
-// socksProxy makes addr a SOCKS5 proxy (RFC 1928) that wants user and password when user is not empty. script is what it answers
-// instead of the truth, step by step.
+// socksProxy makes addr a SOCKS5 proxy (RFC 1928) that wants user and password when user is not
+// empty. script is what it answers instead of the truth, step by step.
 func (w *world) socksProxy(addr, user, password string, script ...string) {
 	w.hosts[addr] = func(nc net.Conn) {
 		step := 0

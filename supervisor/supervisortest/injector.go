@@ -10,8 +10,8 @@ import (
 // AnyPoint stands for all the points of an actor.
 const AnyPoint = ""
 
-// Injector crashes actors at their points: before and after Receive, and at the checkpoints between. The same seed and the same
-// order of calls choose the same places.
+// Injector crashes actors at their points: before and after Receive, and at the checkpoints
+// between. The same seed and the same order of calls choose the same places.
 type Injector struct {
 	mu     sync.Mutex
 	rng    *rand.Rand
@@ -21,7 +21,10 @@ type Injector struct {
 
 // NewInjector makes an Injector that crashes nobody yet.
 func NewInjector(seed uint64) *Injector {
-	return &Injector{rng: rand.New(rand.NewPCG(seed, 0)), passed: map[string]int{}} //nolint:gosec // a test that can be repeated
+	return &Injector{
+		rng:    rand.New(rand.NewPCG(seed, 0)),
+		passed: map[string]int{},
+	} //nolint:gosec // a test that can be repeated
 }
 
 // Crash is the panic value of an injected crash. An exit reason carries it: errors.As finds it.
@@ -45,10 +48,12 @@ type Shot struct {
 	hit   *Crash
 }
 
-// CrashAt orders a crash of the actor at path when it comes to its n-th point from now; 1 is the next.
+// CrashAt orders a crash of the actor at path when it comes to its n-th point from now; 1 is the
+// next.
 func (i *Injector) CrashAt(path string, n int) *Shot { return i.CrashAtPoint(path, AnyPoint, n) }
 
-// CrashAtPoint orders a crash when the actor comes to the point with that name for the n-th time from now.
+// CrashAtPoint orders a crash when the actor comes to the point with that name for the n-th time
+// from now.
 func (i *Injector) CrashAtPoint(path, point string, n int) *Shot {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -68,7 +73,8 @@ func (i *Injector) order(path, point string, n int) *Shot {
 	return s
 }
 
-// Points returns how many points the actor at path has passed, those of its earlier incarnations included.
+// Points returns how many points the actor at path has passed, those of its earlier incarnations
+// included.
 func (i *Injector) Points(path string) int {
 	i.mu.Lock()
 	defer i.mu.Unlock()

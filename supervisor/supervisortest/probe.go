@@ -19,8 +19,8 @@ type Hooks struct {
 	Terminate func(c *supervisor.Ctx, reason error)
 }
 
-// Probe makes actors that note their life: "init path", "receive path message", "terminate path reason", in the order in which it
-// happened, also between actors.
+// Probe makes actors that note their life: "init path", "receive path message", "terminate path
+// reason", in the order in which it happened, also between actors.
 type Probe struct {
 	mu    sync.Mutex
 	notes []string

@@ -39,7 +39,10 @@ func (r *Recorder) Events(kinds ...supervisor.EventKind) []supervisor.Event {
 
 // Of returns the events of one path.
 func (r *Recorder) Of(path string, kinds ...supervisor.EventKind) []supervisor.Event {
-	return slices.DeleteFunc(r.Events(kinds...), func(e supervisor.Event) bool { return e.Path != path })
+	return slices.DeleteFunc(
+		r.Events(kinds...),
+		func(e supervisor.Event) bool { return e.Path != path },
+	)
 }
 
 // Lines returns events as "kind path: reason" or "kind path: detail", for comparing.

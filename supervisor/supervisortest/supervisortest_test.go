@@ -15,19 +15,29 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// run starts one actor, which passes the checkpoint "half way" in each Receive, sends it n messages and returns what was recorded.
-func run(t *testing.T, n int, arrange func(in *supervisortest.Injector)) (*supervisortest.Probe, *supervisortest.Recorder) {
+// run starts one actor, which passes the checkpoint "half way" in each Receive, sends it n messages
+// and returns what was recorded.
+func run(
+	t *testing.T,
+	n int,
+	arrange func(in *supervisortest.Injector),
+) (*supervisortest.Probe, *supervisortest.Recorder) {
 	t.Helper()
-	probe, events, in := supervisortest.NewProbe(), supervisortest.NewRecorder(), supervisortest.NewInjector(7)
+	probe, events, in := supervisortest.NewProbe(), supervisortest.NewRecorder(),
+		supervisortest.NewInjector(
+			7,
+		)
 	synctest.Test(t, func(t *testing.T) {
 		sys, err := supervisor.NewSystem(supervisor.Options{OnEvent: events.OnEvent, Inject: in.Inject})
 		require.NoError(t, err)
 		_, err = sys.Start(t.Context(), supervisor.Spec{
 			Name: "r", Intensity: supervisor.Intensity{Max: 100, Within: time.Minute},
-			Children: []supervisor.ChildSpec{probe.ChildWith("a", supervisortest.Hooks{Receive: func(c *supervisor.Ctx, _ any) error {
-				c.Checkpoint("half way")
-				return nil
-			}})},
+			Children: []supervisor.ChildSpec{
+				probe.ChildWith("a", supervisortest.Hooks{Receive: func(c *supervisor.Ctx, _ any) error {
+					c.Checkpoint("half way")
+					return nil
+				}}),
+			},
 		})
 		require.NoError(t, err)
 		arrange(in)
@@ -103,7 +113,11 @@ func TestPoints(t *testing.T) {
 
 func TestRecorder(t *testing.T) {
 	_, events := run(t, 1, func(*supervisortest.Injector) {})
-	require.Equal(t, []string{"started r/a", "started r", "exited r/a: shutdown", "exited r: shutdown"}, events.Lines())
+	require.Equal(
+		t,
+		[]string{"started r/a", "started r", "exited r/a: shutdown", "exited r: shutdown"},
+		events.Lines(),
+	)
 	require.Len(t, events.Of("r", supervisor.EventStarted), 1)
 	events.Reset()
 	require.Empty(t, events.Events())

@@ -10,12 +10,16 @@ import (
 
 // unlinked are packages that a binary must not contain, by the folder of its main package.
 var unlinked = map[string][]string{
-	// The agent runs on small devices. What only the simulator and tests need would cost them memory and flash.
+	// The agent runs on small devices. What only the simulator and tests need would cost them memory
+	// and flash.
 	"cmd/device": {
-		"gonum.org/...", "github.com/nats-io/...", "github.com/chromedp/...", "github.com/vbauerster/mpb/...",
+		"gonum.org/...", "github.com/nats-io/...", "github.com/chromedp/...",
+		"github.com/vbauerster/mpb/...",
 		"github.com/stretchr/...", "testing",
-		module + "/protocol/hubtest/...", module + "/firmware/firmwaretest/...", module + "/extensions/exttest/...",
-		module + "/supervisor/supervisortest/...", module + "/protocol/transport/transporttest/...", module + "/tests/...",
+		module + "/protocol/hubtest/...", module + "/firmware/firmwaretest/...",
+		module + "/extensions/exttest/...",
+		module + "/supervisor/supervisortest/...", module + "/protocol/transport/transporttest/...",
+		module + "/tests/...",
 	},
 }
 

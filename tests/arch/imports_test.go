@@ -29,8 +29,16 @@ var rows = []row{
 	{"protocol/fedecks", []string{"protocol/etf"}, purely},
 	{"protocol/transport", []string{"protocol", "protocol/transport/internal/..."}, false},
 	{"protocol/transport/internal/...", []string{"protocol/transport/internal/..."}, false},
-	{"protocol/transport/transporttest", []string{"protocol/transport", "protocol/transport/internal/..."}, false},
-	{"protocol/hubtest/...", []string{"protocol/..."}, false}, // the simulated hub: never the device, or tests would share its bugs
+	{
+		"protocol/transport/transporttest",
+		[]string{"protocol/transport", "protocol/transport/internal/..."},
+		false,
+	},
+	{
+		"protocol/hubtest/...",
+		[]string{"protocol/..."},
+		false,
+	}, // the simulated hub: never the device, or tests would share its bugs
 	{"protocol/hubtest", []string{"protocol/...", "firmware/..."}, false},
 
 	{"firmware", nil, purely},
@@ -54,7 +62,8 @@ var rows = []row{
 	{"extensions/networkidentity", []string{"extensions"}, false},
 
 	{"actors", []string{
-		"extensions", "firmware", "firmware/fetch", "protocol", "protocol/hub", "protocol/auth", "protocol/transport", "supervisor",
+		"extensions", "firmware", "firmware/fetch", "protocol", "protocol/hub", "protocol/auth",
+		"protocol/transport", "supervisor",
 		"actors/internal/...",
 	}, false},
 	{"actors/internal/...", []string{"supervisor", "protocol", "firmware"}, false},
@@ -66,13 +75,25 @@ var rows = []row{
 	{"cmd/device/internal/...", anything, false},
 	{"cmd/sim", anything, false},
 	{"cmd/sim/internal/...", anything, false},
-	{"tests/golden", nil, false}, // the tests of every package may import these three, so they import none
+	{
+		"tests/golden",
+		nil,
+		false,
+	}, // the tests of every package may import these three, so they import none
 	{"tests/needs", nil, false},
 	{"tests/output", nil, false},
 	{"tests/...", anything, false},
 }
 
-var fedecks = []string{"actors/fedecks/...", "actors/internal/...", "protocol", "protocol/etf", "protocol/fedecks", "protocol/transport", "supervisor"}
+var fedecks = []string{
+	"actors/fedecks/...",
+	"actors/internal/...",
+	"protocol",
+	"protocol/etf",
+	"protocol/fedecks",
+	"protocol/transport",
+	"supervisor",
+}
 
 // fits reports whether pattern is path, or "x/..." with path below x (or x itself).
 func fits(pattern, path string) bool {
@@ -103,7 +124,12 @@ func TestWhoImportsWhom(t *testing.T) {
 func importsOf(p *pkg) (complaints []string) {
 	r, ok := rowOf(p.path)
 	if !ok {
-		return []string{fmt.Sprintf("%s: no row in the table of tests/arch/imports_test.go: say what it may import", p.path)}
+		return []string{
+			fmt.Sprintf(
+				"%s: no row in the table of tests/arch/imports_test.go: say what it may import",
+				p.path,
+			),
+		}
 	}
 	for _, f := range p.files {
 		if f.test {
@@ -111,8 +137,12 @@ func importsOf(p *pkg) (complaints []string) {
 		}
 		for _, imported := range f.imports() {
 			inside, ok := strings.CutPrefix(imported, module+"/")
-			if ok && !slices.ContainsFunc(r.may, func(pattern string) bool { return fits(pattern, inside) }) {
-				complaints = append(complaints, fmt.Sprintf("%s: %s must not import %s", f.name, p.path, inside))
+			if ok &&
+				!slices.ContainsFunc(r.may, func(pattern string) bool { return fits(pattern, inside) }) {
+				complaints = append(
+					complaints,
+					fmt.Sprintf("%s: %s must not import %s", f.name, p.path, inside),
+				)
 			}
 		}
 	}

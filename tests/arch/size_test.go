@@ -43,7 +43,14 @@ func sizes(p *pkg) map[string]string {
 		}
 		complain := func(n ast.Node, name, what string, is, limit int) {
 			if is > limit {
-				out[f.name+": "+name] = fmt.Sprintf("%s%s has %d %s, more than %d", f.at(n), name, is, what, limit)
+				out[f.name+": "+name] = fmt.Sprintf(
+					"%s%s has %d %s, more than %d",
+					f.at(n),
+					name,
+					is,
+					what,
+					limit,
+				)
 			}
 		}
 		complain(f.syntax, "file", "lines", f.fset.Position(f.syntax.FileEnd).Line, fileLines)
@@ -86,12 +93,15 @@ func undocumented(p *pkg) []string {
 			continue
 		}
 		sources++
-		if doc := f.syntax.Doc.Text(); f.syntax.Name.Name == "main" && doc != "" || strings.HasPrefix(doc, "Package "+f.syntax.Name.Name+" ") {
+		if doc := f.syntax.Doc.Text(); f.syntax.Name.Name == "main" && doc != "" ||
+			strings.HasPrefix(doc, "Package "+f.syntax.Name.Name+" ") {
 			return nil
 		}
 	}
 	if sources == 0 {
 		return nil // tests only
 	}
-	return []string{p.path + ": no package comment: say what it is for and the two calls that most people need"}
+	return []string{
+		p.path + ": no package comment: say what it is for and the two calls that most people need",
+	}
 }

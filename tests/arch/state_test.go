@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// Tables and sentinel errors are package variables; everything that changes lives in a value that somebody owns.
+// Tables and sentinel errors are package variables; everything that changes lives in a value that
+// somebody owns.
 func TestNoGlobalState(t *testing.T) {
 	for _, p := range load(t) {
 		report(t, globalState(p))
@@ -24,7 +25,8 @@ func globalState(p *pkg) (complaints []string) {
 			switch d := d.(type) {
 			case *ast.FuncDecl:
 				if d.Recv == nil && d.Name.Name == "init" {
-					complaints = append(complaints, f.at(d)+"no init functions: what runs by itself cannot be ordered or tested")
+					complaints = append(complaints,
+						f.at(d)+"no init functions: what runs by itself cannot be ordered or tested")
 				}
 			case *ast.GenDecl:
 				complaints = append(complaints, mutable(f, d)...)
@@ -44,7 +46,8 @@ func assignments(f *file) (complaints []string) {
 				complaints = append(complaints, f.at(x)+obj.Name()+" is a package variable and must not change")
 			}
 		case *types.PkgName:
-			complaints = append(complaints, f.at(x)+"a variable of "+obj.Imported().Path()+" must not change")
+			complaints = append(complaints,
+				f.at(x)+"a variable of "+obj.Imported().Path()+" must not change")
 		}
 	}
 	ast.Inspect(f.syntax, func(n ast.Node) bool {
@@ -87,7 +90,8 @@ func base(x ast.Expr) *ast.Ident {
 	}
 }
 
-// mutable finds package variables of types that exist in order to change, but for pools, which hold nothing that is missed.
+// mutable finds package variables of types that exist in order to change, but for pools, which hold
+// nothing that is missed.
 func mutable(f *file, d *ast.GenDecl) (complaints []string) {
 	if d.Tok != token.VAR {
 		return nil
@@ -103,8 +107,13 @@ func mutable(f *file, d *ast.GenDecl) (complaints []string) {
 			continue
 		}
 		imported := name.Imported().Path()
-		if imported == "sync/atomic" || imported == "sync" && slices.Contains([]string{"Mutex", "RWMutex", "Map", "Once", "WaitGroup"}, sel.Sel.Name) {
-			complaints = append(complaints, f.at(spec)+"a package variable of type "+x.Name+"."+sel.Sel.Name+" is global state")
+		if imported == "sync/atomic" ||
+			imported == "sync" &&
+				slices.Contains([]string{"Mutex", "RWMutex", "Map", "Once", "WaitGroup"}, sel.Sel.Name) {
+			complaints = append(
+				complaints,
+				f.at(spec)+"a package variable of type "+x.Name+"."+sel.Sel.Name+" is global state",
+			)
 		}
 	}
 	return complaints

@@ -10,9 +10,11 @@ import (
 	"unicode/utf8"
 )
 
-// foreign is what only makes sense on one machine: absolute paths of workplaces and homes, and addresses of package mirrors. The brackets
-// keep the expression from finding itself.
-var foreign = regexp.MustCompile(`(?:^|[^\w.$}])/(?:wor[k]|roo[t]/go|home/\w+|User[s])/|\bGOPROX[Y]=http|\bnpm_config_registr[y]`)
+// foreign is what only makes sense on one machine: absolute paths of workplaces and homes, and
+// addresses of package mirrors. The brackets keep the expression from finding itself.
+var foreign = regexp.MustCompile(
+	`(?:^|[^\w.$}])/(?:wor[k]|roo[t]/go|home/\w+|User[s])/|\bGOPROX[Y]=http|\bnpm_config_registr[y]`,
+)
 
 func TestNoMachineInTheRepository(t *testing.T) {
 	walk(t, func(name string) {

@@ -84,7 +84,8 @@ func load(t *testing.T) []*pkg {
 	return all
 }
 
-// walk visits the files of the repository, by their names below root, but not what was built, installed or recorded.
+// walk visits the files of the repository, by their names below root, but not what was built,
+// installed or recorded.
 func walk(t *testing.T, visit func(name string)) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(full string, d fs.DirEntry, err error) error {
@@ -103,7 +104,9 @@ func walk(t *testing.T, visit func(name string)) {
 			return nil
 		}
 		base := d.Name()
-		if strings.HasPrefix(base, ".") && base != ".ci" || base == "testdata" || base == "node_modules" || base == "bin" {
+		if strings.HasPrefix(base, ".") && base != ".ci" || base == "testdata" ||
+			base == "node_modules" ||
+			base == "bin" {
 			return filepath.SkipDir
 		}
 		if _, err := os.Stat(filepath.Join(full, "go.mod")); err == nil {
@@ -128,8 +131,9 @@ func (p *pkg) add(fset *token.FileSet, name, src string) error {
 	return nil
 }
 
-// resolve finds out what the identifiers of the files mean. Imported packages stay empty, so the errors of the type checker are
-// not of interest; the names of packages and of the package's own variables are resolved all the same, shadowing included.
+// resolve finds out what the identifiers of the files mean. Imported packages stay empty, so the
+// errors of the type checker are not of interest; the names of packages and of the package's own
+// variables are resolved all the same, shadowing included.
 func (p *pkg) resolve(fset *token.FileSet) {
 	var sources []*file
 	for _, f := range p.files {

@@ -20,36 +20,109 @@ type ban struct {
 }
 
 var bans = []ban{
-	{who: isPure, what: []string{"net", "net/http/...", "os/...", "syscall", "crypto/rand", "testing"}, why: "a core does no I/O"},
+	{
+		who:  isPure,
+		what: []string{"net", "net/http/...", "os/...", "syscall", "crypto/rand", "testing"},
+		why:  "a core does no I/O",
+	},
 	{who: isPure, what: []string{"golang.org/x/sys/..."}, why: "a core does no I/O"},
 	{
 		who: isPure, what: []string{"time"}, why: "a core is told the time",
-		names: []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"},
+		names: []string{
+			"Now",
+			"Since",
+			"Until",
+			"Sleep",
+			"After",
+			"AfterFunc",
+			"Tick",
+			"NewTimer",
+			"NewTicker",
+		},
 	},
 	{
-		who: isPure, what: []string{"math/rand", "math/rand/v2"}, why: "a core is given its source of randomness",
+		who: isPure, what: []string{"math/rand", "math/rand/v2"},
+		why:    "a core is given its source of randomness",
 		except: []string{"Rand", "Source", "New", "NewPCG", "NewChaCha8", "NewSource", "PCG", "ChaCha8"},
 	},
-	{who: outside("supervisor", "actors"), what: []string{"github.com/asynkron/protoactor-go/..."}, why: "actors are the business of supervisor and actors"},
-	{who: outside("protocol/transport"), what: []string{"github.com/gobwas/..."}, why: "the socket is the business of protocol/transport"},
-	{who: outside("cmd", "tests"), what: []string{"flag", "github.com/spf13/...", "github.com/pelletier/..."}, why: "only commands read flags and files of settings"},
 	{
-		who: outside("cmd", "tests"), what: []string{"os"}, why: "only commands read the environment and end the process",
-		names: []string{"Args", "Getenv", "LookupEnv", "Environ", "ExpandEnv", "Setenv", "Unsetenv", "Exit"},
+		who:  outside("supervisor", "actors"),
+		what: []string{"github.com/asynkron/protoactor-go/..."},
+		why:  "actors are the business of supervisor and actors",
 	},
 	{
-		who: outside("cmd", "tests"), what: []string{"net/http"}, why: "only commands read the environment; and what all share, somebody changes",
-		names: []string{"ProxyFromEnvironment", "DefaultClient", "DefaultTransport", "DefaultServeMux", "Get", "Post", "Head", "PostForm", "Handle", "HandleFunc", "ListenAndServe"},
+		who:  outside("protocol/transport"),
+		what: []string{"github.com/gobwas/..."},
+		why:  "the socket is the business of protocol/transport",
 	},
-	{who: outside("cmd", "tests"), what: []string{"golang.org/x/net/proxy"}, names: []string{"FromEnvironment"}, why: "only commands read the environment"},
+	{
+		who:  outside("cmd", "tests"),
+		what: []string{"flag", "github.com/spf13/...", "github.com/pelletier/..."},
+		why:  "only commands read flags and files of settings",
+	},
+	{
+		who: outside(
+			"cmd",
+			"tests",
+		), what: []string{"os"}, why: "only commands read the environment and end the process",
+		names: []string{
+			"Args",
+			"Getenv",
+			"LookupEnv",
+			"Environ",
+			"ExpandEnv",
+			"Setenv",
+			"Unsetenv",
+			"Exit",
+		},
+	},
+	{
+		who: outside(
+			"cmd",
+			"tests",
+		), what: []string{"net/http"},
+		why: "only commands read the environment; and what all share, somebody changes",
+		names: []string{
+			"ProxyFromEnvironment",
+			"DefaultClient",
+			"DefaultTransport",
+			"DefaultServeMux",
+			"Get",
+			"Post",
+			"Head",
+			"PostForm",
+			"Handle",
+			"HandleFunc",
+			"ListenAndServe",
+		},
+	},
+	{
+		who:   outside("cmd", "tests"),
+		what:  []string{"golang.org/x/net/proxy"},
+		names: []string{"FromEnvironment"},
+		why:   "only commands read the environment",
+	},
 	{who: outside(), what: []string{"github.com/rs/zerolog/log"}, why: "there is no default logger"},
-	{who: outside(), what: []string{"log"}, except: []string{"New", "Logger", "Lshortfile", "LstdFlags"}, why: "there is no default logger"},
+	{
+		who:    outside(),
+		what:   []string{"log"},
+		except: []string{"New", "Logger", "Lshortfile", "LstdFlags"},
+		why:    "there is no default logger",
+	},
 	{
 		who: outside(), what: []string{"log/slog"}, why: "there is no default logger",
 		names: []string{"Default", "SetDefault", "Debug", "Info", "Warn", "Error", "Log", "With"},
 	},
-	{who: outside("cmd/sim", "tests"), what: []string{"gonum.org/...", "github.com/chromedp/..."}, why: "only the simulator needs it"},
-	{who: outside("actors/fedecks/natsbus", "tests"), what: []string{"github.com/nats-io/..."}, why: "servers talk over a Bus, natsbus is one"},
+	{
+		who:  outside("cmd/sim", "tests"),
+		what: []string{"gonum.org/...", "github.com/chromedp/..."},
+		why:  "only the simulator needs it",
+	},
+	{
+		who:  outside("actors/fedecks/natsbus", "tests"),
+		what: []string{"github.com/nats-io/..."},
+		why:  "servers talk over a Bus, natsbus is one",
+	},
 }
 
 func isPure(p *pkg) bool { r, _ := rowOf(p.path); return r.pure }
@@ -89,15 +162,22 @@ func (b ban) apply(f *file) (complaints []string) {
 	if b.names == nil && b.except == nil {
 		for _, imported := range f.imports() {
 			if b.covers(imported) {
-				complaints = append(complaints, fmt.Sprintf("%s: must not import %s: %s", f.name, imported, b.why))
+				complaints = append(
+					complaints,
+					fmt.Sprintf("%s: must not import %s: %s", f.name, imported, b.why),
+				)
 			}
 		}
 		return complaints
 	}
 	f.eachUse(func(sel *ast.SelectorExpr, imported string) {
 		name := sel.Sel.Name
-		if b.covers(imported) && (slices.Contains(b.names, name) || b.except != nil && !slices.Contains(b.except, name)) {
-			complaints = append(complaints, fmt.Sprintf("%smust not use %s.%s: %s", f.at(sel), path.Base(imported), name, b.why))
+		if b.covers(imported) &&
+			(slices.Contains(b.names, name) || b.except != nil && !slices.Contains(b.except, name)) {
+			complaints = append(
+				complaints,
+				fmt.Sprintf("%smust not use %s.%s: %s", f.at(sel), path.Base(imported), name, b.why),
+			)
 		}
 	})
 	return complaints
@@ -146,16 +226,20 @@ func TestTestsDoNotSleep(t *testing.T) {
 	}
 }
 
-// sleeps finds tests that wait for real time: in a synctest bubble the time is virtual, and black-box tests may poll in a function
-// that is named for it.
+// sleeps finds tests that wait for real time: in a synctest bubble the time is virtual, and
+// black-box tests may poll in a function that is named for it.
 func sleeps(p *pkg) (complaints []string) {
 	for _, f := range p.files {
 		if !f.test || slices.Contains(f.imports(), "testing/synctest") {
 			continue
 		}
 		f.eachUse(func(sel *ast.SelectorExpr, imported string) {
-			if imported == "time" && sel.Sel.Name == "Sleep" && !(fits("tests/...", p.path) && polls(f, sel)) {
-				complaints = append(complaints, f.at(sel)+"a test must not sleep: use testing/synctest, or wait for what happens")
+			if imported == "time" && sel.Sel.Name == "Sleep" &&
+				!(fits("tests/...", p.path) && polls(f, sel)) {
+				complaints = append(
+					complaints,
+					f.at(sel)+"a test must not sleep: use testing/synctest, or wait for what happens",
+				)
 			}
 		})
 	}
@@ -167,7 +251,8 @@ func polls(f *file, n ast.Node) bool {
 	for _, d := range f.syntax.Decls {
 		if fn, ok := d.(*ast.FuncDecl); ok && fn.Pos() <= n.Pos() && n.End() <= fn.End() {
 			name := strings.ToLower(fn.Name.Name)
-			return strings.HasPrefix(name, "poll") || strings.HasPrefix(name, "eventually") || strings.HasPrefix(name, "waitfor")
+			return strings.HasPrefix(name, "poll") || strings.HasPrefix(name, "eventually") ||
+				strings.HasPrefix(name, "waitfor")
 		}
 	}
 	return false

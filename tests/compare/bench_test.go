@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// messages returns reports of n bytes, so many that one is out of everybody's sight when it comes again.
+// messages returns reports of n bytes, so many that one is out of everybody's sight when it comes
+// again.
 func messages(n int) [][]byte {
 	msgs := make([][]byte, 4+256<<10/n)
 	for i := range msgs {
@@ -16,9 +17,10 @@ func messages(n int) [][]byte {
 	return msgs
 }
 
-// BenchmarkRoundTrip sends a message and waits for its echo, over TCP on this machine, in the same run for every library. They take
-// turns of a few milliseconds, in changing order, and a ratio is the median of those of all rounds: what else the machine does
-// then meets all of them alike. x-gorilla and x-coder are our time by theirs.
+// BenchmarkRoundTrip sends a message and waits for its echo, over TCP on this machine, in the same
+// run for every library. They take turns of a few milliseconds, in changing order, and a ratio is
+// the median of those of all rounds: what else the machine does then meets all of them alike.
+// x-gorilla and x-coder are our time by theirs.
 func BenchmarkRoundTrip(b *testing.B) {
 	cases := []struct {
 		mode mode
@@ -33,7 +35,10 @@ func BenchmarkRoundTrip(b *testing.B) {
 		{together, messages(64 << 10)},
 	}
 	for _, c := range cases {
-		b.Run(fmt.Sprintf("%s/%d", c.mode, len(c.msgs[0])), func(b *testing.B) { compare(b, c.mode, c.msgs) })
+		b.Run(
+			fmt.Sprintf("%s/%d", c.mode, len(c.msgs[0])),
+			func(b *testing.B) { compare(b, c.mode, c.msgs) },
+		)
 	}
 }
 
@@ -82,7 +87,8 @@ func newRacer(b *testing.B, l library, m mode, msgs [][]byte) *racer {
 	return &racer{name: l.name, client: client, msgs: msgs}
 }
 
-// turn makes trips and returns how long they took, in ns. The first few are not counted: they warm up what the others have cooled.
+// turn makes trips and returns how long they took, in ns. The first few are not counted: they warm
+// up what the others have cooled.
 func (r *racer) turn(b *testing.B, trips int) float64 {
 	for range 1 + trips/10 {
 		r.trip(b)

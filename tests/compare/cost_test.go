@@ -11,18 +11,27 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A small message costs no allocation, at neither end, over a plain TCP connection and over one that is wrapped. The race detector
-// makes sync.Pool forget at random.
+// A small message costs no allocation, at neither end, over a plain TCP connection and over one
+// that is wrapped. The race detector makes sync.Pool forget at random.
 func TestNoAllocations(t *testing.T) {
 	buf := make([]byte, 0, 512)
 	client, server := newLink(t, ourLibrary, ourLibrary, plain, nil, nil)
-	require.Zero(t, testing.AllocsPerRun(200, func() { bothWays(t, client, server, heartbeat, buf) }), "plain")
+	require.Zero(
+		t,
+		testing.AllocsPerRun(200, func() { bothWays(t, client, server, heartbeat, buf) }),
+		"plain",
+	)
 	client, server, _, _ = counted(t, ourLibrary, plain)
-	require.Zero(t, testing.AllocsPerRun(200, func() { bothWays(t, client, server, heartbeat, buf) }), "wrapped")
+	require.Zero(
+		t,
+		testing.AllocsPerRun(200, func() { bothWays(t, client, server, heartbeat, buf) }),
+		"wrapped",
+	)
 }
 
-// On a plain TCP connection there is no wrapper to count, but the system does: a message that has arrived is one read, and one that is sent
-// one write. Others of this process may call the system too, and a message may not have arrived yet, so the fewest calls of many attempts count.
+// On a plain TCP connection there is no wrapper to count, but the system does: a message that has
+// arrived is one read, and one that is sent one write. Others of this process may call the system
+// too, and a message may not have arrived yet, so the fewest calls of many attempts count.
 func TestOneCallOfTheSystem(t *testing.T) {
 	if reads, _ := systemCalls(t); reads == 0 {
 		t.Skip("SKIPPED, NOT TESTED: the system does not count calls in /proc/self/io")

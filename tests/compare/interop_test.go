@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pairings are the two ends of links: every library with itself, which is what the benchmarks compare, and ours with the others both ways.
+// pairings are the two ends of links: every library with itself, which is what the benchmarks
+// compare, and ours with the others both ways.
 func pairings() [][2]library {
 	var all [][2]library
 	for _, a := range libraries {
@@ -23,11 +24,14 @@ func pairings() [][2]library {
 	return all
 }
 
-// Whoever dials whom, in whatever mode each would like, messages of all sizes come back as they were. A library that cannot do a mode
-// takes the next best.
+// Whoever dials whom, in whatever mode each would like, messages of all sizes come back as they
+// were. A library that cannot do a mode takes the next best.
 func TestPairings(t *testing.T) {
 	var texts [][]byte
-	for _, n := range []int{0, 1, 125, 126, 127, 128, 300, 4095, 4096, 4097, 65535, 65536, 65537, 1_000_000} {
+	for _, n := range []int{
+		0, 1, 125, 126, 127, 128, 300, 4095, 4096, 4097, 65535, 65536, 65537,
+		1_000_000,
+	} {
 		texts = append(texts, report(n, n), report(n, n)) // the second one is known already
 	}
 	texts = append(texts, bytes.Repeat([]byte("x"), 100_000), []byte("grüße, 設備"))
@@ -110,7 +114,12 @@ func TestOneReadOneWrite(t *testing.T) {
 	const n = 100
 	client, server, atClient, atServer := counted(t, ourLibrary, plain)
 	bothWays(t, client, server, heartbeat, nil)
-	before := [4]int64{atClient.reads.Load(), atClient.writes.Load(), atServer.reads.Load(), atServer.writes.Load()}
+	before := [4]int64{
+		atClient.reads.Load(),
+		atClient.writes.Load(),
+		atServer.reads.Load(),
+		atServer.writes.Load(),
+	}
 	for range n {
 		bothWays(t, client, server, heartbeat, nil)
 	}

@@ -30,7 +30,8 @@ type peer interface {
 	drop()
 }
 
-// library makes links. Each is used as its documentation says is fast: the reader of a message is read into a buffer that is kept.
+// library makes links. Each is used as its documentation says is fast: the reader of a message is
+// read into a buffer that is kept.
 type library struct {
 	name   string
 	modes  []mode
@@ -42,13 +43,19 @@ func (l library) can(m mode) bool { return slices.Contains(l.modes, m) }
 
 var (
 	ourLibrary     = library{"ours", []mode{plain, alone, together}, dialOurs, acceptOurs}
-	gorillaLibrary = library{"gorilla", []mode{plain, alone}, dialGorilla, acceptGorilla} // it has no context takeover
-	coderLibrary   = library{"coder", []mode{plain, alone, together}, dialCoder, acceptCoder}
+	gorillaLibrary = library{
+		"gorilla",
+		[]mode{plain, alone},
+		dialGorilla,
+		acceptGorilla,
+	} // it has no context takeover
+	coderLibrary = library{"coder", []mode{plain, alone, together}, dialCoder, acceptCoder}
 
 	libraries = []library{ourLibrary, gorillaLibrary, coderLibrary}
 )
 
-// threshold is the size from which messages are compressed: ours, which coder can be told. Gorilla compresses all.
+// threshold is the size from which messages are compressed: ours, which coder can be told. Gorilla
+// compresses all.
 const threshold = 128
 
 // wrapper stands between a library and its socket. Nil: nothing between.
@@ -142,7 +149,10 @@ func (p coderPeer) receive(buf []byte) ([]byte, error) {
 func (p coderPeer) drop() { _ = p.CloseNow() }
 
 func coderCompression(m mode) coder.CompressionMode {
-	return map[mode]coder.CompressionMode{alone: coder.CompressionNoContextTakeover, together: coder.CompressionContextTakeover}[m]
+	return map[mode]coder.CompressionMode{
+		alone:    coder.CompressionNoContextTakeover,
+		together: coder.CompressionContextTakeover,
+	}[m]
 }
 
 func dialCoder(ctx context.Context, addr string, m mode, wrap wrapper) (peer, error) {
@@ -159,7 +169,11 @@ func dialCoder(ctx context.Context, addr string, m mode, wrap wrapper) (peer, er
 }
 
 func acceptCoder(w http.ResponseWriter, r *http.Request, m mode) (peer, error) {
-	c, err := coder.Accept(w, r, &coder.AcceptOptions{CompressionMode: coderCompression(m), CompressionThreshold: threshold})
+	c, err := coder.Accept(
+		w,
+		r,
+		&coder.AcceptOptions{CompressionMode: coderCompression(m), CompressionThreshold: threshold},
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,12 @@ import (
 )
 
 // newLink makes two ends of a link over TCP on this machine, which the end of the test drops.
-func newLink(tb testing.TB, dialler, listener library, m mode, clientWrap, serverWrap wrapper) (client, server peer) {
+func newLink(
+	tb testing.TB,
+	dialler, listener library,
+	m mode,
+	clientWrap, serverWrap wrapper,
+) (client, server peer) {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -77,13 +82,24 @@ func echo(p peer) {
 }
 
 // heartbeat is a message of the usual size.
-var heartbeat = []byte(`["1","2345","device:0123456789abcdef","heartbeat",{"status":"ok","response":{},"at":"2026-11-22T0"}]`)
+var heartbeat = []byte(
+	`["1","2345","device:0123456789abcdef","heartbeat",{"status":"ok","response":{},"at":"2026-11-22T0"}]`,
+)
 
-// report is n bytes of JSON of which no two pieces are the same and all are alike. Different numbers make different reports.
+// report is n bytes of JSON of which no two pieces are the same and all are alike. Different
+// numbers make different reports.
 func report(number, n int) []byte {
 	var b bytes.Buffer
 	for i := 100_000 * number; b.Len() < n; i++ {
-		fmt.Fprintf(&b, `["%d","%d","device:gateway-%04d","report",{"value":%d,"load":%.2f}],`, i, 3*i, i*7919%10_000, i*i, float64(i)/7)
+		fmt.Fprintf(
+			&b,
+			`["%d","%d","device:gateway-%04d","report",{"value":%d,"load":%.2f}],`,
+			i,
+			3*i,
+			i*7919%10_000,
+			i*i,
+			float64(i)/7,
+		)
 	}
 	return b.Bytes()[:n]
 }

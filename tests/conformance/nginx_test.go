@@ -32,7 +32,8 @@ type nginx struct {
 	log     *output.Text
 }
 
-// site is how people put NervesHub behind nginx, with nothing outside of the folder; each %s is a folder, an address, or more directives.
+// site is how people put NervesHub behind nginx, with nothing outside of the folder; each %s is a
+// folder, an address, or more directives.
 const site = `
 daemon off;
 user root;
@@ -74,9 +75,15 @@ func newNginx(t *testing.T, hub string, directives ...string) *nginx {
 	n.Roots.AddCert(lent.Certificate())
 	key, err := x509.MarshalPKCS8PrivateKey(lent.TLS.Certificates[0].PrivateKey)
 	require.NoError(t, err)
-	n.write("cert.pem", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: lent.Certificate().Raw}))
+	n.write(
+		"cert.pem",
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: lent.Certificate().Raw}),
+	)
 	n.write("key.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))
-	n.write("nginx.conf", fmt.Appendf(nil, site, n.dir, n.Address, hub, strings.Join(directives, "\n")))
+	n.write(
+		"nginx.conf",
+		fmt.Appendf(nil, site, n.dir, n.Address, hub, strings.Join(directives, "\n")),
+	)
 	n.start()
 	t.Cleanup(n.stop)
 	return n
@@ -99,7 +106,15 @@ func (n *nginx) write(name string, data []byte) {
 // start returns when it takes connections.
 func (n *nginx) start() {
 	n.t.Helper()
-	n.cmd = exec.Command("nginx", "-p", n.dir, "-c", filepath.Join(n.dir, "nginx.conf"), "-e", "stderr")
+	n.cmd = exec.Command(
+		"nginx",
+		"-p",
+		n.dir,
+		"-c",
+		filepath.Join(n.dir, "nginx.conf"),
+		"-e",
+		"stderr",
+	)
 	n.cmd.Stderr = n.log
 	require.NoError(n.t, n.cmd.Start())
 	soon, cancel := context.WithTimeout(n.t.Context(), patience)
@@ -128,9 +143,15 @@ func (n *nginx) stop() {
 	}
 }
 
-// reload makes it read its configuration again, and returns when the workers of the old one have been told to go.
+// reload makes it read its configuration again, and returns when the workers of the old one have
+// been told to go.
 func (n *nginx) reload() {
 	n.t.Helper()
 	require.NoError(n.t, n.cmd.Process.Signal(syscall.SIGHUP))
-	require.Eventually(n.t, func() bool { return strings.Contains(n.log.String(), "gracefully shutting down") }, patience, time.Millisecond)
+	require.Eventually(
+		n.t,
+		func() bool { return strings.Contains(n.log.String(), "gracefully shutting down") },
+		patience,
+		time.Millisecond,
+	)
 }

@@ -34,8 +34,17 @@ func startPhoenix(t *testing.T, hub *hubtest.Hub, id string) *phoenix {
 	}
 	text, err := json.Marshal(headers)
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(context.Background(), patience) // the test's own ends before its cleanups
-	cmd := exec.CommandContext(ctx, "node", "testdata/phoenix.mjs", hub.URL()+"/device-socket", string(text))
+	ctx, cancel := context.WithTimeout(
+		context.Background(),
+		patience,
+	) // the test's own ends before its cleanups
+	cmd := exec.CommandContext(
+		ctx,
+		"node",
+		"testdata/phoenix.mjs",
+		hub.URL()+"/device-socket",
+		string(text),
+	)
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	out, err := cmd.StdoutPipe()
@@ -73,9 +82,13 @@ func (p *phoenix) says(want string) {
 	p.t.Fatalf("the client never says %q but\n%s", want, strings.Join(heard, "\n"))
 }
 
-// The official client connects, joins, pushes, leaves, joins again, and comes back from a crash of its channel and a lost socket.
+// The official client connects, joins, pushes, leaves, joins again, and comes back from a crash of
+// its channel and a lost socket.
 func TestTheOfficialPhoenixClient(t *testing.T) {
-	for _, program := range []string{"node", "testdata/node_modules/phoenix", "testdata/node_modules/ws"} {
+	for _, program := range []string{
+		"node", "testdata/node_modules/phoenix",
+		"testdata/node_modules/ws",
+	} {
 		needs.Program(t, program, "the hub against the official Phoenix client")
 	}
 	hub := hubtest.Run(t, hubtest.Config{Record: 1000})
@@ -101,13 +114,22 @@ func TestTheOfficialPhoenixClient(t *testing.T) {
 
 	require.NoError(t, seen.CrashChannel("device"))
 	p.says(`device error {"reason":"channel_crash"}`)
-	require.NoError(t, seen.Wait(soon, func(s hubtest.Snapshot) bool { return s.Joins == 2 && s.Online }))
+	require.NoError(
+		t,
+		seen.Wait(soon, func(s hubtest.Snapshot) bool { return s.Joins == 2 && s.Online }),
+	)
 	require.Equal(t, 1, seen.Sockets(), "on the same socket")
 	require.NoError(t, seen.Drop())
 	p.says("open")
-	require.NoError(t, seen.Wait(soon, func(s hubtest.Snapshot) bool { return s.Joins == 3 && s.Online }))
+	require.NoError(
+		t,
+		seen.Wait(soon, func(s hubtest.Snapshot) bool { return s.Joins == 3 && s.Online }),
+	)
 	require.Equal(t, 2, seen.Sockets())
 	talk := seen.Converse(t)
-	talk.ExpectLater("heartbeats come and are answered, or the client would connect again", hubtest.Heartbeat())
+	talk.ExpectLater(
+		"heartbeats come and are answered, or the client would connect again",
+		hubtest.Heartbeat(),
+	)
 	require.Equal(t, 2, seen.Sockets())
 }

@@ -35,13 +35,22 @@ func newAgent(t *testing.T, n *nginx, change func(*actors.Config)) *agent {
 	t.Helper()
 	a := &agent{t: t}
 	slots := firmwaretest.NewDevice(firmware.Metadata{
-		"uuid": "fw-1", "product": "product", "version": "1.0.0", "platform": "bench", "architecture": "any",
+		"uuid": "fw-1", "product": "product", "version": "1.0.0", "platform": "bench",
+		"architecture": "any",
 	}, 8<<20)
 	cfg := actors.Config{
 		Identity: gateway,
-		Hub:      actors.Hub{URL: "wss://" + n.Address, TLS: &tls.Config{RootCAs: n.Roots, MinVersion: tls.VersionTLS12}, Network: actors.HasRoute},
-		Firmware: actors.Firmware{Slots: slots, Applier: slots, Journal: actors.FileJournal{Path: filepath.Join(t.TempDir(), "journal")}},
-		OnEvent:  a.note,
+		Hub: actors.Hub{
+			URL:     "wss://" + n.Address,
+			TLS:     &tls.Config{RootCAs: n.Roots, MinVersion: tls.VersionTLS12},
+			Network: actors.HasRoute,
+		},
+		Firmware: actors.Firmware{
+			Slots:   slots,
+			Applier: slots,
+			Journal: actors.FileJournal{Path: filepath.Join(t.TempDir(), "journal")},
+		},
+		OnEvent: a.note,
 	}
 	change(&cfg)
 	var err error
@@ -70,7 +79,10 @@ func (a *agent) note(e actors.Event) {
 }
 
 // eventually waits for an event of a kind that is as wanted, and returns the first one.
-func (a *agent) eventually(kind actors.EventKind, wanted func(actors.Event) bool) (found actors.Event) {
+func (a *agent) eventually(
+	kind actors.EventKind,
+	wanted func(actors.Event) bool,
+) (found actors.Event) {
 	a.t.Helper()
 	require.Eventually(a.t, func() bool {
 		a.mu.Lock()
@@ -108,8 +120,8 @@ func joined(times int) func(hubtest.Snapshot) bool {
 	return func(s hubtest.Snapshot) bool { return s.Online && s.Joins == times }
 }
 
-// What the device and the hub say to each other passes nginx: compressed, in both directions, and the code of a close. An idle socket is
-// kept open by the heartbeats.
+// What the device and the hub say to each other passes nginx: compressed, in both directions, and
+// the code of a close. An idle socket is kept open by the heartbeats.
 func TestBehindNginx(t *testing.T) {
 	hub := hubtest.Run(t, hubtest.Config{Record: 1000})
 	n := newNginx(t, address(hub), "proxy_read_timeout 5s;")
@@ -128,8 +140,16 @@ func TestBehindNginx(t *testing.T) {
 	hub.CloseAll(transport.CodeGoingAway)
 	require.Equal(t, transport.CodeGoingAway, a.closed().Code)
 	waitFor(t, seen, "it comes back", joined(2))
-	fw, err := hub.AddFirmware(hubtest.Metadata{UUID: "fw-2", Product: "product", Version: "2.0.0", Platform: "bench", Architecture: "any"},
-		hubtest.Generated(1, 3<<20))
+	fw, err := hub.AddFirmware(
+		hubtest.Metadata{
+			UUID:         "fw-2",
+			Product:      "product",
+			Version:      "2.0.0",
+			Platform:     "bench",
+			Architecture: "any",
+		},
+		hubtest.Generated(1, 3<<20),
+	)
 	require.NoError(t, err)
 	require.NoError(t, seen.Update(fw))
 	require.ErrorIs(t, a.Wait(), actors.ErrReboot)
@@ -137,10 +157,15 @@ func TestBehindNginx(t *testing.T) {
 	require.Equal(t, "completed", statuses[len(statuses)-1])
 }
 
-// nginx drops a socket on which the hub has been silent for too long without a word, and that is what the device sees.
+// nginx drops a socket on which the hub has been silent for too long without a word, and that is
+// what the device sees.
 func TestReadTimeoutOfNginx(t *testing.T) {
 	hub := hubtest.Run(t, hubtest.Config{})
-	a := newAgent(t, newNginx(t, address(hub), "proxy_read_timeout 1s;"), withSecret(hub)) // its heartbeats come every 30 s
+	a := newAgent(
+		t,
+		newNginx(t, address(hub), "proxy_read_timeout 1s;"),
+		withSecret(hub),
+	) // its heartbeats come every 30 s
 	seen := hub.Device(gateway)
 	waitFor(t, seen, "it joins", func(s hubtest.Snapshot) bool { return s.Joins == 1 })
 	closed := a.closed()
@@ -150,7 +175,8 @@ func TestReadTimeoutOfNginx(t *testing.T) {
 	require.Zero(t, hub.Stats().Kicked, "the hub has noticed too that the first one is gone")
 }
 
-// A reload leaves the sockets where they are; a restart of nginx costs one, while it is down nobody answers.
+// A reload leaves the sockets where they are; a restart of nginx costs one, while it is down nobody
+// answers.
 func TestReloadAndRestartOfNginx(t *testing.T) {
 	hub := hubtest.Run(t, hubtest.Config{Record: 1000})
 	n := newNginx(t, address(hub))
@@ -174,7 +200,8 @@ func TestReloadAndRestartOfNginx(t *testing.T) {
 	waitFor(t, seen, "it comes back", joined(3))
 }
 
-// While the hub is down nginx answers for it, with 502: a refusal like any other, after which the device tries again.
+// While the hub is down nginx answers for it, with 502: a refusal like any other, after which the
+// device tries again.
 func TestHubThatIsDownBehindNginx(t *testing.T) {
 	hub := hubtest.Run(t, hubtest.Config{})
 	n := newNginx(t, address(hub))
@@ -194,17 +221,26 @@ func TestHubThatIsDownBehindNginx(t *testing.T) {
 
 	again := hubtest.Run(t, hubtest.Config{Listen: address(hub)})
 	waitFor(t, again.Device(gateway), "it comes back", joined(1))
-	require.Equal(t, actors.MessagePack, a.Status().Serializer, "502 says nothing about the serializer")
+	require.Equal(
+		t,
+		actors.MessagePack,
+		a.Status().Serializer,
+		"502 says nothing about the serializer",
+	)
 }
 
-// A proxy that ends TLS hides the device's certificate. The hub says so, unless the proxy adds X-Forwarded-For: then the hub takes it for
-// an attempt with a shared secret and says nothing (NervesHub). A real shared secret gets through either way.
+// A proxy that ends TLS hides the device's certificate. The hub says so, unless the proxy adds
+// X-Forwarded-For: then the hub takes it for an attempt with a shared secret and says nothing
+// (NervesHub). A real shared secret gets through either way.
 func TestForwardedForOfNginx(t *testing.T) {
 	const forwarded = "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;"
 	hub := hubtest.Run(t, hubtest.Config{})
 	plain, traced := newNginx(t, address(hub)), newNginx(t, address(hub), forwarded)
 	certified := func(cfg *actors.Config) {
-		cert, err := tls.LoadX509KeyPair(filepath.Join(plain.dir, "cert.pem"), filepath.Join(plain.dir, "key.pem"))
+		cert, err := tls.LoadX509KeyPair(
+			filepath.Join(plain.dir, "cert.pem"),
+			filepath.Join(plain.dir, "key.pem"),
+		)
 		require.NoError(t, err)
 		cfg.Hub.URL += "/socket/websocket"
 		cfg.Hub.Certificate = func() (*tls.Certificate, error) { return &cert, nil }
@@ -212,7 +248,10 @@ func TestForwardedForOfNginx(t *testing.T) {
 	for _, c := range []struct {
 		at     *nginx
 		reason string
-	}{{plain, "no certificate pair or shared secrets connection settings were provided"}, {traced, ""}} {
+	}{
+		{plain, "no certificate pair or shared secrets connection settings were provided"},
+		{traced, ""},
+	} {
 		a := newAgent(t, c.at, certified)
 		failed := a.eventually(actors.EventConnectFailed, whatever)
 		var refused *transport.RefusedError

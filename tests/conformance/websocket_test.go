@@ -33,17 +33,36 @@ type peer struct {
 func peers() map[string]peer {
 	const python = "/usr/bin/python3" // Debian's, which has Debian's packages
 	return map[string]peer{
-		"npm ws":             {[]string{"node", "testdata/ws.mjs"}, []string{"node", "testdata/node_modules/ws"}, true},
-		"npm undici":         {[]string{"node", "testdata/undici.mjs"}, []string{"node", "testdata/node_modules/undici"}, false},
-		"python3-websockets": {[]string{python, "testdata/peer.py"}, []string{python, "/usr/lib/python3/dist-packages/websockets"}, true},
+		"npm ws": {
+			[]string{"node", "testdata/ws.mjs"},
+			[]string{"node", "testdata/node_modules/ws"},
+			true,
+		},
+		"npm undici": {
+			[]string{"node", "testdata/undici.mjs"},
+			[]string{"node", "testdata/node_modules/undici"},
+			false,
+		},
+		"python3-websockets": {
+			[]string{python, "testdata/peer.py"},
+			[]string{python, "/usr/lib/python3/dist-packages/websockets"},
+			true,
+		},
 	}
 }
 
 func ways() map[string]transport.Compression {
-	return map[string]transport.Compression{"plain": transport.Uncompressed, "deflate": transport.Together}
+	return map[string]transport.Compression{
+		"plain":   transport.Uncompressed,
+		"deflate": transport.Together,
+	}
 }
 
-func each(t *testing.T, peers map[string]peer, test func(t *testing.T, p peer, way string, compress transport.Compression)) {
+func each(
+	t *testing.T,
+	peers map[string]peer,
+	test func(t *testing.T, p peer, way string, compress transport.Compression),
+) {
 	for name, p := range peers {
 		for way, compress := range ways() {
 			t.Run(name+"/"+way, func(t *testing.T) {
@@ -56,7 +75,8 @@ func each(t *testing.T, peers map[string]peer, test func(t *testing.T, p peer, w
 	}
 }
 
-// squares is n bytes of text that compresses as the device's messages do: repetitions would go out uncompressed.
+// squares is n bytes of text that compresses as the device's messages do: repetitions would go out
+// uncompressed.
 func squares(n int) []byte {
 	var b []byte
 	for i := 0; len(b) < n; i++ {
@@ -110,7 +130,12 @@ func TestOtherServers(t *testing.T) {
 		require.NoError(t, err, "it does not say its port")
 
 		d := transport.WebSocket{Compress: compress}
-		conn, err := d.Dial(ctx, transport.Request{URL: &url.URL{Scheme: "ws", Host: "127.0.0.1:" + strings.TrimSpace(port), Path: "/"}})
+		conn, err := d.Dial(
+			ctx,
+			transport.Request{
+				URL: &url.URL{Scheme: "ws", Host: "127.0.0.1:" + strings.TrimSpace(port), Path: "/"},
+			},
+		)
 		require.NoError(t, err)
 		for _, size := range []int{0, 1, 2, 124, 125, 126, 127, 128, 1000, 65534, 65535, 65536, 65537} {
 			for _, kind := range []transport.Kind{transport.Text, transport.Binary} {

@@ -18,21 +18,34 @@ import (
 	"github.com/hublink-go/hublink/tests/output"
 )
 
-// The README's way to try the agent on a desk: a hub, a machine in a folder, the agent, and an operator with curl.
+// The README's way to try the agent on a desk: a hub, a machine in a folder, the agent, and an
+// operator with curl.
 func TestTheAgentOnADesk(t *testing.T) {
 	at := startHub(t, "--tls")
 	dir := shortDir(t)
 	ca := filepath.Join(dir, "ca.pem")
-	require.NoError(t, os.WriteFile(ca, []byte(ask(t, http.MethodGet, at.Control+"/ca.pem", "")), 0o600))
-	out, err := exec.Command(program(t, "sim"), "machine", "new", dir, "--url", at.URL, "--ca", ca).CombinedOutput()
+	require.NoError(
+		t,
+		os.WriteFile(ca, []byte(ask(t, http.MethodGet, at.Control+"/ca.pem", "")), 0o600),
+	)
+	out, err := exec.Command(program(t, "sim"), "machine", "new", dir, "--url", at.URL, "--ca", ca).
+		CombinedOutput()
 	require.NoError(t, err, string(out))
 
 	m := &machine{t: t, dir: dir}
 	t.Cleanup(m.off)
 	m.start()
 	m.until("it joins", func(s status) bool { return s.Connection == "connected" })
-	ask(t, http.MethodPost, fmt.Sprintf("%s/v1/firmware?uuid=fw-2&product=bench&version=1.1.0&platform=folder&architecture=%s&size=3000000",
-		at.Control, runtime.GOARCH), "")
+	ask(
+		t,
+		http.MethodPost,
+		fmt.Sprintf(
+			"%s/v1/firmware?uuid=fw-2&product=bench&version=1.1.0&platform=folder&architecture=%s&size=3000000",
+			at.Control,
+			runtime.GOARCH,
+		),
+		"",
+	)
 	ask(t, http.MethodPost, at.Control+"/v1/devices/bench-1/update", `{"firmware":"fw-2"}`)
 	m.exits(75, "the machine has to reboot")
 
@@ -40,9 +53,16 @@ func TestTheAgentOnADesk(t *testing.T) {
 	require.NoError(t, err, string(out))
 	require.Equal(t, "slot b boots\n", string(out))
 	m.start()
-	s := m.until("it comes back and commits", func(s status) bool { return s.Connection == "connected" && !s.Pending })
+	s := m.until(
+		"it comes back and commits",
+		func(s status) bool { return s.Connection == "connected" && !s.Pending },
+	)
 	require.Equal(t, "1.1.0", s.Firmware["version"])
-	require.Contains(t, ask(t, http.MethodGet, at.Control+"/v1/devices/bench-1", ""), `"statuses":["received","started","completed"]`)
+	require.Contains(
+		t,
+		ask(t, http.MethodGet, at.Control+"/v1/devices/bench-1", ""),
+		`"statuses":["received","started","completed"]`,
+	)
 	m.terminate()
 }
 
@@ -52,7 +72,11 @@ type hubAddress struct{ URL, Control string }
 // startHub runs sim hub on free ports until the test ends.
 func startHub(t *testing.T, flags ...string) hubAddress {
 	t.Helper()
-	cmd := exec.Command(program(t, "sim"), append([]string{"hub", "--json", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"}, flags...)...)
+	cmd := exec.Command(
+		program(t, "sim"),
+		append(
+			[]string{"hub", "--json", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"},
+			flags...)...)
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	log := &output.Text{}

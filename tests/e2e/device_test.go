@@ -15,7 +15,8 @@ import (
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
 
-// The life of a device: it connects, takes an update, boots it on trial, commits it, and stops when it is told to.
+// The life of a device: it connects, takes an update, boots it on trial, commits it, and stops when
+// it is told to.
 func TestUpdateOverTheAir(t *testing.T) {
 	hub := hubtest.Run(t, hubtest.Config{Mode: hubtest.TLS})
 	content := hubtest.Generated(7, 5<<20+123)
@@ -25,7 +26,10 @@ func TestUpdateOverTheAir(t *testing.T) {
 
 	m.start()
 	m.waitJoined(dev)
-	s := m.until("it knows that it is connected", func(s status) bool { return s.Connection == "connected" })
+	s := m.until(
+		"it knows that it is connected",
+		func(s status) bool { return s.Connection == "connected" },
+	)
 	require.Equal(t, identity, s.Identifier)
 	require.Equal(t, "1.0.0", s.Firmware["version"])
 	require.Equal(t, "a", s.Slot)
@@ -39,7 +43,12 @@ func TestUpdateOverTheAir(t *testing.T) {
 	m.exits(75, "the machine has to reboot for the update")
 	statuses := dev.Statuses()
 	require.Equal(t, "completed", statuses[len(statuses)-1], "the hub knows before the reboot")
-	require.Equal(t, content.Size, compare(t, m.slots.B, content), "the slot holds the firmware, byte by byte")
+	require.Equal(
+		t,
+		content.Size,
+		compare(t, m.slots.B, content),
+		"the slot holds the firmware, byte by byte",
+	)
 	log := m.run.log.String()
 	for _, secret := range []string{hub.Secret(identity).Secret, "token=", "signature=", offer.URL()} {
 		require.NotContains(t, log, secret)
@@ -47,9 +56,13 @@ func TestUpdateOverTheAir(t *testing.T) {
 
 	require.Equal(t, "b", m.boot())
 	m.start()
-	m.wait(dev, "it comes back on the new firmware and says that it is committed", func(s hubtest.Snapshot) bool {
-		return s.Online && s.Running.UUID == "fw-2" && s.Validated != nil && *s.Validated
-	})
+	m.wait(
+		dev,
+		"it comes back on the new firmware and says that it is committed",
+		func(s hubtest.Snapshot) bool {
+			return s.Online && s.Running.UUID == "fw-2" && s.Validated != nil && *s.Validated
+		},
+	)
 	s = m.until("the trial ends by itself", func(s status) bool { return !s.Pending })
 	require.Equal(t, "b", s.Slot)
 	require.Equal(t, "2.0.0", s.Firmware["version"])
@@ -95,15 +108,26 @@ func TestManualCommit(t *testing.T) {
 	m.boot()
 
 	m.start()
-	m.wait(dev, "it joins on trial", func(s hubtest.Snapshot) bool { return s.Online && s.Running.UUID == "fw-2" })
-	s := m.until("it knows that it is connected", func(s status) bool { return s.Connection == "connected" })
+	m.wait(
+		dev,
+		"it joins on trial",
+		func(s hubtest.Snapshot) bool { return s.Online && s.Running.UUID == "fw-2" },
+	)
+	s := m.until(
+		"it knows that it is connected",
+		func(s status) bool { return s.Connection == "connected" },
+	)
 	require.True(t, s.Pending, "nobody has committed yet")
 	out, err := m.do("commit")
 	require.NoError(t, err)
 	require.Equal(t, "ok\n", out)
 	require.False(t, m.status().Pending)
 	require.True(t, m.record().Validated, "committed is what is on disk")
-	m.wait(dev, "the hub is told", func(s hubtest.Snapshot) bool { return s.Validated != nil && *s.Validated })
+	m.wait(
+		dev,
+		"the hub is told",
+		func(s hubtest.Snapshot) bool { return s.Validated != nil && *s.Validated },
+	)
 }
 
 func TestFirmwareThatCannotReachTheHubGoesBack(t *testing.T) {
@@ -124,9 +148,13 @@ func TestFirmwareThatCannotReachTheHubGoesBack(t *testing.T) {
 
 	hub.PlatformDown(false)
 	m.start()
-	m.wait(dev, "the old firmware works, and the hub learns what happened", func(s hubtest.Snapshot) bool {
-		return s.Online && s.Running.UUID == "fw-1" && s.Reverted
-	})
+	m.wait(
+		dev,
+		"the old firmware works, and the hub learns what happened",
+		func(s hubtest.Snapshot) bool {
+			return s.Online && s.Running.UUID == "fw-1" && s.Reverted
+		},
+	)
 }
 
 // kill -9 in the middle of a download costs at most a part of it.
@@ -160,7 +188,16 @@ func TestRebootCommand(t *testing.T) {
 	hub := hubtest.Run(t, hubtest.Config{Mode: hubtest.TLS})
 	offer, err := hub.AddFirmware(next(), hubtest.Generated(1, 1<<20))
 	require.NoError(t, err)
-	m, dev := newMachine(t, hub, sharedSecret(hub), "[reboot]", `mode = "command"`, `command = ["touch", "rebooting"]`), hub.Device(identity)
+	m, dev := newMachine(
+		t,
+		hub,
+		sharedSecret(hub),
+		"[reboot]",
+		`mode = "command"`,
+		`command = ["touch", "rebooting"]`,
+	), hub.Device(
+		identity,
+	)
 	m.start()
 	m.waitJoined(dev)
 	require.NoError(t, dev.Update(offer))
@@ -190,7 +227,11 @@ func TestClientCertificate(t *testing.T) {
 
 func TestWrongSecretIsExplained(t *testing.T) {
 	hub := hubtest.Run(t, hubtest.Config{Mode: hubtest.TLS})
-	m := newMachine(t, hub, fmt.Sprintf("[hub.shared_secret]\nkey = %q\nsecret = \"wr0ng\"\n", hub.Secret(identity).Key))
+	m := newMachine(
+		t,
+		hub,
+		fmt.Sprintf("[hub.shared_secret]\nkey = %q\nsecret = \"wr0ng\"\n", hub.Secret(identity).Key),
+	)
 	m.start()
 	s := m.until("it says what is wrong", func(s status) bool { return s.Problem != "" })
 	require.Contains(t, s.Problem, "401")
@@ -215,7 +256,18 @@ func TestOneAgentPerMachine(t *testing.T) {
 
 func TestExtensions(t *testing.T) {
 	hub := hubtest.Run(t, hubtest.Config{Mode: hubtest.TLS})
-	m, dev := newMachine(t, hub, sharedSecret(hub), "[extensions.logging]", "enabled = true", `level = "debug"`, "[log]", `level = "error"`), hub.Device(identity)
+	m, dev := newMachine(
+		t,
+		hub,
+		sharedSecret(hub),
+		"[extensions.logging]",
+		"enabled = true",
+		`level = "debug"`,
+		"[log]",
+		`level = "error"`,
+	), hub.Device(
+		identity,
+	)
 	m.start()
 	m.waitJoined(dev)
 	m.wait(dev, "health and logging are attached", func(s hubtest.Snapshot) bool {
@@ -227,5 +279,9 @@ func TestExtensions(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return dev.Report("health:report").Count > 0 && dev.Report("logging:send").Count > 0
 	}, patience, patience/6000)
-	require.Empty(t, strings.TrimSpace(m.run.log.String()), "the machine's own log keeps its own level")
+	require.Empty(
+		t,
+		strings.TrimSpace(m.run.log.String()),
+		"the machine's own log keeps its own level",
+	)
 }

@@ -19,7 +19,8 @@ import (
 	protocol "github.com/hublink-go/hublink/protocol/fedecks"
 )
 
-// balancer is what stands before several servers: it gives each connection to the one that is the target then.
+// balancer is what stands before several servers: it gives each connection to the one that is the
+// target then.
 type balancer struct {
 	ln     net.Listener
 	mu     sync.Mutex
@@ -75,7 +76,8 @@ func (b *balancer) accept() {
 func clusterNode(t *testing.T, name, routes string) (node *terminal, url, listens string) {
 	t.Helper()
 	args := []string{
-		"fedecks", "server", "--listen", "127.0.0.1:0", "--username", "bob", "--password", "right", "--secret", "s3cret",
+		"fedecks", "server", "--listen", "127.0.0.1:0", "--username", "bob", "--password", "right",
+		"--secret", "s3cret",
 		"--node", name, "--nats-listen", "127.0.0.1:0", "--nats-secret", "between us",
 	}
 	if routes != "" {
@@ -97,9 +99,15 @@ func startDevice(t *testing.T, id string, b *balancer) *clusterDevice {
 	d := &clusterDevice{t: t, events: make(chan fedecks.Event, 1000)}
 	var err error
 	d.client, err = fedecks.New(fedecks.Config{
-		URL: "ws://" + b.ln.Addr().String() + "/fedecks/websocket", DeviceID: id, TokenFile: filepath.Join(t.TempDir(), "token"),
-		Codec:   protocol.Codec{AnyAtom: true},
-		Times:   fedecks.Times{ConnectDelay: time.Millisecond, BackoffMin: 10 * time.Millisecond, BackoffMax: 100 * time.Millisecond},
+		URL: "ws://" + b.ln.Addr().
+			String() +
+			"/fedecks/websocket", DeviceID: id, TokenFile: filepath.Join(t.TempDir(), "token"),
+		Codec: protocol.Codec{AnyAtom: true},
+		Times: fedecks.Times{
+			ConnectDelay: time.Millisecond,
+			BackoffMin:   10 * time.Millisecond,
+			BackoffMax:   100 * time.Millisecond,
+		},
 		OnEvent: func(e fedecks.Event) { d.events <- e },
 	})
 	require.NoError(t, err)
@@ -142,7 +150,12 @@ func TestFedecksCluster(t *testing.T) {
 		node.sees("gw-2 connected at b")
 	}
 	c.types("gw-1 {hello, 1}.")
-	require.Equal(t, etf.Tuple{etf.Atom("hello"), etf.Int(1)}, device.sees(fedecks.EventMessage).Term, "a device at a is reached from c")
+	require.Equal(
+		t,
+		etf.Tuple{etf.Atom("hello"), etf.Int(1)},
+		device.sees(fedecks.EventMessage).Term,
+		"a device at a is reached from c",
+	)
 	c.types("[for, all].")
 	for _, d := range []*clusterDevice{device, stays} {
 		require.Equal(t, etf.List{etf.Atom("for"), etf.Atom("all")}, d.sees(fedecks.EventMessage).Term)
@@ -164,12 +177,22 @@ func TestFedecksCluster(t *testing.T) {
 		node.sees("gw-1 connected at b")
 	}
 	c.types("gw-1 again.")
-	require.Equal(t, etf.Atom("again"), device.sees(fedecks.EventMessage).Term, "and is reached where it is now")
+	require.Equal(
+		t,
+		etf.Atom("again"),
+		device.sees(fedecks.EventMessage).Term,
+		"and is reached where it is now",
+	)
 
 	again, _, _ := clusterNode(t, "a", routeC)
 	again.sees("gw-1 connected at b")
 	again.types("gw-1 welcome.")
-	require.Equal(t, etf.Atom("welcome"), device.sees(fedecks.EventMessage).Term, "a new a knows who is where")
+	require.Equal(
+		t,
+		etf.Atom("welcome"),
+		device.sees(fedecks.EventMessage).Term,
+		"a new a knows who is where",
+	)
 	for _, node := range []*terminal{again, b, c} {
 		node.interrupt()
 	}
@@ -178,7 +201,8 @@ func TestFedecksCluster(t *testing.T) {
 // The same over a NATS server that somebody else runs, whose password is in the environment.
 func TestFedecksOverExternalNATS(t *testing.T) {
 	nats, err := natsserver.NewServer(&natsserver.Options{
-		Host: "127.0.0.1", Port: natsserver.RANDOM_PORT, Username: "fleet", Password: "hunter2", NoSigs: true, NoLog: true,
+		Host: "127.0.0.1", Port: natsserver.RANDOM_PORT, Username: "fleet", Password: "hunter2",
+		NoSigs: true, NoLog: true,
 	})
 	require.NoError(t, err)
 	nats.Start()
@@ -187,12 +211,32 @@ func TestFedecksOverExternalNATS(t *testing.T) {
 		nats.WaitForShutdown()
 	})
 	require.True(t, nats.ReadyForConnections(patience))
-	t.Setenv("FEDECKS_NATS_URL", strings.Replace(nats.ClientURL(), "nats://", "nats://fleet:hunter2@", 1))
+	t.Setenv(
+		"FEDECKS_NATS_URL",
+		strings.Replace(nats.ClientURL(), "nats://", "nats://fleet:hunter2@", 1),
+	)
 	var nodes []*terminal
 	var url string
 	for _, name := range []string{"x", "y"} {
-		node := open(t, exec.Command(program(t, "sim"), "fedecks", "server", "--listen", "127.0.0.1:0", "--username", "bob", "--password", "right",
-			"--secret", "s3cret", "--node", name, "--verbose"))
+		node := open(
+			t,
+			exec.Command(
+				program(t, "sim"),
+				"fedecks",
+				"server",
+				"--listen",
+				"127.0.0.1:0",
+				"--username",
+				"bob",
+				"--password",
+				"right",
+				"--secret",
+				"s3cret",
+				"--node",
+				name,
+				"--verbose",
+			),
+		)
 		url = node.sees(`listening on (ws://\S+)`)
 		nodes = append(nodes, node)
 	}

@@ -62,7 +62,8 @@ func beFedecksDevice(config string) error {
 		words <- w
 	}
 	c, err := fedecks.New(fedecks.Config{
-		URL: cfg.URL, DeviceID: cfg.ID, TokenFile: cfg.TokenFile, Queue: cfg.Queue, Times: cfg.Times, Codec: protocol.Codec{AnyAtom: true},
+		URL: cfg.URL, DeviceID: cfg.ID, TokenFile: cfg.TokenFile, Queue: cfg.Queue, Times: cfg.Times,
+		Codec: protocol.Codec{AnyAtom: true},
 		OnEvent: func(e fedecks.Event) {
 			w := fedecksWord{Event: e.Kind.String(), Status: e.Status}
 			if e.Term != nil {

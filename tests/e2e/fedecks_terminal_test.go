@@ -54,10 +54,15 @@ func (x *terminal) types(text string) {
 	require.NoError(x.t, err, "%s", x.log)
 }
 
-// sees waits for a line of standard output, behind the one that was seen last, and gives what the brackets of the pattern hold.
+// sees waits for a line of standard output, behind the one that was seen last, and gives what the
+// brackets of the pattern hold.
 func (x *terminal) sees(pattern string) string {
 	x.t.Helper()
-	return x.until(pattern, func() string { return x.out.String()[x.read:] }, func(n int) { x.read += n })
+	return x.until(
+		pattern,
+		func() string { return x.out.String()[x.read:] },
+		func(n int) { x.read += n },
+	)
 }
 
 // complains waits for a line of standard error.
@@ -100,7 +105,20 @@ func (x *terminal) interrupt() {
 
 func fedecksServer(t *testing.T, listen string) (server *terminal, url string) {
 	t.Helper()
-	server = open(t, exec.Command(program(t, "sim"), "fedecks", "server", "--listen", listen, "--username", "bob", "--secret", "s3cret"))
+	server = open(
+		t,
+		exec.Command(
+			program(t, "sim"),
+			"fedecks",
+			"server",
+			"--listen",
+			listen,
+			"--username",
+			"bob",
+			"--secret",
+			"s3cret",
+		),
+	)
 	url = server.sees(`listening on (ws://\S+)`)
 	server.read = 0 // others of a cluster may have been heard of before
 	return server, url
@@ -191,7 +209,8 @@ func TestTheREADMEsFedecks(t *testing.T) {
 	require.NoError(t, err)
 	_, chapter, _ := strings.Cut(string(readme), "\n## Fedecks\n")
 	chapter, _, _ = strings.Cut(chapter, "\n## ")
-	programs := regexp.MustCompile("(?s)```go\n(package main\n.*?)```").FindAllStringSubmatch(chapter, -1)
+	programs := regexp.MustCompile("(?s)```go\n(package main\n.*?)```").
+		FindAllStringSubmatch(chapter, -1)
 	require.Len(t, programs, 2, "a server and a device")
 
 	const address = "127.0.0.1:4000"
@@ -229,7 +248,11 @@ func TestTheREADMEsFedecks(t *testing.T) {
 	device.sees("connecting .*")
 	device.sees("connected")
 	server.sees("from " + regexp.QuoteMeta(host) + ` {temperature,21\.5}`)
-	require.Equal(t, "connections: 1 error: <nil>\n", ask(t, http.MethodPost, "http://"+port+"/news/"+host, ""))
+	require.Equal(
+		t,
+		"connections: 1 error: <nil>\n",
+		ask(t, http.MethodPost, "http://"+port+"/news/"+host, ""),
+	)
 	device.sees(`from the server \[<<"hello">>,<<"device">>,42\]`)
 
 	require.Eventually(t, func() bool {

@@ -22,7 +22,8 @@ import (
 	protocol "github.com/hublink-go/hublink/protocol/fedecks"
 )
 
-// fedecksService is a server of Fedecks on a port of its own, which it keeps when it is started again.
+// fedecksService is a server of Fedecks on a port of its own, which it keeps when it is started
+// again.
 type fedecksService struct {
 	t    *testing.T
 	cfg  server.Config
@@ -39,8 +40,13 @@ type fedecksService struct {
 func startFedecksService(t *testing.T, change func(*server.Config)) *fedecksService {
 	s := &fedecksService{t: t, addr: "127.0.0.1:0"}
 	s.cfg = server.Config{
-		Salt: "salt", Secrets: []string{"secret"}, Limits: server.Limits{Rate: -1}, Codec: protocol.Codec{AnyAtom: true},
-		Handler: server.Handler{Authenticate: s.authenticate, HandleIn: s.handleIn, SocketError: s.socketError},
+		Salt: "salt", Secrets: []string{"secret"}, Limits: server.Limits{Rate: -1},
+		Codec: protocol.Codec{AnyAtom: true},
+		Handler: server.Handler{
+			Authenticate: s.authenticate,
+			HandleIn:     s.handleIn,
+			SocketError:  s.socketError,
+		},
 	}
 	if change != nil {
 		change(&s.cfg)
@@ -58,7 +64,11 @@ func (s *fedecksService) authenticate(_ context.Context, l server.Login) (bool, 
 	return password == "right", nil
 }
 
-func (s *fedecksService) handleIn(_ context.Context, _ *server.Session, term etf.Term) (server.Answer, error) {
+func (s *fedecksService) handleIn(
+	_ context.Context,
+	_ *server.Session,
+	term etf.Term,
+) (server.Answer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.heard = append(s.heard, term)
@@ -115,8 +125,13 @@ func (s *fedecksService) refusals() []error {
 // fedecksDeviceAt is the configuration of one that reaches the service at addr.
 func fedecksDeviceAt(t *testing.T, addr string) fedecksConfig {
 	return fedecksConfig{
-		URL: "ws://" + addr + "/fedecks/websocket", ID: "gateway-1", TokenFile: filepath.Join(t.TempDir(), "state", "token"),
-		Times: fedecks.Times{ConnectDelay: 10 * time.Millisecond, BackoffMin: 10 * time.Millisecond, BackoffMax: 200 * time.Millisecond},
+		URL: "ws://" + addr + "/fedecks/websocket", ID: "gateway-1",
+		TokenFile: filepath.Join(t.TempDir(), "state", "token"),
+		Times: fedecks.Times{
+			ConnectDelay: 10 * time.Millisecond,
+			BackoffMin:   10 * time.Millisecond,
+			BackoffMax:   200 * time.Millisecond,
+		},
 	}
 }
 
@@ -151,12 +166,16 @@ func allKindsOfTerms() []etf.Term {
 		etf.Tuple{},
 		etf.Tuple{etf.OK, etf.Binary("hello"), etf.Tuple{etf.Error}},
 		etf.Map{},
-		etf.Map{{Key: etf.Int(1), Value: etf.Nil}, {Key: etf.Binary("k"), Value: etf.Map{{Key: etf.OK, Value: etf.List{}}}}},
+		etf.Map{
+			{Key: etf.Int(1), Value: etf.Nil},
+			{Key: etf.Binary("k"), Value: etf.Map{{Key: etf.OK, Value: etf.List{}}}},
+		},
 		etf.Binary(bytes.Repeat([]byte("1M"), 1<<19)),
 	}
 }
 
-// A device's life: a wrong password, the right one, messages of every kind both ways, a power cut, and back without credentials.
+// A device's life: a wrong password, the right one, messages of every kind both ways, a power cut,
+// and back without credentials.
 func TestFedecksLoginAndComingBack(t *testing.T) {
 	s := startFedecksService(t, nil)
 	cfg := fedecksDeviceAt(t, s.addr)
@@ -232,8 +251,8 @@ func TestFedecksExpiredToken(t *testing.T) {
 	d.stop()
 }
 
-// A secret is replaced while devices are in the field: those that come by while both are listed take a token of the new one along, and
-// only who did not has to log in.
+// A secret is replaced while devices are in the field: those that come by while both are listed
+// take a token of the new one along, and only who did not has to log in.
 func TestFedecksRotatedSecret(t *testing.T) {
 	s := startFedecksService(t, nil)
 	cfg := fedecksDeviceAt(t, s.addr)
@@ -253,7 +272,10 @@ func TestFedecksRotatedSecret(t *testing.T) {
 	require.Empty(t, s.refusals())
 	d.stop()
 
-	require.NoError(t, os.WriteFile(cfg.TokenFile, old, 0o600)) // as if the device had slept through all that
+	require.NoError(
+		t,
+		os.WriteFile(cfg.TokenFile, old, 0o600),
+	) // as if the device had slept through all that
 	d = startFedecksDevice(t, cfg)
 	require.Equal(t, http.StatusForbidden, d.hears("upgrade_failed").Status)
 	d.hears("unregistered")
@@ -309,7 +331,8 @@ func TestFedecksServerRestart(t *testing.T) {
 	require.Equal(t, 1, s.logins())
 }
 
-// A file that a power cut left half written is set aside, and the device says so and waits for a login.
+// A file that a power cut left half written is set aside, and the device says so and waits for a
+// login.
 func TestFedecksDamagedTokenFile(t *testing.T) {
 	s := startFedecksService(t, nil)
 	cfg := fedecksDeviceAt(t, s.addr)
@@ -331,8 +354,8 @@ func TestFedecksDamagedTokenFile(t *testing.T) {
 	d.stop()
 }
 
-// relay passes streams on until it is told to swallow what comes: those that are open then stay open and carry nothing any more, as with a
-// cable that was pulled behind a switch.
+// relay passes streams on until it is told to swallow what comes: those that are open then stay
+// open and carry nothing any more, as with a cable that was pulled behind a switch.
 type relay struct {
 	l     net.Listener
 	to    string
@@ -430,7 +453,12 @@ func TestFedecksDeadLink(t *testing.T) {
 	t.Logf("noticed after %v", took)
 	d.hears("connected")
 	require.Empty(t, d.send(etf.Int(2)).Reason)
-	require.Equal(t, []byte("\x83a\x02"), d.hears("message").Term, "the new connection carries messages")
+	require.Equal(
+		t,
+		[]byte("\x83a\x02"),
+		d.hears("message").Term,
+		"the new connection carries messages",
+	)
 	require.Equal(t, 1, s.logins())
 	d.stop()
 }

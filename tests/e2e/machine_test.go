@@ -46,12 +46,24 @@ type process struct {
 
 // running is what a new machine runs.
 func running() firmware.Metadata {
-	return firmware.Metadata{"uuid": "fw-1", "product": "product", "version": "1.0.0", "platform": "bench", "architecture": "any"}
+	return firmware.Metadata{
+		"uuid":         "fw-1",
+		"product":      "product",
+		"version":      "1.0.0",
+		"platform":     "bench",
+		"architecture": "any",
+	}
 }
 
 // next is the description of the firmware that the hub offers.
 func next() hubtest.Metadata {
-	return hubtest.Metadata{UUID: "fw-2", Product: "product", Version: "2.0.0", Platform: "bench", Architecture: "any"}
+	return hubtest.Metadata{
+		UUID:         "fw-2",
+		Product:      "product",
+		Version:      "2.0.0",
+		Platform:     "bench",
+		Architecture: "any",
+	}
 }
 
 // newMachine makes a machine for the hub, with the TOML of more in its configuration.
@@ -60,7 +72,10 @@ func newMachine(t *testing.T, hub *hubtest.Hub, credentials string, more ...stri
 	dir := shortDir(t)
 	m := &machine{t: t, dir: dir, slots: slotdev.Config{
 		A: filepath.Join(dir, "a"), B: filepath.Join(dir, "b"), Size: 16 << 20,
-		Env: []slotdev.Location{{Path: filepath.Join(dir, "env"), Size: 0x2000}, {Path: filepath.Join(dir, "env"), Offset: 0x2000, Size: 0x2000}},
+		Env: []slotdev.Location{
+			{Path: filepath.Join(dir, "env"), Size: 0x2000},
+			{Path: filepath.Join(dir, "env"), Offset: 0x2000, Size: 0x2000},
+		},
 	}}
 	require.NoError(t, slotdev.Create(m.slots, running(), strings.NewReader("the factory's firmware")))
 	m.write("ca.pem", authority(t, hub))
@@ -183,7 +198,9 @@ func (m *machine) do(args ...string) (string, error) {
 	m.t.Helper()
 	ctx, cancel := context.WithTimeout(m.t.Context(), patience)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, program(m.t, "device"), append(args, "-c", filepath.Join(m.dir, "device.toml"))...).Output()
+	out, err := exec.CommandContext(ctx, program(m.t, "device"),
+		append(args, "-c", filepath.Join(m.dir, "device.toml"))...).
+		Output()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		err = fmt.Errorf("%w: %s", err, exit.Stderr)
 	}
@@ -218,8 +235,8 @@ func (m *machine) ask() (s status, err error) {
 	return s, err
 }
 
-// until asks for the status until it is as wanted: what the hub sees, the device may learn a moment later, and an agent that has
-// just been started does not answer yet.
+// until asks for the status until it is as wanted: what the hub sees, the device may learn a moment
+// later, and an agent that has just been started does not answer yet.
 func (m *machine) until(why string, wanted func(status) bool) status {
 	m.t.Helper()
 	for end := time.Now().Add(patience); ; {

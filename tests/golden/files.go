@@ -15,8 +15,8 @@ import (
 // maxLine is the longest line of a recording in bytes.
 const maxLine = 16 << 20
 
-// Files lists what matches pattern, as "vectors/fedecks/*.json", in the folders and in the one that HUBLINK_DATA names, which has the
-// same layout. None at all fails the test.
+// Files lists what matches pattern, as "vectors/fedecks/*.json", in the folders and in the one that
+// HUBLINK_DATA names, which has the same layout. None at all fails the test.
 func Files(t testing.TB, pattern string, folders ...string) []string {
 	t.Helper()
 	files, err := Find(pattern, folders...)

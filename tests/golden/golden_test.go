@@ -52,7 +52,12 @@ rings bell
 
 func TestPlay(t *testing.T) {
 	require.Equal(t, transcript, play(t, transcript, &alarm{}))
-	require.Equal(t, transcript, play(t, strings.ReplaceAll(transcript, "ring\n", "silence\n"), &alarm{}), "what the core does counts")
+	require.Equal(
+		t,
+		transcript,
+		play(t, strings.ReplaceAll(transcript, "ring\n", "silence\n"), &alarm{}),
+		"what the core does counts",
+	)
 }
 
 func TestFiles(t *testing.T) {
@@ -63,7 +68,10 @@ func TestFiles(t *testing.T) {
 
 	for _, dir := range []string{folder, more} {
 		require.NoError(t, os.Mkdir(filepath.Join(dir, "vectors"), 0o700))
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "vectors", "a.json"), []byte("{\"n\":1}\n{\"n\":2}\n"), 0o600))
+		require.NoError(
+			t,
+			os.WriteFile(filepath.Join(dir, "vectors", "a.json"), []byte("{\"n\":1}\n{\"n\":2}\n"), 0o600),
+		)
 	}
 	require.Len(t, Files(t, "vectors/*.json", folder), 1)
 	t.Setenv("HUBLINK_DATA", more)

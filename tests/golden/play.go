@@ -18,17 +18,19 @@ var update = flag.Bool("update", false, "rewrite the golden transcripts")
 // Epoch is the time `at 0s` of every transcript.
 func Epoch() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
 
-// Core is a state machine as a transcript sees it. One that is a [fmt.Stringer] shows its state after each block too.
+// Core is a state machine as a transcript sees it. One that is a [fmt.Stringer] shows its state
+// after each block too.
 type Core interface {
-	// Step takes the words of a line behind `at <time>` and says what comes of it, a line each. The words of any other line come with
-	// the zero time: they are the core's own.
+	// Step takes the words of a line behind `at <time>` and says what comes of it, a line each. The
+	// words of any other line come with the zero time: they are the core's own.
 	Step(t *testing.T, now time.Time, words []string) []string
 	// Deadline is when the core wants to be called again.
 	Deadline() time.Time
 }
 
-// Play plays every transcript in testdata/<folder>, each with a core of its own. A transcript is blocks with an empty line between them:
-// lines of input `at <time> [words]` and comments, then `----`, then what the core did, its state, and its deadline.
+// Play plays every transcript in testdata/<folder>, each with a core of its own. A transcript is
+// blocks with an empty line between them: lines of input `at <time> [words]` and comments, then
+// `----`, then what the core did, its state, and its deadline.
 func Play(t *testing.T, folder string, start func() Core) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join("testdata", folder, "*.txt"))
@@ -39,7 +41,10 @@ func Play(t *testing.T, folder string, start func() Core) {
 			want := string(Read(t, file))
 			got := play(t, want, start())
 			if *update {
-				require.NoError(t, os.WriteFile(file, []byte(got), 0o644)) //nolint:gosec // a file of the repository
+				require.NoError(
+					t,
+					os.WriteFile(file, []byte(got), 0o644),
+				) //nolint:gosec // a file of the repository
 				return
 			}
 			require.Equal(t, want, got)

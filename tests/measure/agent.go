@@ -33,7 +33,8 @@ type agent struct {
 	cmd *exec.Cmd
 }
 
-// startAgent runs the agent with slots of size bytes and waits until it has joined. The caller must close it, also after an error.
+// startAgent runs the agent with slots of size bytes and waits until it has joined. The caller must
+// close it, also after an error.
 func startAgent(ctx context.Context, device string, size int64) (*agent, error) {
 	a := &agent{}
 	var err error
@@ -46,7 +47,13 @@ func startAgent(ctx context.Context, device string, size int64) (*agent, error) 
 	if err := errors.Join(a.makeSlots(size), a.configure(ctx)); err != nil {
 		return a, err
 	}
-	a.cmd = exec.CommandContext(ctx, device, "run", "-c", a.path("device.toml")) //nolint:gosec // what is measured
+	a.cmd = exec.CommandContext(
+		ctx,
+		device,
+		"run",
+		"-c",
+		a.path("device.toml"),
+	) //nolint:gosec // what is measured
 	a.cmd.Stderr = os.Stderr
 	if err = a.cmd.Start(); err != nil {
 		a.cmd = nil
@@ -76,7 +83,8 @@ func (a *agent) close() {
 func (a *agent) path(name string) string { return filepath.Join(a.dir, name) }
 
 func (a *agent) makeSlots(size int64) error {
-	for name, n := range map[string]int64{"a": mib, "b": size} { // the slot that takes the update is the large one
+	// the slot that takes the update is the large one
+	for name, n := range map[string]int64{"a": mib, "b": size} {
 		f, err := os.Create(a.path(name))
 		if err != nil {
 			return err
@@ -87,10 +95,14 @@ func (a *agent) makeSlots(size int64) error {
 	}
 	return slotdev.Create(slotdev.Config{
 		A: a.path("a"), B: a.path("b"), Env: []slotdev.Location{{Path: a.path("env"), Size: 0x2000}},
-	}, firmware.Metadata{"uuid": "fw-1", "product": "product", "version": "1.0.0", "platform": "bench", "architecture": "any"}, nil)
+	}, firmware.Metadata{
+		"uuid": "fw-1", "product": "product", "version": "1.0.0", "platform": "bench",
+		"architecture": "any",
+	}, nil)
 }
 
-// configure writes the configuration: the defaults, but that the agent stays after an update, to be looked at.
+// configure writes the configuration: the defaults, but that the agent stays after an update, to be
+// looked at.
 func (a *agent) configure(ctx context.Context) error {
 	ca, err := a.certificate(ctx)
 	if err != nil {
@@ -108,7 +120,10 @@ url = %q
 ca_file = %q
 shared_secret = {key = %q, secret = %q}
 `, identity, a.path("a"), a.path("b"), a.path("env"), a.path("state"), a.path("s"), a.hub.URL(), a.path("ca.pem"), s.Key, s.Secret)
-	return errors.Join(os.WriteFile(a.path("ca.pem"), ca, 0o600), os.WriteFile(a.path("device.toml"), []byte(text), 0o600))
+	return errors.Join(
+		os.WriteFile(a.path("ca.pem"), ca, 0o600),
+		os.WriteFile(a.path("device.toml"), []byte(text), 0o600),
+	)
 }
 
 // certificate is the hub's own, as what to trust it by.

@@ -69,7 +69,12 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	return 0
 }
 
-func measure(ctx context.Context, device string, idle time.Duration, small, large int64) ([]result, error) {
+func measure(
+	ctx context.Context,
+	device string,
+	idle time.Duration,
+	small, large int64,
+) ([]result, error) {
 	info, err := os.Stat(device)
 	if err != nil {
 		return nil, fmt.Errorf("the agent is not built: %w", err)
@@ -86,7 +91,12 @@ func measure(ctx context.Context, device string, idle time.Duration, small, larg
 	if err != nil {
 		return nil, fmt.Errorf("update of %d MiB: %w", large/mib, err)
 	}
-	limited := func(name string, bytes, limit int64) result { return result{name, bytes, limit, bytes <= limit} }
+	limited := func(name string, bytes, limit int64) result {
+		return result{
+			name, bytes, limit,
+			bytes <= limit,
+		}
+	}
 	return []result{
 		limited("binary", info.Size(), maxBinary),
 		limited(fmt.Sprintf("VmRSS %s after the join", idle), atRest["VmRSS"], maxRSS),

@@ -36,7 +36,12 @@ var routers = map[string]func(srv http.Handler) http.Handler{
 	},
 	"chi": func(srv http.Handler) http.Handler {
 		r := chi.NewRouter()
-		r.Use(middleware.RequestID, middleware.Recoverer, middleware.Compress(5), middleware.Timeout(time.Minute))
+		r.Use(
+			middleware.RequestID,
+			middleware.Recoverer,
+			middleware.Compress(5),
+			middleware.Timeout(time.Minute),
+		)
 		r.Route("/things/{tenant}", func(r chi.Router) { r.Handle(path, srv) })
 		return r
 	},
@@ -77,15 +82,17 @@ func TestRouters(t *testing.T) {
 }
 
 func newServer(t *testing.T) *server.Server {
-	srv, err := server.New(server.Config{Salt: "salt", Secrets: []string{"secret"}, Handler: server.Handler{
-		Authenticate: func(_ context.Context, l server.Login) (bool, error) {
-			word, _ := l.Credentials.Text("password")
-			return word == "right", nil
-		},
-		HandleIn: func(_ context.Context, _ *server.Session, term etf.Term) (server.Answer, error) {
-			return server.Reply(etf.Tuple{etf.Atom("got"), term}), nil
-		},
-	}})
+	srv, err := server.New(
+		server.Config{Salt: "salt", Secrets: []string{"secret"}, Handler: server.Handler{
+			Authenticate: func(_ context.Context, l server.Login) (bool, error) {
+				word, _ := l.Credentials.Text("password")
+				return word == "right", nil
+			},
+			HandleIn: func(_ context.Context, _ *server.Session, term etf.Term) (server.Answer, error) {
+				return server.Reply(etf.Tuple{etf.Atom("got"), term}), nil
+			},
+		}},
+	)
 	require.NoError(t, err)
 	require.NoError(t, srv.Start(t.Context()))
 	t.Cleanup(func() { require.NoError(t, srv.Stop(context.Background())) })
@@ -94,7 +101,10 @@ func newServer(t *testing.T) *server.Server {
 
 func header(t *testing.T, word string) http.Header {
 	data, err := etf.Encode(etf.Map{
-		{Key: etf.Binary("fedecks-device-id"), Value: etf.Binary("dev-1")}, {Key: etf.Binary("password"), Value: etf.Binary(word)},
+		{
+			Key:   etf.Binary("fedecks-device-id"),
+			Value: etf.Binary("dev-1"),
+		}, {Key: etf.Binary("password"), Value: etf.Binary(word)},
 	})
 	require.NoError(t, err)
 	return http.Header{"X-Fedecks-Auth": {base64.StdEncoding.EncodeToString(data)}}
@@ -103,7 +113,10 @@ func header(t *testing.T, word string) http.Header {
 func refusal(t *testing.T, addr, word string) *transport.RefusedError {
 	u, err := url.Parse(addr)
 	require.NoError(t, err)
-	_, err = (&transport.WebSocket{}).Dial(t.Context(), transport.Request{URL: u, Header: header(t, word)})
+	_, err = (&transport.WebSocket{}).Dial(
+		t.Context(),
+		transport.Request{URL: u, Header: header(t, word)},
+	)
 	var refused *transport.RefusedError
 	require.ErrorAs(t, err, &refused)
 	return refused
@@ -112,14 +125,21 @@ func refusal(t *testing.T, addr, word string) *transport.RefusedError {
 // login connects a device that sends ok, and gives the terms that come.
 func login(t *testing.T, addr, word string) <-chan etf.Term {
 	came, connected := make(chan etf.Term, 10), make(chan struct{}, 1)
-	c, err := fedecks.New(fedecks.Config{URL: addr, DeviceID: "dev-1", Codec: protocol.Codec{AnyAtom: true}, OnEvent: func(e fedecks.Event) {
-		switch e.Kind {
-		case fedecks.EventConnected:
-			connected <- struct{}{}
-		case fedecks.EventMessage:
-			came <- e.Term
-		}
-	}})
+	c, err := fedecks.New(
+		fedecks.Config{
+			URL:      addr,
+			DeviceID: "dev-1",
+			Codec:    protocol.Codec{AnyAtom: true},
+			OnEvent: func(e fedecks.Event) {
+				switch e.Kind {
+				case fedecks.EventConnected:
+					connected <- struct{}{}
+				case fedecks.EventMessage:
+					came <- e.Term
+				}
+			},
+		},
+	)
 	require.NoError(t, err)
 	require.NoError(t, c.Start(t.Context()))
 	t.Cleanup(func() { require.NoError(t, c.Stop(context.Background())) })

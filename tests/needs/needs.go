@@ -1,5 +1,6 @@
-// Package needs is for tests that use programs which are not part of Go. `go test ./...` passes without them; `make test` installs them
-// and sets HUBLINK_REQUIRE_TOOLS=1, and then none may be missing.
+// Package needs is for tests that use programs which are not part of Go. `go test ./...` passes
+// without them; `make test` installs them and sets HUBLINK_REQUIRE_TOOLS=1, and then none may be
+// missing.
 package needs
 
 import (
@@ -9,8 +10,9 @@ import (
 	"testing"
 )
 
-// Program gives the path of a program. Without it the test is skipped, saying that what was not checked, as "terms against Erlang", or
-// fails where all programs must be. A name with a slash in it is a file that need not be executable.
+// Program gives the path of a program. Without it the test is skipped, saying that what was not
+// checked, as "terms against Erlang", or fails where all programs must be. A name with a slash in
+// it is a file that need not be executable.
 func Program(t testing.TB, name, what string) string {
 	t.Helper()
 	if strings.Contains(name, "/") {

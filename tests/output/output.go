@@ -1,4 +1,5 @@
-// Package output is for tests that read what others are still writing: logs, and the output of processes.
+// Package output is for tests that read what others are still writing: logs, and the output of
+// processes.
 package output
 
 import (

@@ -8,7 +8,8 @@ import (
 	"github.com/hublink-go/hublink/actors/fedecks/natsbus"
 )
 
-// BenchmarkBetweenServers sends 200 bytes from one embedded server to another over loopback; one op is one message that has come.
+// BenchmarkBetweenServers sends 200 bytes from one embedded server to another over loopback; one op
+// is one message that has come.
 func BenchmarkBetweenServers(b *testing.B) {
 	var buses [2]*natsbus.Bus
 	var routes []string

@@ -14,7 +14,8 @@ import (
 	"github.com/hublink-go/hublink/actors/fedecks/server"
 )
 
-// Bus is a connection to NATS, and the embedded server if there is one. All methods may be called from any goroutine.
+// Bus is a connection to NATS, and the embedded server if there is one. All methods may be called
+// from any goroutine.
 type Bus struct {
 	subject string
 	nc      *nats.Conn
@@ -24,16 +25,21 @@ type Bus struct {
 
 var _ server.Bus = (*Bus)(nil)
 
-// Open starts the embedded server, if the configuration wants one, and connects. An external server that cannot be reached yet is no error:
-// it is tried until Close.
+// Open starts the embedded server, if the configuration wants one, and connects. An external server
+// that cannot be reached yet is no error: it is tried until Close.
 func Open(ctx context.Context, cfg Config) (*Bus, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	b := &Bus{subject: "hublink.fedecks." + cfg.Name + ".", log: cfg.Logger.With().Str("actor", "natsbus").Logger()}
+	b := &Bus{
+		subject: "hublink.fedecks." + cfg.Name + ".",
+		log:     cfg.Logger.With().Str("actor", "natsbus").Logger(),
+	}
 	opts := []nats.Option{
-		nats.Name("hublink fedecks"), nats.MaxReconnects(-1), nats.ReconnectWait(time.Second), nats.RetryOnFailedConnect(true),
+		nats.Name(
+			"hublink fedecks",
+		), nats.MaxReconnects(-1), nats.ReconnectWait(time.Second), nats.RetryOnFailedConnect(true),
 		nats.ReconnectBufSize(-1), // what cannot be sent now is not sent at all
 		nats.PingInterval(10 * time.Second), nats.MaxPingsOutstanding(2),
 		nats.ConnectHandler(func(*nats.Conn) { b.log.Info().Msg("connected to NATS") }),
@@ -119,8 +125,15 @@ func (b *Bus) Publish(to string, data []byte) error {
 	err := b.nc.Publish(subject, data)
 	switch {
 	case errors.Is(err, nats.ErrMaxPayload):
-		return fmt.Errorf("publish %d bytes: %w, which is %d", len(data), server.ErrTooLarge, b.nc.MaxPayload())
-	case errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrDisconnected):
+		return fmt.Errorf(
+			"publish %d bytes: %w, which is %d",
+			len(data),
+			server.ErrTooLarge,
+			b.nc.MaxPayload(),
+		)
+	case errors.Is(err, nats.ErrReconnectBufExceeded),
+		errors.Is(err, nats.ErrConnectionClosed),
+		errors.Is(err, nats.ErrDisconnected):
 		return fmt.Errorf("publish: %w to NATS", server.ErrBusDown)
 	case err != nil:
 		return fmt.Errorf("publish to NATS: %w", err)

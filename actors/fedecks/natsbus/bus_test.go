@@ -53,15 +53,31 @@ func external(t *testing.T, opts natsserver.Options) (srv *natsserver.Server, ur
 func TestEmbeddedAlone(t *testing.T) {
 	bus := open(t, natsbus.Config{MaxMessage: 64 << 10})
 	require.Empty(t, bus.Addr(), "nobody else can reach it")
-	bustest.Run(t, bustest.Options{Open: func(*testing.T, int) server.Bus { return bus }, Max: 64 << 10})
+	bustest.Run(
+		t,
+		bustest.Options{Open: func(*testing.T, int) server.Bus { return bus }, Max: 64 << 10},
+	)
 }
 
 func TestEmbeddedServersFindEachOther(t *testing.T) {
 	first := open(t, natsbus.Config{Listen: "127.0.0.1:0", Secret: "s3cret/?@"})
-	second := open(t, natsbus.Config{Listen: "127.0.0.1:0", Routes: []string{first.Addr()}, Secret: "s3cret/?@"})
-	third := open(t, natsbus.Config{Listen: "127.0.0.1:0", Routes: []string{first.Addr()}, Secret: "s3cret/?@"}) // and learns of the second
+	second := open(
+		t,
+		natsbus.Config{Listen: "127.0.0.1:0", Routes: []string{first.Addr()}, Secret: "s3cret/?@"},
+	)
+	third := open(
+		t,
+		natsbus.Config{Listen: "127.0.0.1:0", Routes: []string{first.Addr()}, Secret: "s3cret/?@"},
+	) // and learns of the second
 	all := []*natsbus.Bus{first, second, third}
-	bustest.Run(t, bustest.Options{Open: func(_ *testing.T, node int) server.Bus { return all[node] }, Max: 8 << 20, Within: within})
+	bustest.Run(
+		t,
+		bustest.Options{
+			Open:   func(_ *testing.T, node int) server.Bus { return all[node] },
+			Max:    8 << 20,
+			Within: within,
+		},
+	)
 }
 
 func TestExternal(t *testing.T) {
@@ -72,7 +88,14 @@ func TestExternal(t *testing.T) {
 		all = append(all, open(t, natsbus.Config{URL: url}))
 	}
 	before := srv.NumSubscriptions()
-	bustest.Run(t, bustest.Options{Open: func(_ *testing.T, node int) server.Bus { return all[node] }, Max: 1 << 20, Within: within})
+	bustest.Run(
+		t,
+		bustest.Options{
+			Open:   func(_ *testing.T, node int) server.Bus { return all[node] },
+			Max:    1 << 20,
+			Within: within,
+		},
+	)
 	var leave []func()
 	for i, bus := range all {
 		l, err := bus.Join(fmt.Sprint("n", i), func([]byte) {})
@@ -80,7 +103,13 @@ func TestExternal(t *testing.T) {
 		leave = append(leave, l)
 		require.NoError(t, bus.Publish("n0", nil))
 	}
-	require.Eventually(t, func() bool { return srv.NumSubscriptions() == before+3 }, within, 10*time.Millisecond, "one subscription a node")
+	require.Eventually(
+		t,
+		func() bool { return srv.NumSubscriptions() == before+3 },
+		within,
+		10*time.Millisecond,
+		"one subscription a node",
+	)
 	for _, l := range leave {
 		l()
 	}
@@ -93,7 +122,13 @@ func TestExternalServerThatComesLateAndGoes(t *testing.T) {
 	require.NoError(t, probe.Close())
 
 	var out output.Text
-	bus := open(t, natsbus.Config{URL: fmt.Sprintf("nats://u:hunter2@127.0.0.1:%d", port), Logger: zerolog.New(&out)})
+	bus := open(
+		t,
+		natsbus.Config{
+			URL:    fmt.Sprintf("nats://u:hunter2@127.0.0.1:%d", port),
+			Logger: zerolog.New(&out),
+		},
+	)
 	got := make(chan string, 100)
 	leave, err := bus.Join("n", func(data []byte) { got <- string(data) })
 	require.NoError(t, err)
@@ -104,7 +139,12 @@ func TestExternalServerThatComesLateAndGoes(t *testing.T) {
 	for i := range 2 {
 		srv, _ := external(t, natsserver.Options{Port: port})
 		want := fmt.Sprint("hello ", i)
-		require.Eventually(t, func() bool { return bus.Publish("n", []byte(want)) == nil }, within, 10*time.Millisecond)
+		require.Eventually(
+			t,
+			func() bool { return bus.Publish("n", []byte(want)) == nil },
+			within,
+			10*time.Millisecond,
+		)
 		select {
 		case s := <-got:
 			require.Equal(t, want, s, "nothing of the time without a server")
@@ -113,7 +153,12 @@ func TestExternalServerThatComesLateAndGoes(t *testing.T) {
 		}
 		srv.Shutdown()
 		srv.WaitForShutdown()
-		require.Eventually(t, func() bool { return bus.Publish("n", []byte("lost")) != nil }, within, 10*time.Millisecond)
+		require.Eventually(
+			t,
+			func() bool { return bus.Publish("n", []byte("lost")) != nil },
+			within,
+			10*time.Millisecond,
+		)
 	}
 	require.Contains(t, out.String(), "is lost")
 	require.NotContains(t, out.String(), "hunter2")
@@ -121,13 +166,29 @@ func TestExternalServerThatComesLateAndGoes(t *testing.T) {
 
 func TestWhoDoesNotKnowTheSecretStaysOutside(t *testing.T) {
 	var out output.Text
-	first := open(t, natsbus.Config{Listen: "127.0.0.1:0", Secret: "right-one", Logger: zerolog.New(&out)})
+	first := open(
+		t,
+		natsbus.Config{Listen: "127.0.0.1:0", Secret: "right-one", Logger: zerolog.New(&out)},
+	)
 	got := make(chan string, 100)
 	leave, err := first.Join("n", func(data []byte) { got <- string(data) })
 	require.NoError(t, err)
 	defer leave()
-	stranger := open(t, natsbus.Config{Listen: "127.0.0.1:0", Secret: "wrong-one", Routes: []string{first.Addr()}, Logger: zerolog.New(&out)})
-	require.Eventually(t, func() bool { return strings.Contains(strings.ToLower(out.String()), "authorization") }, within, 10*time.Millisecond)
+	stranger := open(
+		t,
+		natsbus.Config{
+			Listen: "127.0.0.1:0",
+			Secret: "wrong-one",
+			Routes: []string{first.Addr()},
+			Logger: zerolog.New(&out),
+		},
+	)
+	require.Eventually(
+		t,
+		func() bool { return strings.Contains(strings.ToLower(out.String()), "authorization") },
+		within,
+		10*time.Millisecond,
+	)
 	require.NoError(t, stranger.Publish("n", []byte("from outside")))
 	require.NoError(t, first.Publish("n", []byte("from inside")))
 	require.Equal(t, "from inside", <-got)

@@ -15,19 +15,27 @@ import (
 	"github.com/hublink-go/hublink/actors/fedecks/server"
 )
 
-// Config of a bus. Zero fields mean what is given with them; the zero Config is a server in this process that nobody else can reach.
+// Config of a bus. Zero fields mean what is given with them; the zero Config is a server in this
+// process that nobody else can reach.
 type Config struct {
-	Name string // of the cluster, of up to 64 letters, digits, - and _; nodes of other names are not heard; "fedecks"
-	// URL names external servers, nats://, tls://, ws:// or wss://, several with commas between; credentials may be in it.
-	// Empty: a server in this process.
+	// of the cluster, of up to 64 letters, digits, - and _; nodes of other names are not heard;
+	// "fedecks"
+	Name string
+	// URL names external servers, nats://, tls://, ws:// or wss://, several with commas between;
+	// credentials may be in it. Empty: a server in this process.
 	URL         string
 	Credentials string // file with the credentials for the external servers, as nsc writes it; none
-	// Listen is the host and port for other embedded servers, port 0 for any that is free; empty: nobody.
+	// Listen is the host and port for other embedded servers, port 0 for any that is free; empty:
+	// nobody.
 	Listen string
-	Routes []string    // hosts and ports of some of the others, this one may be among them; those not there yet are tried again
-	Secret string      // that embedded servers show each other
-	TLS    *tls.Config // for external servers, or between embedded ones: then with a certificate and for both roles; none
-	// MaxMessage is the largest message of an embedded server, in bytes, the same on all; 8 MiB. From 64 KiB to 64 MiB.
+	// hosts and ports of some of the others, this one may be among them; those not there yet are tried
+	// again
+	Routes []string
+	Secret string // that embedded servers show each other
+	// for external servers, or between embedded ones: then with a certificate and for both roles; none
+	TLS *tls.Config
+	// MaxMessage is the largest message of an embedded server, in bytes, the same on all; 8 MiB. From
+	// 64 KiB to 64 MiB.
 	MaxMessage int
 	Logger     zerolog.Logger
 }
@@ -53,10 +61,22 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	check(!server.ValidNode(c.Name), "name %q: up to 64 letters, digits, - and _", c.Name)
-	check(c.URL != "" && (c.Listen != "" || len(c.Routes) > 0), "either an URL of external servers, or Listen and Routes of embedded ones")
-	check(c.URL == "" && c.Credentials != "", "credentials are for external servers, but there is no URL")
+	check(
+		c.URL != "" && (c.Listen != "" || len(c.Routes) > 0),
+		"either an URL of external servers, or Listen and Routes of embedded ones",
+	)
+	check(
+		c.URL == "" && c.Credentials != "",
+		"credentials are for external servers, but there is no URL",
+	)
 	check(c.Listen == "" && len(c.Routes) > 0, "routes lead to and fro, so they need Listen")
-	check(c.MaxMessage < leastBytes || c.MaxMessage > mostBytes, "MaxMessage %d: from %d to %d", c.MaxMessage, leastBytes, mostBytes)
+	check(
+		c.MaxMessage < leastBytes || c.MaxMessage > mostBytes,
+		"MaxMessage %d: from %d to %d",
+		c.MaxMessage,
+		leastBytes,
+		mostBytes,
+	)
 	if c.URL != "" {
 		errs = append(errs, checkURLs(c.URL))
 	}
@@ -66,7 +86,11 @@ func (c Config) withDefaults() (Config, error) {
 			errs = append(errs, fmt.Errorf("listen: %w", err))
 		}
 		open := c.Secret == "" && (c.TLS == nil || c.TLS.ClientAuth != tls.RequireAndVerifyClientCert)
-		check(open && !loopback(host), "listen on %s: whoever reaches it can push to every device; set a Secret, or TLS that verifies client certificates", c.Listen)
+		check(
+			open && !loopback(host),
+			"listen on %s: whoever reaches it can push to every device; set a Secret, or TLS that verifies client certificates",
+			c.Listen,
+		)
 	}
 	for _, r := range c.Routes {
 		if _, _, err := hostPort(r); err != nil {
@@ -86,7 +110,8 @@ func checkURLs(all string) error {
 		if err != nil {
 			return fmt.Errorf("URL %d cannot be parsed; it is not shown because it may hold a password", i+1)
 		}
-		if u.Host == "" || u.Scheme != "nats" && u.Scheme != "tls" && u.Scheme != "ws" && u.Scheme != "wss" {
+		if u.Host == "" ||
+			u.Scheme != "nats" && u.Scheme != "tls" && u.Scheme != "ws" && u.Scheme != "wss" {
 			return fmt.Errorf("URL %d is %s://..., want nats://host:port or tls, ws, wss", i+1, u.Scheme)
 		}
 	}

@@ -22,7 +22,11 @@ const startWithin = 10 * time.Second
 const routeUser = "hublink"
 
 // embed starts a server in this process and gives the token that it takes connections with.
-func embed(ctx context.Context, cfg Config, log zerolog.Logger) (srv *natsserver.Server, token string, err error) {
+func embed(
+	ctx context.Context,
+	cfg Config,
+	log zerolog.Logger,
+) (srv *natsserver.Server, token string, err error) {
 	token = rand.Text()
 	opts := &natsserver.Options{
 		DontListen: true, NoSigs: true, MaxPayload: int32(cfg.MaxMessage), Authorization: token, //nolint:gosec // Config bounds it
@@ -57,7 +61,8 @@ func embed(ctx context.Context, cfg Config, log zerolog.Logger) (srv *natsserver
 	return srv, token, nil
 }
 
-// ready waits in steps, because a server that has failed to open its port does not say so to who waits.
+// ready waits in steps, because a server that has failed to open its port does not say so to who
+// waits.
 func ready(srv *natsserver.Server, l *logger, wait time.Duration) bool {
 	for end := time.Now().Add(wait); time.Now().Before(end) && l.failure() == ""; {
 		if srv.ReadyForConnections(100 * time.Millisecond) {
@@ -76,7 +81,12 @@ func cluster(opts *natsserver.Options, cfg Config) error {
 	if port == 0 {
 		port = natsserver.RANDOM_PORT
 	}
-	opts.Cluster = natsserver.ClusterOpts{Name: cfg.Name, Host: cmp.Or(host, "0.0.0.0"), Port: port, TLSConfig: cfg.TLS}
+	opts.Cluster = natsserver.ClusterOpts{
+		Name:      cfg.Name,
+		Host:      cmp.Or(host, "0.0.0.0"),
+		Port:      port,
+		TLSConfig: cfg.TLS,
+	}
 	if cfg.TLS != nil {
 		opts.Cluster.TLSTimeout = 5
 	}
@@ -115,7 +125,8 @@ func (l *logger) write(level zerolog.Level, format string, args []any) string {
 	return text
 }
 
-// Noticef, Warnf, Errorf, Fatalf, Debugf and Tracef are what the server calls. Its errors are other servers' that come and go.
+// Noticef, Warnf, Errorf, Fatalf, Debugf and Tracef are what the server calls. Its errors are other
+// servers' that come and go.
 func (l *logger) Noticef(format string, args ...any) { l.write(zerolog.DebugLevel, format, args) }
 func (l *logger) Warnf(format string, args ...any)   { l.write(zerolog.WarnLevel, format, args) }
 func (l *logger) Errorf(format string, args ...any)  { l.write(zerolog.WarnLevel, format, args) }

@@ -8,7 +8,8 @@ import (
 	"github.com/hublink-go/hublink/actors/fedecks/server"
 )
 
-// A server that others can join: the next one is given the address of this one as a route, and the same secrets.
+// A server that others can join: the next one is given the address of this one as a route, and the
+// same secrets.
 func Example() {
 	ctx := context.Background()
 	bus, err := natsbus.Open(ctx, natsbus.Config{Listen: "127.0.0.1:0", Secret: "between the servers"})
@@ -19,7 +20,9 @@ func Example() {
 	defer bus.Close()
 	srv, err := server.New(server.Config{
 		Salt: "salt", Secrets: []string{"of the tokens"}, Cluster: server.Cluster{Bus: bus, Node: "a"},
-		Handler: server.Handler{Authenticate: func(context.Context, server.Login) (bool, error) { return true, nil }},
+		Handler: server.Handler{
+			Authenticate: func(context.Context, server.Login) (bool, error) { return true, nil },
+		},
 	})
 	if err != nil {
 		fmt.Println(err)

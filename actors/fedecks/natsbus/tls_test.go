@@ -25,7 +25,9 @@ func identity(t *testing.T) *tls.Config {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(
+			1,
+		), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
 		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
@@ -37,7 +39,9 @@ func identity(t *testing.T) *tls.Config {
 	pool := x509.NewCertPool()
 	pool.AddCert(cert)
 	return &tls.Config{
-		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, MinVersion: tls.VersionTLS12,
+		Certificates: []tls.Certificate{
+			{Certificate: [][]byte{der}, PrivateKey: key},
+		}, MinVersion: tls.VersionTLS12,
 		RootCAs: pool, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert,
 	}
 }
@@ -47,16 +51,32 @@ func TestTLSBetweenEmbeddedServers(t *testing.T) {
 	first := open(t, natsbus.Config{Listen: "127.0.0.1:0", TLS: id})
 	all := []*natsbus.Bus{first}
 	for range 2 {
-		all = append(all, open(t, natsbus.Config{Listen: "127.0.0.1:0", TLS: id, Routes: []string{first.Addr()}}))
+		all = append(
+			all,
+			open(t, natsbus.Config{Listen: "127.0.0.1:0", TLS: id, Routes: []string{first.Addr()}}),
+		)
 	}
-	stranger := open(t, natsbus.Config{Listen: "127.0.0.1:0", TLS: identity(t), Routes: []string{first.Addr()}})
+	stranger := open(
+		t,
+		natsbus.Config{Listen: "127.0.0.1:0", TLS: identity(t), Routes: []string{first.Addr()}},
+	)
 	got := make(chan []byte, 100_000)
 	leave, err := stranger.Join("stranger", func(data []byte) { got <- data })
 	require.NoError(t, err)
 	defer leave()
-	bustest.Run(t, bustest.Options{Open: func(_ *testing.T, node int) server.Bus { return all[node] }, Max: 8 << 20, Within: within})
+	bustest.Run(
+		t,
+		bustest.Options{
+			Open:   func(_ *testing.T, node int) server.Bus { return all[node] },
+			Max:    8 << 20,
+			Within: within,
+		},
+	)
 	require.Empty(t, got, "nothing goes to who has another certificate")
-	_, err = natsbus.Open(t.Context(), natsbus.Config{Listen: ":0", TLS: &tls.Config{MinVersion: tls.VersionTLS12}})
+	_, err = natsbus.Open(
+		t.Context(),
+		natsbus.Config{Listen: ":0", TLS: &tls.Config{MinVersion: tls.VersionTLS12}},
+	)
 	require.ErrorContains(t, err, "verifies client certificates")
 }
 
@@ -64,5 +84,12 @@ func TestTLSToAnExternalServer(t *testing.T) {
 	id := identity(t)
 	_, url := external(t, natsserver.Options{TLSConfig: id, TLSVerify: true, TLSTimeout: 5})
 	bus := open(t, natsbus.Config{URL: url, TLS: id})
-	bustest.Run(t, bustest.Options{Open: func(*testing.T, int) server.Bus { return bus }, Max: 1 << 20, Within: within})
+	bustest.Run(
+		t,
+		bustest.Options{
+			Open:   func(*testing.T, int) server.Bus { return bus },
+			Max:    1 << 20,
+			Within: within,
+		},
+	)
 }

@@ -66,7 +66,8 @@ func foreign(r *http.Request) bool {
 	return err != nil || !strings.EqualFold(u.Host, r.Host)
 }
 
-// identify gives the device whose token or credentials are right. Errors are *fedecks.Refusal and *callbackError.
+// identify gives the device whose token or credentials are right. Errors are *fedecks.Refusal and
+// *callbackError.
 func (s *Server) identify(ctx context.Context, r *http.Request) (string, error) {
 	auth, err := fedecks.ParseAuth(r.Header.Values(fedecks.HeaderAuth), s.cfg.Codec)
 	if err != nil {
@@ -75,7 +76,10 @@ func (s *Server) identify(ctx context.Context, r *http.Request) (string, error) 
 	if auth.HasToken {
 		return auth.Device, s.checkToken(ctx, auth)
 	}
-	ok, err := s.authenticate(ctx, Login{Device: auth.Device, Credentials: auth.Credentials, Request: r})
+	ok, err := s.authenticate(
+		ctx,
+		Login{Device: auth.Device, Credentials: auth.Credentials, Request: r},
+	)
 	if err != nil {
 		return auth.Device, err
 	}
@@ -131,12 +135,16 @@ func (s *Server) authenticate(ctx context.Context, l Login) (ok bool, err error)
 	return ok && err == nil, err
 }
 
-// call keeps a panic of a callback to this one request, and makes a *callbackError of it, as of an error. Its value is not shown: it may hold the
-// credentials.
+// call keeps a panic of a callback to this one request, and makes a *callbackError of it, as of an
+// error. Its value is not shown: it may hold the credentials.
 func (s *Server) call(name, device string, f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			s.log.Error().Bytes("stack", debug.Stack()).Str("device", device).Str("callback", name).Msg("a callback panicked")
+			s.log.Error().
+				Bytes("stack", debug.Stack()).
+				Str("device", device).
+				Str("callback", name).
+				Msg("a callback panicked")
 			err = &callbackError{fmt.Errorf("panic with a %T", v)}
 		}
 	}()

@@ -21,7 +21,8 @@ import (
 func open(b *testing.B, n int) []transport.Conn {
 	b.Helper()
 	srv, err := server.New(server.Config{
-		Salt: "salt", Secrets: []string{"secret"}, Limits: server.Limits{Rate: -1}, Handler: server.Handler{
+		Salt: "salt", Secrets: []string{"secret"}, Limits: server.Limits{Rate: -1},
+		Handler: server.Handler{
 			Authenticate: func(context.Context, server.Login) (bool, error) { return true, nil },
 			HandleIn: func(_ context.Context, _ *server.Session, t etf.Term) (server.Answer, error) {
 				return server.Reply(t), nil
@@ -54,7 +55,10 @@ func open(b *testing.B, n int) []transport.Conn {
 		if err != nil {
 			b.Fatal(err)
 		}
-		c, err := (&transport.WebSocket{}).Dial(b.Context(), transport.Request{URL: u, Header: http.Header{fedecks.HeaderAuth: {header}}})
+		c, err := (&transport.WebSocket{}).Dial(
+			b.Context(),
+			transport.Request{URL: u, Header: http.Header{fedecks.HeaderAuth: {header}}},
+		)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -63,7 +67,8 @@ func open(b *testing.B, n int) []transport.Conn {
 	return conns
 }
 
-// BenchmarkEcho sends terms to and fro over loopback with 1,000 connections; one op is one message there and back.
+// BenchmarkEcho sends terms to and fro over loopback with 1,000 connections; one op is one message
+// there and back.
 func BenchmarkEcho(b *testing.B) {
 	conns := open(b, 1000)
 	msg, err := fedecks.Encode(etf.Tuple{etf.OK, etf.Binary("0123456789")})

@@ -7,15 +7,18 @@ import (
 	"sync"
 )
 
-// Bus carries what the servers of a cluster say to each other. [Local] is one in this process; package natsbus has one over NATS; a new
-// one shall pass the tests of package bustest. It belongs to whoever made it: a server joins and leaves it, and does not close it.
+// Bus carries what the servers of a cluster say to each other. [Local] is one in this process;
+// package natsbus has one over NATS; a new one shall pass the tests of package bustest. It belongs
+// to whoever made it: a server joins and leaves it, and does not close it.
 type Bus interface {
-	// Publish sends data to one node or, if to is empty, to all, perhaps to the one that publishes too. Data may be lost, but comes at most
-	// once, and what one goroutine publishes comes to each node in order. Publish does not wait for the receivers; it may keep data,
-	// which must not be changed any more. Errors: ErrTooLarge, ErrBusDown, or others of the bus.
+	// Publish sends data to one node or, if to is empty, to all, perhaps to the one that publishes
+	// too. Data may be lost, but comes at most once, and what one goroutine publishes comes to each
+	// node in order. Publish does not wait for the receivers; it may keep data, which must not be
+	// changed any more. Errors: ErrTooLarge, ErrBusDown, or others of the bus.
 	Publish(to string, data []byte) error
-	// Join takes part under a name, of up to 64 letters, digits, - and _, until leave is called. What is published to all and to the name
-	// is given to receive, which must not block, may keep data and must not change it. Calls under way may end after leave.
+	// Join takes part under a name, of up to 64 letters, digits, - and _, until leave is called. What
+	// is published to all and to the name is given to receive, which must not block, may keep data and
+	// must not change it. Calls under way may end after leave.
 	Join(node string, receive func(data []byte)) (leave func(), err error)
 }
 
@@ -78,7 +81,8 @@ func (l *Local) Publish(to string, data []byte) error {
 // ValidNode says whether a name can be that of a node.
 func ValidNode(name string) bool {
 	odd := func(c rune) bool {
-		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-' && c != '_'
+		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-' &&
+			c != '_'
 	}
 	return name != "" && len(name) <= 64 && strings.IndexFunc(name, odd) < 0
 }

@@ -9,13 +9,17 @@ import (
 	"github.com/hublink-go/hublink/actors/fedecks/server/internal/cluster"
 )
 
-// Cluster makes a server one node of several, which share registry, push, broadcast and presence. The zero Cluster: a server alone.
+// Cluster makes a server one node of several, which share registry, push, broadcast and presence.
+// The zero Cluster: a server alone.
 type Cluster struct {
-	Bus  Bus    // what the nodes talk over; nil: nobody to talk to
-	Node string // name, unique in the cluster: up to 64 letters, digits, - and _; empty: a random one, if there is a Bus
+	Bus Bus // what the nodes talk over; nil: nobody to talk to
+	// name, unique in the cluster: up to 64 letters, digits, - and _; empty: a random one, if there is
+	// a Bus
+	Node string
 }
 
-// Messages to the exchange. Lost ones are lost with it: its next incarnation begins with the state as it is then.
+// Messages to the exchange. Lost ones are lost with it: its next incarnation begins with the state
+// as it is then.
 type (
 	heard struct{ m cluster.Message } // from the bus
 	local struct {                    // from the registry: a device here has changed
@@ -29,7 +33,8 @@ type (
 	}
 )
 
-// remote is what another node has of a device. Almost always there is one, so they are kept in a slice.
+// remote is what another node has of a device. Almost always there is one, so they are kept in a
+// slice.
 type remote struct {
 	node  string
 	entry cluster.Entry
@@ -123,18 +128,23 @@ func (r *registry) upTo(device string, number uint64) []*Session {
 	return slices.DeleteFunc(r.of(device), func(s *Session) bool { return s.number > number })
 }
 
-// elsewhere gives the other nodes that have a device, and with how many connections, the newest first.
+// elsewhere gives the other nodes that have a device, and with how many connections, the newest
+// first.
 func (r *registry) elsewhere(device string) (nodes []string, sessions int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	others := slices.SortedFunc(slices.Values(r.remote[device]), func(a, b remote) int { return cmp.Compare(b.entry.Stamp, a.entry.Stamp) })
+	others := slices.SortedFunc(
+		slices.Values(r.remote[device]),
+		func(a, b remote) int { return cmp.Compare(b.entry.Stamp, a.entry.Stamp) },
+	)
 	for _, o := range others {
 		nodes, sessions = append(nodes, o.node), sessions+o.entry.Sessions
 	}
 	return nodes, sessions
 }
 
-// Nodes are the names of the nodes that live as far as this one knows, itself included, sorted. A server alone has none.
+// Nodes are the names of the nodes that live as far as this one knows, itself included, sorted. A
+// server alone has none.
 func (s *Server) Nodes() []string {
 	if s.cfg.Cluster.Bus == nil {
 		return nil

@@ -101,7 +101,10 @@ func inCluster(t *testing.T, change func(c *server.Config), test func(f *fleet))
 func (f *fleet) start(name string, change func(c *server.Config)) *rig {
 	r := &rig{t: f.in, listener: transport.NewListener()}
 	r.cfg = server.Config{
-		Salt: "salt", Secrets: []string{"secret"}, Cluster: server.Cluster{Node: name, Bus: mast{f.air, name}}, Limits: server.Limits{Rate: -1, Idle: 24 * time.Hour},
+		Salt: "salt", Secrets: []string{"secret"}, Cluster: server.Cluster{Node: name, Bus: mast{
+			f.air,
+			name,
+		}}, Limits: server.Limits{Rate: -1, Idle: 24 * time.Hour},
 		Handler: server.Handler{
 			Authenticate: func(context.Context, server.Login) (bool, error) { return true, nil },
 			ConnectionEstablished: func(_ context.Context, s *server.Session) error {
@@ -158,7 +161,15 @@ func TestDeviceOnAnotherNodeIsReached(t *testing.T) {
 
 		require.Equal(f.t, 1, f.nodes["b"].srv.Disconnect("dev-1", 4000, "out"))
 		require.Equal(f.t, 4000, p.closed())
-		require.Equal(f.t, []server.PresenceEvent{{Device: "dev-1", Joined: true}, {Device: "dev-2", Joined: true}, {Device: "dev-1"}}, f.nodes["b"].heard())
+		require.Equal(
+			f.t,
+			[]server.PresenceEvent{
+				{Device: "dev-1", Joined: true},
+				{Device: "dev-2", Joined: true},
+				{Device: "dev-1"},
+			},
+			f.nodes["b"].heard(),
+		)
 	})
 }
 
@@ -177,7 +188,13 @@ func TestNewestSessionWinsOverTheCluster(t *testing.T) {
 			older = newer
 		}
 		for name, r := range f.nodes {
-			require.Equal(f.t, []server.PresenceEvent{{Device: "dev-1", Joined: true}}, r.heard(), "on %s the device never left", name)
+			require.Equal(
+				f.t,
+				[]server.PresenceEvent{{Device: "dev-1", Joined: true}},
+				r.heard(),
+				"on %s the device never left",
+				name,
+			)
 		}
 	})
 }
@@ -231,7 +248,11 @@ func TestDevicesOfADeadNodeLeaveWithinTenSeconds(t *testing.T) {
 		_, online = f.nodes["c"].srv.Online("dev-1")
 		require.False(f.t, online, "after %s", time.Since(died))
 		require.Equal(f.t, []string{"b", "c"}, f.nodes["c"].srv.Nodes())
-		require.Equal(f.t, []server.PresenceEvent{{Device: "dev-1", Joined: true}, {Device: "dev-1"}}, f.nodes["c"].heard())
+		require.Equal(
+			f.t,
+			[]server.PresenceEvent{{Device: "dev-1", Joined: true}, {Device: "dev-1"}},
+			f.nodes["c"].heard(),
+		)
 		require.ErrorIs(f.t, f.nodes["c"].srv.Push("dev-1", 1), server.ErrOffline)
 
 		q := f.nodes["b"].connect("dev-1")
@@ -340,7 +361,12 @@ func TestExchangeThatCrashesBeginsAnew(t *testing.T) {
 		f.air.cut(nil)
 		time.Sleep(4 * time.Second)
 		_, err = f.nodes["b"].dial(stolen)
-		require.Equal(f.t, http.StatusForbidden, status(f.t, err), "the revocation is not forgotten, and told")
+		require.Equal(
+			f.t,
+			http.StatusForbidden,
+			status(f.t, err),
+			"the revocation is not forgotten, and told",
+		)
 		require.Zero(f.t, here.closed(), "connections stay")
 		require.NoError(f.t, f.nodes["c"].srv.Push("here", 1))
 		require.Equal(f.t, []etf.Term{etf.Int(1)}, here.received())
@@ -382,7 +408,11 @@ func TestBusThatIsDown(t *testing.T) {
 		require.Empty(f.t, there.received())
 		f.connect("new")
 		time.Sleep(20 * time.Second)
-		require.False(f.t, errors.Is(f.srv.Push("there", 1), server.ErrBusDown), "its node is as good as dead")
+		require.False(
+			f.t,
+			errors.Is(f.srv.Push("there", 1), server.ErrBusDown),
+			"its node is as good as dead",
+		)
 		f.air.mu.Lock()
 		f.air.err = nil
 		f.air.mu.Unlock()
@@ -400,7 +430,9 @@ func TestStartThatFailsCanBeRepeated(t *testing.T) {
 	require.NoError(t, err)
 	srv, err := server.New(server.Config{
 		Salt: "s", Secrets: []string{"s"}, Cluster: server.Cluster{Bus: bus, Node: "a"},
-		Handler: server.Handler{Authenticate: func(context.Context, server.Login) (bool, error) { return true, nil }},
+		Handler: server.Handler{
+			Authenticate: func(context.Context, server.Login) (bool, error) { return true, nil },
+		},
 	})
 	require.NoError(t, err)
 	require.ErrorContains(t, srv.Start(t.Context()), "the name is taken")
@@ -412,7 +444,9 @@ func TestStartThatFailsCanBeRepeated(t *testing.T) {
 func TestClusterConfigErrors(t *testing.T) {
 	_, err := server.New(server.Config{
 		Salt: "s", Secrets: []string{"s"}, Cluster: server.Cluster{Node: "a.b", Bus: &server.Local{}},
-		Handler: server.Handler{Authenticate: func(context.Context, server.Login) (bool, error) { return true, nil }},
+		Handler: server.Handler{
+			Authenticate: func(context.Context, server.Login) (bool, error) { return true, nil },
+		},
 	})
 	require.ErrorIs(t, err, server.ErrNodeName)
 }

@@ -20,7 +20,8 @@ import (
 
 // Handler is what a server does with its devices. Only Authenticate is needed.
 type Handler struct {
-	// Authenticate says whether the credentials of a login are right; compare in constant time. An error is a refusal too, and logged.
+	// Authenticate says whether the credentials of a login are right; compare in constant time. An
+	// error is a refusal too, and logged.
 	Authenticate func(ctx context.Context, l Login) (bool, error)
 	// ConnectionEstablished is called once, before anything of the device is handled.
 	ConnectionEstablished func(ctx context.Context, s *Session) error
@@ -69,32 +70,36 @@ const (
 
 // Limits bound what devices can cost. Zero means the value given with the field.
 type Limits struct {
-	Message      int           // bytes of one message; 16 MiB
-	Idle         time.Duration // longest time without a sign of the device; 60 s
-	Ping         time.Duration // between pings to the device; none: clients of the original do not answer them
+	Message int           // bytes of one message; 16 MiB
+	Idle    time.Duration // longest time without a sign of the device; 60 s
+	// between pings to the device; none: clients of the original do not answer them
+	Ping         time.Duration
 	Handshake    time.Duration // for Authenticate; 10 s
 	Pending      int           // pushes and notes that may wait for one connection; 1,024
 	PendingBytes int           // and the bytes of the pushes, if they are several; 16 MiB
-	Inbox        int           // messages of the device that may wait for a callback, then its stream stands; 4
-	Rate         float64       // connection attempts per second and address; 10. Negative: no limit
-	Burst        int           // of them at once; 20
+	// messages of the device that may wait for a callback, then its stream stands; 4
+	Inbox int
+	Rate  float64 // connection attempts per second and address; 10. Negative: no limit
+	Burst int     // of them at once; 20
 }
 
 // Config of a server. Zero fields mean the value given with them.
 type Config struct {
 	Name    string // first part of the actors' paths; "fedecks"
 	Handler Handler
-	Salt    string        // of the keys; needed
-	Secrets []string      // the first makes tokens, all open them; needed
-	Codec   fedecks.Codec // which atoms devices may send; a term with another one is none, and goes to HandleRawIn
+	Salt    string   // of the keys; needed
+	Secrets []string // the first makes tokens, all open them; needed
+	// which atoms devices may send; a term with another one is none, and goes to HandleRawIn
+	Codec   fedecks.Codec
 	Refresh time.Duration // a new token is pushed this often; 3 h
 	Life    time.Duration // of a token; 4 weeks
-	// ValidFrom says from when on a device's tokens count; older ones are refused. Nil or the zero time: all count.
+	// ValidFrom says from when on a device's tokens count; older ones are refused. Nil or the zero
+	// time: all count.
 	ValidFrom  func(ctx context.Context, device string) (time.Time, error)
 	Duplicates Duplicates
 	Limits     Limits
-	// Address names who asks, for the rate limit. Nil: the host of the TCP connection (of IPv6 its /64), which behind a
-	// proxy is the proxy's.
+	// Address names who asks, for the rate limit. Nil: the host of the TCP connection (of IPv6 its
+	// /64), which behind a proxy is the proxy's.
 	Address func(r *http.Request) string
 	Logger  zerolog.Logger
 	System  *supervisor.System // to live in; nil: an own one
@@ -104,7 +109,8 @@ type Config struct {
 // defaultLife of a token is that of the original.
 const defaultLife = 28 * 24 * time.Hour
 
-// revocations is how long they matter. Not less than what is usual: tokens made under an earlier configuration, or by the original, may live longer.
+// revocations is how long they matter. Not less than what is usual: tokens made under an earlier
+// configuration, or by the original, may live longer.
 func (c Config) revocations() time.Duration { return max(c.Life, defaultLife) }
 
 func (c Config) withDefaults() (Config, error) {
@@ -134,7 +140,8 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// remoteHost is the host of the connection; of IPv6 the network, because whoever has one address there has very many.
+// remoteHost is the host of the connection; of IPv6 the network, because whoever has one address
+// there has very many.
 func remoteHost(r *http.Request) string {
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {

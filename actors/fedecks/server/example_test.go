@@ -47,7 +47,11 @@ func (g *greenhouse) established(_ context.Context, s *server.Session) error {
 }
 
 // received takes what a device says; whoever reports a temperature is answered.
-func (g *greenhouse) received(_ context.Context, s *server.Session, t etf.Term) (server.Answer, error) {
+func (g *greenhouse) received(
+	_ context.Context,
+	s *server.Session,
+	t etf.Term,
+) (server.Answer, error) {
 	g.upstream <- s.Device() + ": " + erltext.Format(t)
 	if report, ok := t.(etf.Tuple); ok && len(report) == 2 && report[0] == etf.Atom("temperature") {
 		return server.Reply(etf.OK), nil
@@ -55,7 +59,8 @@ func (g *greenhouse) received(_ context.Context, s *server.Session, t etf.Term) 
 	return server.Answer{}, nil
 }
 
-// openWindow is an order to a device. Orders are Go values of this app until they reach the connection of the device.
+// openWindow is an order to a device. Orders are Go values of this app until they reach the
+// connection of the device.
 type openWindow struct{ Window int }
 
 // order makes a term of an order.
@@ -66,7 +71,8 @@ func (g *greenhouse) order(_ context.Context, _ *server.Session, msg any) (serve
 	return server.Answer{}, nil
 }
 
-// A server in an app: mounted on the app's mux, with a topic for each device, replies, and orders that are published on a topic.
+// A server in an app: mounted on the app's mux, with a topic for each device, replies, and orders
+// that are published on a topic.
 func Example() {
 	ctx := context.Background()
 	g, err := newGreenhouse("from the environment", "this one too")
@@ -84,7 +90,9 @@ func Example() {
 	messages := make(chan string, 10)
 	d, err := device.New(device.Config{
 		URL: strings.Replace(web.URL, "http", "ws", 1) + "/fedecks/websocket", DeviceID: "bed-7",
-		Codec: fedecks.Codec{Atoms: etf.Atoms("open")}, Queue: 10, // what is sent before the link is up waits for it
+		Codec: fedecks.Codec{
+			Atoms: etf.Atoms("open"),
+		}, Queue: 10, // what is sent before the link is up waits for it
 		OnEvent: func(e device.Event) {
 			if e.Kind == device.EventMessage {
 				messages <- erltext.Format(e.Term)

@@ -13,8 +13,8 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// exchange is the actor between the registry and the other nodes: it carries out what the core of the cluster wants. What is for the
-// connections themselves goes past it.
+// exchange is the actor between the registry and the other nodes: it carries out what the core of
+// the cluster wants. What is for the connections themselves goes past it.
 type exchange struct {
 	srv   *Server
 	core  *cluster.Core
@@ -31,7 +31,8 @@ func newExchange(s *Server) *exchange {
 	return &exchange{
 		srv: s, epoch: epoch, log: s.log.With().Str("node", s.reg.node).Logger(),
 		core: cluster.New(cluster.Config{
-			Node: s.reg.node, Epoch: epoch, AllowAll: s.cfg.Duplicates == AllowBoth, Life: s.cfg.revocations(),
+			Node: s.reg.node, Epoch: epoch, AllowAll: s.cfg.Duplicates == AllowBoth,
+			Life: s.cfg.revocations(),
 		}),
 	}
 }
@@ -79,7 +80,10 @@ func (x *exchange) Receive(ctx *supervisor.Ctx, msg any) error {
 	case heard:
 		x.step(ctx, cluster.Input{Kind: cluster.InReceived, Message: m.m})
 	case local:
-		x.step(ctx, cluster.Input{Kind: cluster.InLocal, Device: m.device, Entry: m.entry, Newest: m.newest})
+		x.step(ctx, cluster.Input{
+			Kind: cluster.InLocal, Device: m.device, Entry: m.entry,
+			Newest: m.newest,
+		})
 	case revoking:
 		x.step(ctx, cluster.Input{Kind: cluster.InRevoked, Device: m.device, Time: m.until})
 	default:
@@ -118,7 +122,10 @@ func (x *exchange) apply(ctx *supervisor.Ctx, e cluster.Effect) {
 		case errors.Is(err, ErrTooLarge):
 			x.log.Error().Err(err).Msg("the bus takes too little for what nodes tell each other")
 		case err != nil:
-			x.log.Debug().Err(err).Msg("the others were not told, the next beat shows it") // the bus says that it is down
+			x.log.Debug().
+				Err(err).
+				Msg("the others were not told, the next beat shows it")
+			// the bus says that it is down
 		}
 	case cluster.DoStamp:
 		reg.setStamp(e.Device, e.Newest, e.Time)
@@ -145,8 +152,8 @@ func (x *exchange) apply(ctx *supervisor.Ctx, e cluster.Effect) {
 	}
 }
 
-// revoke closes connections whose tokens are worthless. They may have been given tokens since the time that the others know, so they
-// are told a later one.
+// revoke closes connections whose tokens are worthless. They may have been given tokens since the
+// time that the others know, so they are told a later one.
 func (x *exchange) revoke(ctx *supervisor.Ctx, e cluster.Effect) {
 	closed := x.srv.reg.revoke(e.Device, e.Time)
 	for _, sess := range closed {
@@ -177,7 +184,10 @@ func (s *Server) carryOut(m cluster.Message) {
 	switch m.Kind {
 	case cluster.KindPush:
 		if err := s.deliver(m.Device, push{data: m.Data}); errors.Is(err, ErrBusy) {
-			s.log.Debug().Str("device", m.Device).Str("other", m.From).Msg("too much waits for the device, a push of another node is dropped")
+			s.log.Debug().
+				Str("device", m.Device).
+				Str("other", m.From).
+				Msg("too much waits for the device, a push of another node is dropped")
 		}
 	case cluster.KindBroadcast:
 		s.spread(m.Topic, push{data: m.Data})

@@ -39,26 +39,42 @@ func authHeader(t *testing.T, pairs ...any) string {
 // Fault 10: a token that is no binary crashes the request and is answered with 500.
 func TestTokenOfAnyTypeIsRefused(t *testing.T) {
 	var log bytes.Buffer
-	inVirtualTime(t, func(r *rig) { r.cfg.Logger = zerolog.New(zerolog.SyncWriter(&log)) }, func(r *rig) {
-		for i, token := range []etf.Term{etf.Int(1), etf.List{}, etf.Nil, etf.Map{}, etf.Tuple{}, etf.Float(1), etf.Charlist("XCP."), etf.Binary("")} {
-			_, err := r.dial(authHeader(r.t, "fedecks-device-id", etf.Binary("dev-1"), "fedecks-token", token))
-			require.Equal(r.t, http.StatusForbidden, status(r.t, err), "%v", token)
-			require.Len(r.t, r.told, i+1, "told as every refusal")
-			require.ErrorIs(r.t, r.told[i].Err, fedecks.ErrToken)
-			require.Equal(r.t, "dev-1", r.told[i].Device)
-		}
-		require.Zero(r.t, r.asked)
-		require.NotContains(r.t, log.String(), "panic")
-		require.NotContains(r.t, log.String(), `"level":"error"`)
-	})
+	inVirtualTime(
+		t,
+		func(r *rig) { r.cfg.Logger = zerolog.New(zerolog.SyncWriter(&log)) },
+		func(r *rig) {
+			for i, token := range []etf.Term{
+				etf.Int(1),
+				etf.List{},
+				etf.Nil,
+				etf.Map{},
+				etf.Tuple{},
+				etf.Float(1), etf.Charlist("XCP."), etf.Binary(""),
+			} {
+				_, err := r.dial(
+					authHeader(r.t, "fedecks-device-id", etf.Binary("dev-1"), "fedecks-token", token),
+				)
+				require.Equal(r.t, http.StatusForbidden, status(r.t, err), "%v", token)
+				require.Len(r.t, r.told, i+1, "told as every refusal")
+				require.ErrorIs(r.t, r.told[i].Err, fedecks.ErrToken)
+				require.Equal(r.t, "dev-1", r.told[i].Device)
+			}
+			require.Zero(r.t, r.asked)
+			require.NotContains(r.t, log.String(), "panic")
+			require.NotContains(r.t, log.String(), `"level":"error"`)
+		},
+	)
 }
 
-// Fault 11: ids of any type and length log in; over 125 octets they cannot ping, over 266 not come back with their token.
+// Fault 11: ids of any type and length log in; over 125 octets they cannot ping, over 266 not come
+// back with their token.
 func TestDeviceIDsThatCannotStay(t *testing.T) {
 	inVirtualTime(t, nil, func(r *rig) {
 		for name, id := range map[string]etf.Term{
-			"integer": etf.Int(1), "nil": etf.Nil, "map": etf.Map{}, "charlist": etf.Charlist("dev-1"), "empty": etf.Binary(""),
-			"126 octets": etf.Binary(strings.Repeat("d", 126)), "267 octets": etf.Binary(strings.Repeat("d", 267)),
+			"integer": etf.Int(1), "nil": etf.Nil, "map": etf.Map{}, "charlist": etf.Charlist("dev-1"),
+			"empty":      etf.Binary(""),
+			"126 octets": etf.Binary(strings.Repeat("d", 126)),
+			"267 octets": etf.Binary(strings.Repeat("d", 267)),
 		} {
 			_, err := r.dial(authHeader(r.t, "fedecks-device-id", id, "password", etf.Binary("right")))
 			require.Equal(r.t, http.StatusForbidden, status(r.t, err), name)
@@ -84,7 +100,8 @@ func TestDeviceIDsThatCannotStay(t *testing.T) {
 	})
 }
 
-// Fault 13, on this end: neither a panic of Authenticate nor one of a callback shows what it was called with, nor the request's header.
+// Fault 13, on this end: neither a panic of Authenticate nor one of a callback shows what it was
+// called with, nor the request's header.
 func TestServerCrashReportsShowNoSecrets(t *testing.T) {
 	const secret = "nobody may see this"
 	var log bytes.Buffer
@@ -99,7 +116,9 @@ func TestServerCrashReportsShowNoSecrets(t *testing.T) {
 			}
 			return true, nil
 		}
-		r.cfg.Handler.HandleIn = func(_ context.Context, s *server.Session, _ etf.Term) (server.Answer, error) {
+		r.cfg.Handler.HandleIn = func(_ context.Context, s *server.Session, _ etf.Term) (server.Answer,
+			error,
+		) {
 			if s.Device() == "error" {
 				return server.Answer{}, errors.New("of a handler")
 			}
@@ -120,7 +139,12 @@ func TestServerCrashReportsShowNoSecrets(t *testing.T) {
 		require.Contains(r.t, log.String(), "panicked", "there is a report")
 		require.NotContains(r.t, log.String(), secret)
 		require.NotContains(r.t, log.String(), base64.StdEncoding.EncodeToString([]byte(secret)))
-		require.NotContains(r.t, log.String(), strings.Trim(fmt.Sprint([]byte(secret)), "[]"), "nor its octets")
+		require.NotContains(
+			r.t,
+			log.String(),
+			strings.Trim(fmt.Sprint([]byte(secret)), "[]"),
+			"nor its octets",
+		)
 	})
 }
 
@@ -130,14 +154,17 @@ func mustDial(r *rig, header string) transport.Conn {
 	return conn
 }
 
-// The handler mounts on any mux: its path is the mux's, with a prefix or a pattern of its own, and a refusal is a bare 403.
+// The handler mounts on any mux: its path is the mux's, with a prefix or a pattern of its own, and
+// a refusal is a bare 403.
 func TestMountsAnywhere(t *testing.T) {
-	srv, err := server.New(server.Config{Salt: "salt", Secrets: []string{"secret"}, Handler: server.Handler{
-		Authenticate: func(_ context.Context, l server.Login) (bool, error) {
-			word, _ := l.Credentials.Text("password")
-			return word == "right", nil
-		},
-	}})
+	srv, err := server.New(
+		server.Config{Salt: "salt", Secrets: []string{"secret"}, Handler: server.Handler{
+			Authenticate: func(_ context.Context, l server.Login) (bool, error) {
+				word, _ := l.Credentials.Text("password")
+				return word == "right", nil
+			},
+		}},
+	)
 	require.NoError(t, err)
 	require.NoError(t, srv.Start(t.Context()))
 	defer func() { require.NoError(t, srv.Stop(context.Background())) }()
@@ -148,16 +175,23 @@ func TestMountsAnywhere(t *testing.T) {
 	outer.Handle("/api/v1/", http.StripPrefix("/api/v1", inner))
 	outer.Handle("/devices/{tenant}/socket", srv)
 	// As a router with middleware does it: the ResponseWriter is wrapped.
-	outer.HandleFunc("/wrapped", func(w http.ResponseWriter, r *http.Request) { srv.ServeHTTP(wrapped{w}, r) })
+	outer.HandleFunc(
+		"/wrapped",
+		func(w http.ResponseWriter, r *http.Request) { srv.ServeHTTP(wrapped{w}, r) },
+	)
 	web := httptest.NewServer(outer)
 	defer web.Close()
 
 	for path, want := range map[string]int{
-		"/api/v1/fedecks/websocket": 101, "/devices/acme/socket": 101, "/wrapped": 101, "/fedecks/websocket": 404, "/api/v1/other": 404,
+		"/api/v1/fedecks/websocket": 101, "/devices/acme/socket": 101, "/wrapped": 101,
+		"/fedecks/websocket": 404, "/api/v1/other": 404,
 	} {
 		for word, refused := range map[string]int{"right": want, "wrong": max(403, want)} {
 			conn, err := (&transport.WebSocket{}).Dial(t.Context(), transport.Request{
-				URL: mustParse(t, "ws"+strings.TrimPrefix(web.URL, "http")+path), Header: http.Header{fedecks.HeaderAuth: {password(t, "dev"+path, word)}},
+				URL: mustParse(
+					t,
+					"ws"+strings.TrimPrefix(web.URL, "http")+path,
+				), Header: http.Header{fedecks.HeaderAuth: {password(t, "dev"+path, word)}},
 			})
 			if refused == http.StatusSwitchingProtocols {
 				require.NoError(t, err, path)
@@ -174,7 +208,8 @@ func TestMountsAnywhere(t *testing.T) {
 	}
 }
 
-// wrapped is what middleware makes of a ResponseWriter; http.ResponseController finds the way through.
+// wrapped is what middleware makes of a ResponseWriter; http.ResponseController finds the way
+// through.
 type wrapped struct{ http.ResponseWriter }
 
 func (w wrapped) Unwrap() http.ResponseWriter { return w.ResponseWriter }
@@ -185,14 +220,19 @@ func TestRefusalsLookAlike(t *testing.T) {
 		token := r.connect("dev-1").token()
 		seen := map[string][]string{}
 		for name, auth := range map[string]string{
-			"nothing": "", "no base64": "%%%", "no term": "AAAA", "wrong password": password(r.t, "dev-1", "wrong"),
-			"unknown device": password(r.t, "nobody", "wrong"), "forged token": authHeader(r.t, "fedecks-device-id", etf.Binary("dev-1"), "fedecks-token", etf.Binary("XCP.x")),
-			"foreign token": authHeader(r.t, "fedecks-device-id", etf.Binary("dev-2"), "fedecks-token", etf.Binary(token)),
+			"nothing": "", "no base64": "%%%", "no term": "AAAA",
+			"wrong password": password(r.t, "dev-1", "wrong"),
+			"unknown device": password(r.t, "nobody", "wrong"),
+			"forged token": authHeader(r.t, "fedecks-device-id", etf.Binary("dev-1"), "fedecks-token",
+				etf.Binary("XCP.x")),
+			"foreign token": authHeader(r.t, "fedecks-device-id", etf.Binary("dev-2"), "fedecks-token",
+				etf.Binary(token)),
 		} {
 			q := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
 			for k, v := range map[string]string{
-				"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
-				fedecks.HeaderAuth: auth,
+				"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
+				"Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+				fedecks.HeaderAuth:  auth,
 			} {
 				q.Header.Set(k, v)
 			}
@@ -210,7 +250,9 @@ func TestRefusalsLookAlike(t *testing.T) {
 func TestMessageAboveTheLimit(t *testing.T) {
 	inVirtualTime(t, func(r *rig) {
 		r.cfg.Limits.Message = 1000
-		r.cfg.Handler.HandleIn = func(_ context.Context, _ *server.Session, term etf.Term) (server.Answer, error) {
+		r.cfg.Handler.HandleIn = func(_ context.Context, _ *server.Session, term etf.Term) (server.Answer,
+			error,
+		) {
 			return server.Reply(len(term.(etf.Binary))), nil
 		}
 	}, func(r *rig) {
@@ -233,7 +275,12 @@ func TestHandshakeHasALimit(t *testing.T) {
 	}, func(r *rig) {
 		start := time.Now()
 		_, err := r.dial(password(r.t, "dev-1", "right"))
-		require.Equal(r.t, http.StatusInternalServerError, status(r.t, err), "not a verdict on the device")
+		require.Equal(
+			r.t,
+			http.StatusInternalServerError,
+			status(r.t, err),
+			"not a verdict on the device",
+		)
 		require.Equal(r.t, 5*time.Second, time.Since(start))
 	})
 }

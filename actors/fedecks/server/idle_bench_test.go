@@ -25,12 +25,15 @@ import (
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
-// envDevices makes this test binary the devices of BenchmarkIdleConnections: the URL to dial, and how often.
+// envDevices makes this test binary the devices of BenchmarkIdleConnections: the URL to dial, and
+// how often.
 const envDevices = "HUBLINK_IDLE_DEVICES"
 
-// BenchmarkIdleConnections shows what one connection costs the server that has its token, has pinged and says nothing more: the growth of the
-// process's resident memory divided by the connections. Their other ends live in a process of their own, so that only the server's are counted,
-// and so that neither has more open files than a process may have. ns/op is one whole run and says nothing.
+// BenchmarkIdleConnections shows what one connection costs the server that has its token, has
+// pinged and says nothing more: the growth of the process's resident memory divided by the
+// connections. Their other ends live in a process of their own, so that only the server's are
+// counted, and so that neither has more open files than a process may have. ns/op is one whole run
+// and says nothing.
 func BenchmarkIdleConnections(b *testing.B) {
 	const n = 8000
 	if runtime.GOOS != "linux" {
@@ -43,7 +46,8 @@ func BenchmarkIdleConnections(b *testing.B) {
 
 func idle(b *testing.B, n int) {
 	srv, err := server.New(server.Config{
-		Salt: "salt", Secrets: []string{"secret"}, Limits: server.Limits{Rate: -1, Idle: time.Hour}, Handler: server.Handler{
+		Salt: "salt", Secrets: []string{"secret"}, Limits: server.Limits{Rate: -1, Idle: time.Hour},
+		Handler: server.Handler{
 			Authenticate: func(context.Context, server.Login) (bool, error) { return true, nil },
 			HandleIn: func(_ context.Context, _ *server.Session, t etf.Term) (server.Answer, error) {
 				return server.Reply(t), nil
@@ -110,7 +114,8 @@ func resident(b *testing.B) (u usage) {
 	return u
 }
 
-// devices starts the other process and returns when all its devices have their tokens. leave ends it.
+// devices starts the other process and returns when all its devices have their tokens. leave ends
+// it.
 func devices(b *testing.B, at string, n int) (leave func()) {
 	b.Helper()
 	cmd := exec.CommandContext(b.Context(), os.Args[0])
@@ -136,8 +141,8 @@ func devices(b *testing.B, at string, n int) (leave func()) {
 	}
 }
 
-// beDevices is the other process: n devices that have logged in, asked for a token, pinged as the original does, and then say nothing until
-// the input ends.
+// beDevices is the other process: n devices that have logged in, asked for a token, pinged as the
+// original does, and then say nothing until the input ends.
 func beDevices(what string) error {
 	var at string
 	var n int
@@ -183,7 +188,10 @@ func beDevice(u *url.URL, id string) (transport.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := (&transport.WebSocket{}).Dial(context.Background(), transport.Request{URL: u, Header: http.Header{fedecks.HeaderAuth: {header}}})
+	c, err := (&transport.WebSocket{}).Dial(
+		context.Background(),
+		transport.Request{URL: u, Header: http.Header{fedecks.HeaderAuth: {header}}},
+	)
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,8 @@ type (
 	}
 )
 
-// line is the actor of one connection: it feeds the session core and runs callbacks in its own turn, so they come one at a time.
+// line is the actor of one connection: it feeds the session core and runs callbacks in its own
+// turn, so they come one at a time.
 type line struct {
 	sess  *Session
 	conn  transport.Conn
@@ -46,7 +47,9 @@ func newLine(sess *Session, conn transport.Conn) *line {
 	cfg := sess.srv.cfg
 	return &line{
 		sess: sess, conn: conn, space: make(chan struct{}, cfg.Limits.Inbox),
-		core: fedecks.NewSession(fedecks.SessionConfig{Refresh: cfg.Refresh, Ping: cfg.Limits.Ping, Codec: cfg.Codec}),
+		core: fedecks.NewSession(
+			fedecks.SessionConfig{Refresh: cfg.Refresh, Ping: cfg.Limits.Ping, Codec: cfg.Codec},
+		),
 	}
 }
 
@@ -82,7 +85,10 @@ func (l *line) Receive(ctx *supervisor.Ctx, msg any) error {
 		if err := l.settle(ctx); err != nil {
 			return err
 		}
-		return l.step(ctx, fedecks.SessionInput{Kind: fedecks.SessionReceived, Data: m.data, Text: m.text})
+		return l.step(ctx, fedecks.SessionInput{
+			Kind: fedecks.SessionReceived, Data: m.data,
+			Text: m.text,
+		})
 	case push, info:
 		return l.deliver(ctx, m)
 	case settle:
@@ -91,7 +97,10 @@ func (l *line) Receive(ctx *supervisor.Ctx, msg any) error {
 		if err := l.settle(ctx); err != nil {
 			return err
 		}
-		return l.step(ctx, fedecks.SessionInput{Kind: fedecks.SessionStop, Code: m.code, Reason: m.reason})
+		return l.step(ctx, fedecks.SessionInput{
+			Kind: fedecks.SessionStop, Code: m.code,
+			Reason: m.reason,
+		})
 	case lost:
 		return l.ended(ctx, m.err)
 	default:
@@ -99,7 +108,8 @@ func (l *line) Receive(ctx *supervisor.Ctx, msg any) error {
 	}
 }
 
-// Terminate leaves the registry and closes the connection: politely when the server stops, with 1011 after a crash.
+// Terminate leaves the registry and closes the connection: politely when the server stops, with
+// 1011 after a crash.
 func (l *line) Terminate(_ *supervisor.Ctx, reason error) {
 	l.sess.srv.reg.leave(l.sess)
 	switch {
@@ -112,8 +122,9 @@ func (l *line) Terminate(_ *supervisor.Ctx, reason error) {
 	_ = l.conn.Abort()
 }
 
-// listen starts the goroutine that moves what the device sends next to the actor. It ends with that, with the connection or with the
-// actor, and leaves waiting for more to another: the stack that reading needs would stay with it, half of what an idle connection costs.
+// listen starts the goroutine that moves what the device sends next to the actor. It ends with
+// that, with the connection or with the actor, and leaves waiting for more to another: the stack
+// that reading needs would stay with it, half of what an idle connection costs.
 func (l *line) listen(ctx *supervisor.Ctx) {
 	ctx.Go("read", func(c context.Context) error {
 		transport.Wait(l.conn)
@@ -202,7 +213,10 @@ func (l *line) apply(ctx *supervisor.Ctx, e fedecks.SessionEffect) error {
 			_ = p.Ping(nil) // a failure ends the reading too
 		}
 	case fedecks.DoUnsendable:
-		l.sess.srv.log.Error().Str("device", l.sess.device).Err(e.Cause).Msg("an answer cannot be sent, dropped")
+		l.sess.srv.log.Error().
+			Str("device", l.sess.device).
+			Err(e.Cause).
+			Msg("an answer cannot be sent, dropped")
 	default:
 		return fmt.Errorf("fedecks session: unknown effect %d", e.Kind)
 	}
@@ -234,7 +248,10 @@ func (l *line) write(data []byte) error {
 	err := l.conn.WriteMessage(transport.Binary, data)
 	switch {
 	case errors.Is(err, transport.ErrMessageTooBig):
-		l.sess.srv.log.Error().Str("device", l.sess.device).Int("bytes", len(data)).Msg("a message is larger than Limits.Message, dropped")
+		l.sess.srv.log.Error().
+			Str("device", l.sess.device).
+			Int("bytes", len(data)).
+			Msg("a message is larger than Limits.Message, dropped")
 	case err != nil:
 		l.sess.srv.log.Debug().Str("device", l.sess.device).Err(err).Msg("write failed")
 		_ = l.conn.Abort()

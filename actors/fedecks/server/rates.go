@@ -54,8 +54,8 @@ func (r *rates) level(b bucket, now time.Time) float64 {
 	return min(r.burst, b.left+max(0, now.Sub(b.at).Seconds())*r.perSecond)
 }
 
-// sweep makes room: it forgets who has a full bucket again, at most once a second because that looks at all, and if that is nobody,
-// somebody.
+// sweep makes room: it forgets who has a full bucket again, at most once a second because that
+// looks at all, and if that is nobody, somebody.
 func (r *rates) sweep(now time.Time) {
 	if now.Sub(r.swept) >= time.Second {
 		r.swept = now

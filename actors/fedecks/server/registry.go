@@ -19,10 +19,12 @@ type Presence struct {
 	Since    time.Time // of its oldest connection, by the clock of its node
 	Sessions int
 	Meta     map[string]string // of its newest connection, see Session.SetMeta
-	Node     string            // of its newest connection, see Cluster.Node; empty: this server, which is alone
+	// of its newest connection, see Cluster.Node; empty: this server, which is alone
+	Node string
 }
 
-// registry knows the sessions of this process, by device and by topic, and what other nodes have told of theirs.
+// registry knows the sessions of this process, by device and by topic, and what other nodes have
+// told of theirs.
 type registry struct {
 	node  string
 	watch watch
@@ -167,7 +169,11 @@ func (r *registry) entry(device string) (cluster.Entry, map[string]string) {
 	if stamp == 0 {
 		stamp = math.MaxInt64 // so new that nobody has stamped it yet
 	}
-	return cluster.Entry{Sessions: len(all), Since: all[0].since.UnixMicro(), Stamp: stamp}, newest.meta
+	return cluster.Entry{
+		Sessions: len(all),
+		Since:    all[0].since.UnixMicro(),
+		Stamp:    stamp,
+	}, newest.meta
 }
 
 // online says whether a device is connected somewhere; mu is held.

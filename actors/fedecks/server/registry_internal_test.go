@@ -37,7 +37,8 @@ func TestRatesForgetAddresses(t *testing.T) {
 
 func TestAddressForTheRate(t *testing.T) {
 	for remote, want := range map[string]string{
-		"192.0.2.7:1234": "192.0.2.7", "[::ffff:192.0.2.7]:1": "192.0.2.7", "[2001:db8:1:2:3:4:5:6]:1": "2001:db8:1:2::/64", "device": "device",
+		"192.0.2.7:1234": "192.0.2.7", "[::ffff:192.0.2.7]:1": "192.0.2.7",
+		"[2001:db8:1:2:3:4:5:6]:1": "2001:db8:1:2::/64", "device": "device",
 	} {
 		require.Equal(t, want, remoteHost(&http.Request{RemoteAddr: remote}))
 	}

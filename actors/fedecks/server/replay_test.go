@@ -69,8 +69,9 @@ func (x *termText) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// differsToClients are the recordings in which our server does not do what the original did, and why. All others are equal: the same
-// status for every request, the same callbacks with the same terms in the same order, a token for every request of one.
+// differsToClients are the recordings in which our server does not do what the original did, and
+// why. All others are equal: the same status for every request, the same callbacks with the same
+// terms in the same order, a token for every request of one.
 var differsToClients = map[string]string{
 	"device_id_130_bytes": "fault 11: an id that cannot be pinged with is refused at once",
 	"device_id_300_bytes": "fault 11",
@@ -79,7 +80,11 @@ var differsToClients = map[string]string{
 }
 
 // rejudged are the statuses that our server gives in those.
-var rejudged = map[string]int{"device_id_130_bytes": 403, "device_id_300_bytes": 403, "token_file_integer": 403}
+var rejudged = map[string]int{
+	"device_id_130_bytes": 403,
+	"device_id_300_bytes": 403,
+	"token_file_integer":  403,
+}
 
 func TestReplayRecordedClients(t *testing.T) {
 	var table strings.Builder
@@ -91,15 +96,24 @@ func TestReplayRecordedClients(t *testing.T) {
 			continue
 		}
 		if name == "secret_rotated" { // not in this repository, but may be in HUBLINK_DATA
-			verdict(name, "its second secret was not recorded; TestRefusedTokenEndsInUnregistered shows the rotation")
+			verdict(
+				name,
+				"its second secret was not recorded; TestRefusedTokenEndsInUnregistered shows the rotation",
+			)
 			continue
 		}
 		lines := golden.Lines[recorded](t, file)
-		if !slices.ContainsFunc(lines, func(l recorded) bool { return l.Dir == "c2s" && l.Kind == "http" }) {
+		if !slices.ContainsFunc(
+			lines,
+			func(l recorded) bool { return l.Dir == "c2s" && l.Kind == "http" },
+		) {
 			verdict(name, "not a wire transcript")
 			continue
 		}
-		t.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { replayClient(t, name, lines) }) })
+		t.Run(
+			name,
+			func(t *testing.T) { synctest.Test(t, func(t *testing.T) { replayClient(t, name, lines) }) },
+		)
 		if why := differsToClients[name]; why != "" {
 			verdict(name, "equal up to "+why)
 		} else {
@@ -132,7 +146,8 @@ func reencoded(t *testing.T, term etf.Term) []byte {
 func replayClient(t *testing.T, name string, lines []recorded) {
 	r := &replay{t: t, name: name, lines: lines, wires: map[int]*wire{}}
 	srv, err := server.New(server.Config{
-		Salt: recordedSalt, Secrets: []string{recordedSecret}, Codec: fedecks.Codec{Atoms: knownAtoms(t, lines)},
+		Salt: recordedSalt, Secrets: []string{recordedSecret},
+		Codec:  fedecks.Codec{Atoms: knownAtoms(t, lines)},
 		Limits: server.Limits{Rate: -1}, Handler: r.handler(), Duplicates: server.AllowBoth,
 	})
 	require.NoError(t, err)
@@ -272,7 +287,8 @@ func (r *replay) answer(i, conn int) (a answered) {
 	return a
 }
 
-// compare checks what a frame of the device brought forth: a token for the same device, or a frame that the original sent too.
+// compare checks what a frame of the device brought forth: a token for the same device, or a frame
+// that the original sent too.
 func (r *replay) compare(i int, l recorded, got []wsFrame) {
 	var theirs []recorded
 	for _, later := range r.lines[i:] {
@@ -291,8 +307,15 @@ func (r *replay) compare(i int, l recorded, got []wsFrame) {
 			require.Equal(r.t, []byte(l.B64), g.payload)
 			continue
 		}
-		require.True(r.t, slices.ContainsFunc(theirs, func(f recorded) bool { return f.Opcode == g.op && same(r.t, f.B64, g.payload) }),
-			"the original did not send %x", g.payload)
+		require.True(
+			r.t,
+			slices.ContainsFunc(
+				theirs,
+				func(f recorded) bool { return f.Opcode == g.op && same(r.t, f.B64, g.payload) },
+			),
+			"the original did not send %x",
+			g.payload,
+		)
 	}
 }
 
@@ -336,8 +359,9 @@ type rawCase struct {
 	Closed bool `json:"closed_by_server"`
 }
 
-// differsToRaw are the requests that our server judges otherwise, with its status, and why. All others have the same status and bring the
-// same frames. (Whether credentials are looked at before the upgrade is valid, fault 15, is TestRequestIsJudgedBeforeCredentials.)
+// differsToRaw are the requests that our server judges otherwise, with its status, and why. All
+// others have the same status and bring the same frames. (Whether credentials are looked at before
+// the upgrade is valid, fault 15, is TestRequestIsJudgedBeforeCredentials.)
 var differsToRaw = map[string]struct {
 	status int
 	why    string
@@ -360,7 +384,13 @@ var differsToRaw = map[string]struct {
 }
 
 // framesDiffer are those of them whose frames are not compared.
-var framesDiffer = []string{"unmasked frame", "close 4000", "close empty", "binary 8 MiB", "echo 8 MiB"}
+var framesDiffer = []string{
+	"unmasked frame",
+	"close 4000",
+	"close empty",
+	"binary 8 MiB",
+	"echo 8 MiB",
+}
 
 func TestReplayRawRequests(t *testing.T) {
 	for _, file := range golden.Files(t, "transcripts/fedecks/*.jsonl", "../testdata") {
@@ -383,7 +413,8 @@ func TestReplayRawRequests(t *testing.T) {
 func replayRaw(t *testing.T, c rawCase) {
 	r := &replay{t: t}
 	srv, err := server.New(server.Config{
-		Salt: recordedSalt, Secrets: []string{recordedSecret}, Handler: r.handler(), Codec: fedecks.Codec{Atoms: etf.Atoms("token")},
+		Salt: recordedSalt, Secrets: []string{recordedSecret}, Handler: r.handler(),
+		Codec: fedecks.Codec{Atoms: etf.Atoms("token")},
 	})
 	require.NoError(t, err)
 	require.NoError(t, srv.Start(t.Context()))
@@ -424,12 +455,19 @@ func replayRaw(t *testing.T, c rawCase) {
 	}
 }
 
-// request is what the recorded one was: the usual headers of an upgrade, but for the cases that are about these.
+// request is what the recorded one was: the usual headers of an upgrade, but for the cases that are
+// about these.
 func (c rawCase) request() []byte {
 	var b bytes.Buffer
 	b.WriteString(c.Method + " " + c.Path + " HTTP/1.1\r\nHost: localhost\r\n")
 	usual := [][2]string{
-		{"Upgrade", "websocket"}, {"Connection", "Upgrade"}, {"Sec-WebSocket-Version", "13"}, {"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="},
+		{
+			"Upgrade",
+			"websocket",
+		},
+		{"Connection", "Upgrade"},
+		{"Sec-WebSocket-Version", "13"},
+		{"Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="},
 	}
 	switch c.Case {
 	case "good auth, no upgrade headers":

@@ -27,13 +27,18 @@ func TestNoTokenEscapesARevocation(t *testing.T) {
 	fresh := &Session{device: "dev-1", since: time.Now().Add(time.Millisecond)}
 	r.join(fresh)
 	require.True(t, r.trusted(fresh))
-	require.True(t, r.signAt(fresh).Truncate(time.Millisecond).After(r.revoked("dev-1")), "who logs in again has a good token, whatever the clock says")
+	require.True(
+		t,
+		r.signAt(fresh).Truncate(time.Millisecond).After(r.revoked("dev-1")),
+		"who logs in again has a good token, whatever the clock says",
+	)
 	require.Empty(t, r.revoke("dev-1", until.UnixMicro()), "a revocation that is known closes nobody")
 	require.True(t, r.trusted(fresh))
 	require.WithinDuration(t, time.Now(), r.signAt(&Session{device: "dev-2"}), time.Second)
 }
 
-// The cluster may order an older connection to be closed when a newer one has come that it has not heard of.
+// The cluster may order an older connection to be closed when a newer one has come that it has not
+// heard of.
 func TestOlderConnectionsOnly(t *testing.T) {
 	r := newRegistry("", time.Hour, zerolog.Nop())
 	a, b, c := &Session{device: "dev-1"}, &Session{device: "dev-1"}, &Session{device: "dev-1"}

@@ -51,8 +51,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	log := cfg.Logger.With().Str("actor", cfg.Name).Logger()
 	return &Server{
-		cfg: cfg, keys: keys, reg: newRegistry(cfg.Cluster.Node, cfg.revocations(), log), rate: newRates(cfg.Limits.Rate, cfg.Limits.Burst),
-		log: log, sys: cfg.System,
+		cfg: cfg, keys: keys, reg: newRegistry(cfg.Cluster.Node, cfg.revocations(), log),
+		rate: newRates(cfg.Limits.Rate, cfg.Limits.Burst),
+		log:  log, sys: cfg.System,
 	}, nil
 }
 
@@ -73,7 +74,13 @@ func (s *Server) Start(ctx context.Context) error {
 	// Dynamic and temporary: a connection that ends is not restarted, its device comes back by itself.
 	root, err := s.sys.Start(ctx, supervisor.Spec{Name: s.cfg.Name, Strategy: supervisor.Dynamic})
 	if err == nil && s.cfg.Cluster.Bus != nil {
-		_, err = root.StartChild(ctx, supervisor.ChildSpec{ID: "exchange", New: func(supervisor.Heir) supervisor.Behavior { return newExchange(s) }})
+		_, err = root.StartChild(
+			ctx,
+			supervisor.ChildSpec{
+				ID:  "exchange",
+				New: func(supervisor.Heir) supervisor.Behavior { return newExchange(s) },
+			},
+		)
 		if err != nil {
 			_, stopErr := root.Stop(ctx)
 			err = errors.Join(err, stopErr)
@@ -95,8 +102,8 @@ func (s *Server) Start(ctx context.Context) error {
 // farewellWithin is how long Stop waits for those who watch presence.
 const farewellWithin = 2 * time.Second
 
-// Stop closes all connections with code 1012, so that the devices come back, and ends the server. It is idempotent and bounded: what
-// does not stop in its time is abandoned and named in the error.
+// Stop closes all connections with code 1012, so that the devices come back, and ends the server.
+// It is idempotent and bounded: what does not stop in its time is abandoned and named in the error.
 func (s *Server) Stop(ctx context.Context) error {
 	root := s.running()
 	if root == nil {
@@ -142,7 +149,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.adopt(conn, device, r.RemoteAddr, asked)
 }
 
-// ServeMemory takes devices that dial l in memory, until l is closed; the error then wraps net.ErrClosed.
+// ServeMemory takes devices that dial l in memory, until l is closed; the error then wraps
+// net.ErrClosed.
 func (s *Server) ServeMemory(l *transport.Listener) error {
 	var asking sync.WaitGroup
 	defer asking.Wait()
@@ -194,9 +202,10 @@ func (s *Server) adopt(conn transport.Conn, device, addr string, asked time.Time
 	}
 }
 
-// Push sends a term or Go value to a device, on all of its connections, to whichever node of the cluster. It comes at most once, and nil
-// means that it is on its way. ErrOffline, ErrBusy, fedecks.ErrReserved, what encoding says, and for a device on another node what the bus
-// says (ErrTooLarge, ErrBusDown); whether too much waits for that device is not known here.
+// Push sends a term or Go value to a device, on all of its connections, to whichever node of the
+// cluster. It comes at most once, and nil means that it is on its way. ErrOffline, ErrBusy,
+// fedecks.ErrReserved, what encoding says, and for a device on another node what the bus says
+// (ErrTooLarge, ErrBusDown); whether too much waits for that device is not known here.
 func (s *Server) Push(device string, v any) error {
 	data, err := fedecks.Encode(v)
 	if err != nil {
@@ -216,11 +225,17 @@ func (s *Server) Push(device string, v any) error {
 	return nil
 }
 
-// Notify hands msg to HandleInfo of a device's connections on this node, because Go values do not travel. ErrOffline, ErrBusy.
+// Notify hands msg to HandleInfo of a device's connections on this node, because Go values do not
+// travel. ErrOffline, ErrBusy.
 func (s *Server) Notify(device string, msg any) error {
 	err := s.deliver(device, info{msg: msg})
 	if nodes, _ := s.reg.elsewhere(device); errors.Is(err, ErrOffline) && len(nodes) > 0 {
-		return fmt.Errorf("notify %s: %w here but to node %s, which only Push reaches", device, err, nodes[0])
+		return fmt.Errorf(
+			"notify %s: %w here but to node %s, which only Push reaches",
+			device,
+			err,
+			nodes[0],
+		)
 	}
 	if err != nil {
 		return fmt.Errorf("notify %s: %w", device, err)
@@ -239,9 +254,9 @@ func (s *Server) deliver(device string, msg any) error {
 	return err
 }
 
-// Broadcast sends a term or Go value to every connection of the cluster that has subscribed to the topic, and says to how many of this
-// node. Connections that are too slow are left out. An error of the bus (ErrTooLarge, ErrBusDown) means that other nodes were not
-// reached; this one was.
+// Broadcast sends a term or Go value to every connection of the cluster that has subscribed to the
+// topic, and says to how many of this node. Connections that are too slow are left out. An error of
+// the bus (ErrTooLarge, ErrBusDown) means that other nodes were not reached; this one was.
 func (s *Server) Broadcast(topic string, v any) (int, error) {
 	data, err := fedecks.Encode(v)
 	if err != nil {
@@ -249,14 +264,18 @@ func (s *Server) Broadcast(topic string, v any) (int, error) {
 	}
 	n := s.spread(topic, push{data: data})
 	if s.cfg.Cluster.Bus != nil {
-		if err := s.tell("", cluster.Message{Kind: cluster.KindBroadcast, Topic: topic, Data: data}); err != nil {
+		if err := s.tell("", cluster.Message{
+			Kind: cluster.KindBroadcast, Topic: topic,
+			Data: data,
+		}); err != nil {
 			return n, fmt.Errorf("broadcast on %s: %w", topic, err)
 		}
 	}
 	return n, nil
 }
 
-// Publish hands msg to HandleInfo of every connection of this node that has subscribed to the topic, and says to how many.
+// Publish hands msg to HandleInfo of every connection of this node that has subscribed to the
+// topic, and says to how many.
 func (s *Server) Publish(topic string, msg any) int { return s.spread(topic, info{msg: msg}) }
 
 func (s *Server) spread(topic string, msg any) (n int) {
@@ -268,7 +287,8 @@ func (s *Server) spread(topic string, msg any) (n int) {
 	return n
 }
 
-// Disconnect closes the connections of a device, on all nodes, with a code and a reason and says how many there were.
+// Disconnect closes the connections of a device, on all nodes, with a code and a reason and says
+// how many there were.
 func (s *Server) Disconnect(device string, code int, reason string) int {
 	all := s.reg.of(device)
 	for _, sess := range all {
@@ -276,17 +296,25 @@ func (s *Server) Disconnect(device string, code int, reason string) int {
 	}
 	nodes, others := s.reg.elsewhere(device)
 	for _, node := range nodes {
-		err := s.tell(node, cluster.Message{Kind: cluster.KindDisconnect, Device: device, Code: code, Reason: reason})
+		err := s.tell(
+			node,
+			cluster.Message{Kind: cluster.KindDisconnect, Device: device, Code: code, Reason: reason},
+		)
 		if err != nil {
-			s.log.Warn().Err(err).Str("device", device).Str("other", node).Msg("a device on another node cannot be disconnected")
+			s.log.Warn().
+				Err(err).
+				Str("device", device).
+				Str("other", node).
+				Msg("a device on another node cannot be disconnected")
 			others = 0
 		}
 	}
 	return len(all) + others
 }
 
-// Revoke makes all tokens of a device that were made until now worthless, on all nodes, and closes its connections. A node that cannot
-// be reached now is told when it can. A login is still possible: that is for Authenticate to refuse.
+// Revoke makes all tokens of a device that were made until now worthless, on all nodes, and closes
+// its connections. A node that cannot be reached now is told when it can. A login is still
+// possible: that is for Authenticate to refuse.
 func (s *Server) Revoke(device string) {
 	for _, sess := range s.reg.revoke(device, time.Now().UnixMicro()+1) {
 		sess.end(fedecks.ClosePolicy, "revoked")

@@ -95,11 +95,17 @@ type peer struct {
 func (r *rig) dial(header string) (transport.Conn, error) {
 	d := &transport.PipeDialer{Listener: r.listener}
 	u := &url.URL{Scheme: "ws", Host: "h", Path: "/fedecks/websocket"}
-	return d.Dial(r.t.Context(), transport.Request{URL: u, Header: http.Header{fedecks.HeaderAuth: {header}}})
+	return d.Dial(
+		r.t.Context(),
+		transport.Request{URL: u, Header: http.Header{fedecks.HeaderAuth: {header}}},
+	)
 }
 
 func password(t *testing.T, device, word string) string {
-	h, err := fedecks.LoginHeader(device, etf.Map{{Key: etf.Binary("password"), Value: etf.Binary(word)}})
+	h, err := fedecks.LoginHeader(
+		device,
+		etf.Map{{Key: etf.Binary("password"), Value: etf.Binary(word)}},
+	)
 	require.NoError(t, err)
 	return h
 }
@@ -177,13 +183,19 @@ func status(t *testing.T, err error) int {
 	return refused.Status
 }
 
-// Fault 1 of the original's client: it gives up when a message comes together with the answer to its request. So nothing is sent to a
-// device before it has said something, or for a second.
+// Fault 1 of the original's client: it gives up when a message comes together with the answer to
+// its request. So nothing is sent to a device before it has said something, or for a second.
 func TestNothingComesTogetherWithTheAnswer(t *testing.T) {
 	inVirtualTime(t, func(r *rig) {
 		r.cfg.Limits.Pending = 4
-		r.cfg.Handler.ConnectionEstablished = func(_ context.Context, s *server.Session) error { return errors.Join(s.Push(1), s.Notify(2)) }
-		r.cfg.Handler.HandleInfo = func(_ context.Context, _ *server.Session, msg any) (server.Answer, error) {
+		r.cfg.Handler.ConnectionEstablished = func(_ context.Context,
+			s *server.Session,
+		) error {
+			return errors.Join(s.Push(1), s.Notify(2))
+		}
+		r.cfg.Handler.HandleInfo = func(_ context.Context, _ *server.Session, msg any) (server.Answer,
+			error,
+		) {
 			return server.Reply(msg), nil
 		}
 	}, func(r *rig) {
@@ -198,7 +210,12 @@ func TestNothingComesTogetherWithTheAnswer(t *testing.T) {
 		asks.send(etf.Charlist("token_please"))
 		got := asks.received()
 		require.Len(r.t, got, 4)
-		require.Equal(r.t, []etf.Term{etf.Int(1), etf.Int(2), etf.Int(3)}, got[:3], "in order, then the token")
+		require.Equal(
+			r.t,
+			[]etf.Term{etf.Int(1), etf.Int(2), etf.Int(3)},
+			got[:3],
+			"in order, then the token",
+		)
 		require.NoError(r.t, r.srv.Push("dev-1", 4))
 		require.Equal(r.t, []etf.Term{etf.Int(4)}, asks.received(), "from then on at once")
 
@@ -211,7 +228,12 @@ func TestNothingComesTogetherWithTheAnswer(t *testing.T) {
 
 		gone := dial()
 		r.srv.Disconnect("dev-1", 1000, "")
-		require.Equal(r.t, []etf.Term{etf.Int(1), etf.Int(2)}, gone.received(), "what was sent before the end comes before it")
+		require.Equal(
+			r.t,
+			[]etf.Term{etf.Int(1), etf.Int(2)},
+			gone.received(),
+			"what was sent before the end comes before it",
+		)
 		require.Equal(r.t, 1000, gone.closed())
 	})
 }
@@ -250,7 +272,12 @@ func TestSecondSessionOfADevice(t *testing.T) {
 		require.Equal(r.t, fedecks.ClosePolicy, older.closed())
 		require.NoError(r.t, r.srv.Push("dev-1", 7))
 		require.Equal(r.t, []etf.Term{etf.Int(7)}, newer.received())
-		require.Equal(r.t, []server.PresenceEvent{{Device: "dev-1", Joined: true}}, r.came, "the device never left")
+		require.Equal(
+			r.t,
+			[]server.PresenceEvent{{Device: "dev-1", Joined: true}},
+			r.came,
+			"the device never left",
+		)
 	})
 	inVirtualTime(t, func(r *rig) { r.cfg.Duplicates = server.RefuseNewer }, func(r *rig) {
 		older := r.connect("dev-1")
@@ -290,7 +317,12 @@ func TestRevocation(t *testing.T) {
 		require.NoError(r.t, conn.Abort())
 		lasting = time.Now().Add(time.Second)
 		_, err = r.dial(fresh)
-		require.Equal(r.t, http.StatusForbidden, status(r.t, err), "what the configuration remembers counts too")
+		require.Equal(
+			r.t,
+			http.StatusForbidden,
+			status(r.t, err),
+			"what the configuration remembers counts too",
+		)
 	})
 }
 
@@ -302,7 +334,9 @@ func TestTopicsAndPresence(t *testing.T) {
 			s.SetMeta(map[string]string{"model": "x"})
 			return nil
 		}
-		r.cfg.Handler.HandleInfo = func(_ context.Context, s *server.Session, msg any) (server.Answer, error) {
+		r.cfg.Handler.HandleInfo = func(_ context.Context, s *server.Session, msg any) (server.Answer,
+			error,
+		) {
 			if msg == "stop" {
 				return server.Stop(), nil
 			}
@@ -327,7 +361,11 @@ func TestTopicsAndPresence(t *testing.T) {
 		require.Equal(r.t, fedecks.CloseNormal, a.closed())
 		require.ErrorIs(r.t, r.srv.Push("a", 1), server.ErrOffline)
 		require.Equal(r.t, 1, r.srv.Publish("all", "again"), "who has gone has no subscriptions")
-		require.Equal(r.t, []server.PresenceEvent{{Device: "a", Joined: true}, {Device: "b", Joined: true}, {Device: "a"}}, r.came)
+		require.Equal(
+			r.t,
+			[]server.PresenceEvent{{Device: "a", Joined: true}, {Device: "b", Joined: true}, {Device: "a"}},
+			r.came,
+		)
 		require.ErrorIs(r.t, r.srv.Push("b", etf.Charlist("token_please")), fedecks.ErrReserved)
 	})
 }
@@ -347,7 +385,11 @@ func TestWatchersHurtNobody(t *testing.T) {
 		cancel()
 		close(release)
 		synctest.Wait()
-		require.Equal(r.t, []server.PresenceEvent{{Device: "a", Joined: true}, {Device: "b", Joined: true}, {Device: "a"}}, r.came)
+		require.Equal(
+			r.t,
+			[]server.PresenceEvent{{Device: "a", Joined: true}, {Device: "b", Joined: true}, {Device: "a"}},
+			r.came,
+		)
 	})
 }
 
@@ -355,7 +397,9 @@ func TestWatchersHurtNobody(t *testing.T) {
 func TestBytesThatWaitAreBounded(t *testing.T) {
 	inVirtualTime(t, func(r *rig) {
 		r.cfg.Limits.PendingBytes = 1 << 20
-		r.cfg.Handler.HandleIn = func(ctx context.Context, _ *server.Session, _ etf.Term) (server.Answer, error) {
+		r.cfg.Handler.HandleIn = func(ctx context.Context, _ *server.Session, _ etf.Term) (server.Answer,
+			error,
+		) {
 			<-ctx.Done() // the connection is busy
 			return server.Answer{}, nil
 		}
@@ -374,7 +418,9 @@ func TestBytesThatWaitAreBounded(t *testing.T) {
 
 func TestCallbackThatFailsEndsItsConnectionOnly(t *testing.T) {
 	inVirtualTime(t, func(r *rig) {
-		r.cfg.Handler.HandleIn = func(_ context.Context, _ *server.Session, term etf.Term) (server.Answer, error) {
+		r.cfg.Handler.HandleIn = func(_ context.Context, _ *server.Session, term etf.Term) (server.Answer,
+			error,
+		) {
 			switch term {
 			case etf.Int(1):
 				panic("of a handler")
@@ -395,7 +441,8 @@ func TestCallbackThatFailsEndsItsConnectionOnly(t *testing.T) {
 	})
 }
 
-// What the service says of a device's tokens may fail or take long: that is no verdict, and nobody else's business.
+// What the service says of a device's tokens may fail or take long: that is no verdict, and nobody
+// else's business.
 func TestValidFromThatFails(t *testing.T) {
 	inVirtualTime(t, func(r *rig) {
 		r.cfg.Limits.Handshake = 5 * time.Second
@@ -435,11 +482,14 @@ func TestRequestIsJudgedBeforeCredentials(t *testing.T) {
 			change func(*http.Request)
 			want   int
 		}{
-			"post":           {func(q *http.Request) { q.Method = http.MethodPost }, 400},
-			"no upgrade":     {func(q *http.Request) { q.Header.Del("Upgrade") }, 400},
-			"old version":    {func(q *http.Request) { q.Header.Set("Sec-WebSocket-Version", "8") }, 426},
-			"no key":         {func(q *http.Request) { q.Header.Del("Sec-WebSocket-Key") }, 400},
-			"foreign origin": {func(q *http.Request) { q.Header.Set("Origin", "https://evil.example") }, 403},
+			"post":        {func(q *http.Request) { q.Method = http.MethodPost }, 400},
+			"no upgrade":  {func(q *http.Request) { q.Header.Del("Upgrade") }, 400},
+			"old version": {func(q *http.Request) { q.Header.Set("Sec-WebSocket-Version", "8") }, 426},
+			"no key":      {func(q *http.Request) { q.Header.Del("Sec-WebSocket-Key") }, 400},
+			"foreign origin": {
+				func(q *http.Request) { q.Header.Set("Origin", "https://evil.example") },
+				403,
+			},
 		} {
 			q := httptest.NewRequest(http.MethodGet, "/fedecks/websocket", http.NoBody)
 			q.Header.Set("Upgrade", "websocket")
@@ -468,7 +518,12 @@ func TestAuthenticateThatFails(t *testing.T) {
 	}, func(r *rig) {
 		for _, device := range []string{"panic", "error"} {
 			_, err := r.dial(password(r.t, device, "right"))
-			require.Equal(r.t, http.StatusInternalServerError, status(r.t, err), "not a verdict on the device")
+			require.Equal(
+				r.t,
+				http.StatusInternalServerError,
+				status(r.t, err),
+				"not a verdict on the device",
+			)
 		}
 		require.Empty(r.t, r.told)
 	})
@@ -546,7 +601,9 @@ func TestStopTellsDevicesToComeBack(t *testing.T) {
 }
 
 func TestConfigErrors(t *testing.T) {
-	handler := server.Handler{Authenticate: func(context.Context, server.Login) (bool, error) { return true, nil }}
+	handler := server.Handler{
+		Authenticate: func(context.Context, server.Login) (bool, error) { return true, nil },
+	}
 	for name, cfg := range map[string]server.Config{
 		"no handler": {Salt: "s", Secrets: []string{"s"}},
 		"no salt":    {Handler: handler, Secrets: []string{"s"}},

@@ -10,8 +10,8 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// Session is one connection of a device, for callbacks and whoever they give it to. Its methods may be called from any goroutine,
-// also after its end.
+// Session is one connection of a device, for callbacks and whoever they give it to. Its methods may
+// be called from any goroutine, also after its end.
 type Session struct {
 	srv     *Server
 	ref     supervisor.Ref
@@ -39,7 +39,8 @@ func (s *Session) Addr() string { return s.addr }
 // Since is when it connected.
 func (s *Session) Since() time.Time { return s.since }
 
-// Push sends a term or Go value on this connection. ErrOffline, ErrBusy, fedecks.ErrReserved, or what encoding says.
+// Push sends a term or Go value on this connection. ErrOffline, ErrBusy, fedecks.ErrReserved, or
+// what encoding says.
 func (s *Session) Push(v any) error {
 	data, err := fedecks.Encode(v)
 	if err == nil {
@@ -59,14 +60,15 @@ func (s *Session) Notify(msg any) error {
 	return nil
 }
 
-// Subscribe makes what is broadcast and published on a topic, the latter on this node alone, come here until the connection ends.
+// Subscribe makes what is broadcast and published on a topic, the latter on this node alone, come
+// here until the connection ends.
 func (s *Session) Subscribe(topic string) { s.srv.reg.subscribe(s, topic) }
 
 // Unsubscribe ends that.
 func (s *Session) Unsubscribe(topic string) { s.srv.reg.unsubscribe(s, topic) }
 
-// SetMeta puts what presence shows of this connection in place of what it showed before. Other nodes of a cluster are shown up to 4 KiB
-// of it, else none.
+// SetMeta puts what presence shows of this connection in place of what it showed before. Other
+// nodes of a cluster are shown up to 4 KiB of it, else none.
 func (s *Session) SetMeta(meta map[string]string) {
 	s.srv.reg.mu.Lock()
 	defer s.srv.reg.mu.Unlock()
@@ -79,7 +81,8 @@ func (s *Session) SetMeta(meta map[string]string) {
 // Close ends the connection with a code and a reason.
 func (s *Session) Close(code int, reason string) { s.end(code, reason) }
 
-// send puts a push or an info into the mailbox, unless too much waits there. A single message may be as large as it likes.
+// send puts a push or an info into the mailbox, unless too much waits there. A single message may
+// be as large as it likes.
 func (s *Session) send(msg any) error {
 	size := int64(0)
 	if p, ok := msg.(push); ok {

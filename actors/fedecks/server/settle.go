@@ -6,8 +6,9 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// settleWithin is how long nothing is sent to a device that has said nothing. Clients ask for a token as soon as they have the answer to their
-// request, and those of the original give up when a message comes together with it.
+// settleWithin is how long nothing is sent to a device that has said nothing. Clients ask for a
+// token as soon as they have the answer to their request, and those of the original give up when a
+// message comes together with it.
 const settleWithin = time.Second
 
 // settle is a message to a line, from itself: the device has had time enough to say something.

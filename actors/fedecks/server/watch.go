@@ -11,7 +11,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// PresenceEvent is a device that came or went. A new connection that takes the place of an older one is neither.
+// PresenceEvent is a device that came or went. A new connection that takes the place of an older
+// one is neither.
 type PresenceEvent struct {
 	Device string
 	Joined bool // else it left
@@ -23,7 +24,8 @@ type PresenceEvent struct {
 // maxUntold is how many events wait for a watcher that blocks.
 const maxUntold = 65_536
 
-// watch tells watchers of presence, apart from those who have the news, who wait for nobody. A goroutine does it while there is something to tell.
+// watch tells watchers of presence, apart from those who have the news, who wait for nobody. A
+// goroutine does it while there is something to tell.
 type watch struct {
 	log zerolog.Logger
 
@@ -103,7 +105,10 @@ func (w *watch) all() []func(PresenceEvent) {
 func (w *watch) call(f func(PresenceEvent), e PresenceEvent) {
 	defer func() {
 		if v := recover(); v != nil {
-			w.log.Error().Bytes("stack", debug.Stack()).Str("device", e.Device).Msg("a watcher of presence panicked")
+			w.log.Error().
+				Bytes("stack", debug.Stack()).
+				Str("device", e.Device).
+				Msg("a watcher of presence panicked")
 		}
 	}()
 	f(e)
@@ -123,7 +128,8 @@ func (w *watch) wait(ctx context.Context) {
 	}
 }
 
-// WatchPresence makes f be called for every device that comes or goes, one call at a time and in order, until cancel is called; a call under way
-// may end after that. Nobody waits for f: while it blocks up to 65,536 events wait, then the oldest are dropped, which Missed of the next one
-// says, and [Server.Presence] has the truth. Stop returns when all has been told, or after two seconds.
+// WatchPresence makes f be called for every device that comes or goes, one call at a time and in
+// order, until cancel is called; a call under way may end after that. Nobody waits for f: while it
+// blocks up to 65,536 events wait, then the oldest are dropped, which Missed of the next one says,
+// and [Server.Presence] has the truth. Stop returns when all has been told, or after two seconds.
 func (s *Server) WatchPresence(f func(PresenceEvent)) (cancel func()) { return s.reg.watch.add(f) }

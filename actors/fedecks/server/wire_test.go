@@ -108,7 +108,8 @@ type wsFrame struct {
 	payload []byte
 }
 
-// frames takes the whole frames from the stream; a server's are neither masked nor, here, in fragments.
+// frames takes the whole frames from the stream; a server's are neither masked nor, here, in
+// fragments.
 func (w *wire) frames() (all []wsFrame) {
 	synctest.Wait()
 	w.mu.Lock()

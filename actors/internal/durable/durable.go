@@ -1,4 +1,5 @@
-// Package durable writes small files that a power loss leaves as they were or as they shall be: the journal, the time, a token.
+// Package durable writes small files that a power loss leaves as they were or as they shall be: the
+// journal, the time, a token.
 //
 // [Write] is all of it. It blocks for as long as the disk takes.
 package durable
@@ -11,8 +12,8 @@ import (
 	"github.com/google/renameio/v2"
 )
 
-// Write replaces the file at path atomically, readable by its owner only, whatever the older one allowed; when it returns nil, a power
-// loss finds the new content.
+// Write replaces the file at path atomically, readable by its owner only, whatever the older one
+// allowed; when it returns nil, a power loss finds the new content.
 func Write(path string, data []byte) error {
 	dir := filepath.Dir(path)
 	if err := replace(path, dir, data); err != nil {
@@ -31,7 +32,11 @@ func Write(path string, data []byte) error {
 
 // replace is renameio.WriteFile, but for that the permissions of the older file do not live on.
 func replace(path, dir string, data []byte) error {
-	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(dir), renameio.WithStaticPermissions(0o600))
+	f, err := renameio.NewPendingFile(
+		path,
+		renameio.WithTempDir(dir),
+		renameio.WithStaticPermissions(0o600),
+	)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,12 @@ func TestWrite(t *testing.T) {
 	require.Equal(t, "new", string(data))
 	info, err := os.Stat(path)
 	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o600), info.Mode(), "it may hold a secret, whatever the older one allowed")
+	require.Equal(
+		t,
+		os.FileMode(0o600),
+		info.Mode(),
+		"it may hold a secret, whatever the older one allowed",
+	)
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, entries, 1, "nothing is left beside it")

@@ -123,7 +123,8 @@ func (p *parser) utf8(at int, b *bits, values []item) error {
 	}
 	for _, v := range values {
 		if v.big != nil {
-			if !v.big.IsInt64() || v.big.Int64() != int64(rune(v.big.Int64())) || !utf8.ValidRune(rune(v.big.Int64())) {
+			if !v.big.IsInt64() || v.big.Int64() != int64(rune(v.big.Int64())) ||
+				!utf8.ValidRune(rune(v.big.Int64())) {
 				return p.wrong(at, "there is no such character")
 			}
 			v.c = rune(v.big.Int64())

@@ -53,7 +53,16 @@ func erlang(t *testing.T, do string, blocks [][]byte) (out [][]byte) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "in"), in, 0o600))
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, erl, "+pc", "unicode", "-noinput", "-noshell", "-eval", strings.Replace(overBlocks, "DO", do, 1))
+	cmd := exec.CommandContext(
+		ctx,
+		erl,
+		"+pc",
+		"unicode",
+		"-noinput",
+		"-noshell",
+		"-eval",
+		strings.Replace(overBlocks, "DO", do, 1),
+	)
 	cmd.Dir = dir
 	text, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", text)
@@ -109,7 +118,10 @@ func (r sample) term(depth int) etf.Term {
 	case 3:
 		return etf.Atom(r.text("abcxyzABC019_@éß ÷'\\\n\x00\u0085日"))
 	case 4:
-		return []etf.Term{etf.Atom("end"), etf.Atom("receive"), etf.Atom("true"), etf.Atom("Xor"), etf.Atom("xor")}[r.IntN(5)]
+		return []etf.Term{
+			etf.Atom("end"), etf.Atom("receive"), etf.Atom("true"), etf.Atom("Xor"),
+			etf.Atom("xor"),
+		}[r.IntN(5)]
 	case 5:
 		return etf.Binary(r.text("ab\"\\ \n\t\b\x1b\x7f\x00é÷日" + "~"))
 	case 6:
@@ -127,7 +139,10 @@ func (r sample) term(depth int) etf.Term {
 	case 10:
 		return etf.Improper{Elems: append(r.elements(depth), etf.OK), Tail: etf.Int(r.IntN(10))}
 	}
-	return etf.Map{{Key: etf.Int(r.IntN(100)), Value: r.term(depth - 1)}, {Key: etf.Atom("k"), Value: r.term(depth - 1)}}
+	return etf.Map{
+		{Key: etf.Int(r.IntN(100)), Value: r.term(depth - 1)},
+		{Key: etf.Atom("k"), Value: r.term(depth - 1)},
+	}
 }
 
 func (r sample) elements(depth int) []etf.Term {
@@ -156,13 +171,20 @@ func TestFormatAsErlangDoes(t *testing.T) {
 
 // parsed are texts, right and wrong.
 var parsed = []string{
-	"ok.", "'it\\'s'.", "'a\\x{65e5}\\e\\101'.", "a_B@9.", "höhe.", "maybe.", "else.", "end.", "Xyz.", "_x.", "''.",
-	"1.", "-1.", "- 1.", "+1.", "--1.", "1_000.", "1__0.", "1_.", "16#fF.", "-2#101.", "37#1.", "1#0.", "2#2.", "36#zz.", "16#f_f.",
-	"$a.", "-$a.", "$\\n.", "$\\x{41}.", "$\\^a.", "$\\^A.", "$\\^[.", "$\\400.", "$ .", "1.5.", "-1.5e3.", "1.0E-2.", "1.0e+2.", "1e5.", "1.e5.", ".5.", "1.0e999.",
-	"1_0.2_5.", `"".`, `"ab".`, `"a" "b".`, `"\\x41\\x{1F600}\\s\\d\\q\\^?".`, `"\\xg".`, `"\\x{110000}".`, "\"a\nb\".", `"日本".`,
-	"[].", "[1,2|3].", "[1|[2|3]].", "[1|[2]].", "[|1].", "[1,].", "[1|2,3].", `[1|"a"].`, "{}.", "{a,{b}}.", "{a,}.", "{a b}.",
-	"#{}.", "#{a=>1,\"b\" => <<>>}.", "#{a:=1}.", "#{a}.", "#rec{}.", "<<>>.", "<<1,2,3>>.", `<<"abc">>.`, `<<"höhe">>.`, `<<"höhe"/utf8>>.`,
-	`<<"日本"/utf8>>.`, "<<5:3>>.", "<<1,5:3>>.", "<<1:16,-2:16>>.", `<<"ab":16>>.`, "<<256,-1>>.", "<<960/utf8>>.", "<<7:0>>.", "<<a>>.", "<<1,>>.",
+	"ok.", "'it\\'s'.", "'a\\x{65e5}\\e\\101'.", "a_B@9.", "höhe.", "maybe.", "else.", "end.", "Xyz.",
+	"_x.", "''.",
+	"1.", "-1.", "- 1.", "+1.", "--1.", "1_000.", "1__0.", "1_.", "16#fF.", "-2#101.", "37#1.", "1#0.",
+	"2#2.", "36#zz.", "16#f_f.",
+	"$a.", "-$a.", "$\\n.", "$\\x{41}.", "$\\^a.", "$\\^A.", "$\\^[.", "$\\400.", "$ .", "1.5.",
+	"-1.5e3.", "1.0E-2.", "1.0e+2.", "1e5.", "1.e5.", ".5.", "1.0e999.",
+	"1_0.2_5.", `"".`, `"ab".`, `"a" "b".`, `"\\x41\\x{1F600}\\s\\d\\q\\^?".`, `"\\xg".`,
+	`"\\x{110000}".`, "\"a\nb\".", `"日本".`,
+	"[].", "[1,2|3].", "[1|[2|3]].", "[1|[2]].", "[|1].", "[1,].", "[1|2,3].", `[1|"a"].`, "{}.",
+	"{a,{b}}.", "{a,}.", "{a b}.",
+	"#{}.", "#{a=>1,\"b\" => <<>>}.", "#{a:=1}.", "#{a}.", "#rec{}.", "<<>>.", "<<1,2,3>>.",
+	`<<"abc">>.`, `<<"höhe">>.`, `<<"höhe"/utf8>>.`,
+	`<<"日本"/utf8>>.`, "<<5:3>>.", "<<1,5:3>>.", "<<1:16,-2:16>>.", `<<"ab":16>>.`, "<<256,-1>>.",
+	"<<960/utf8>>.", "<<7:0>>.", "<<a>>.", "<<1,>>.",
 	"<<18446744073709551616:72>>.", "<<$a,$b>>.", "% c\n{ok % x\n}. % y", "{ok, 1", "ok", "a b.",
 }
 

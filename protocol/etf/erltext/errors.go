@@ -13,7 +13,9 @@ import (
 // Errors of reading.
 var (
 	ErrEmpty      = errors.New("read term: there is nothing but blanks and comments")
-	ErrIncomplete = errors.New("term goes on") // what a *SyntaxError at the end of the text is: more text may make it a term
+	ErrIncomplete = errors.New(
+		"term goes on",
+	) // what a *SyntaxError at the end of the text is: more text may make it a term
 )
 
 // SyntaxError says where a text is no term, and why.
@@ -38,7 +40,13 @@ type LimitError struct {
 }
 
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("read term: line %d, column %d: more than %d %s", e.Line, e.Column, e.Max, e.Limit)
+	return fmt.Sprintf(
+		"read term: line %d, column %d: more than %d %s",
+		e.Line,
+		e.Column,
+		e.Max,
+		e.Limit,
+	)
 }
 
 // Is makes errors.Is(err, etf.ErrLimit) work.
@@ -64,7 +72,12 @@ func (p *parser) expected(what string) error {
 	}
 	c := p.peek()
 	line, column := p.place(p.pos)
-	return &SyntaxError{Line: line, Column: column, Reason: "expected " + what + ", found " + show(c), incomplete: c == end}
+	return &SyntaxError{
+		Line:       line,
+		Column:     column,
+		Reason:     "expected " + what + ", found " + show(c),
+		incomplete: c == end,
+	}
 }
 
 func show(c rune) string {

@@ -16,8 +16,8 @@ import (
 // Format gives the text of a term in one line, without a full stop; see Append.
 func Format(t etf.Term) string { return string(Append(nil, t)) }
 
-// Append appends the text of a term to dst. What is no term, such as a nil Term or one deeper than etf.MaxDepth, is shown as ?, which
-// cannot be read.
+// Append appends the text of a term to dst. What is no term, such as a nil Term or one deeper than
+// etf.MaxDepth, is shown as ?, which cannot be read.
 func Append(dst []byte, t etf.Term) []byte { return appendTerm(dst, t, 1) }
 
 func appendTerm(dst []byte, t etf.Term, depth int) []byte {
@@ -87,7 +87,8 @@ func appendOpaque(dst []byte, o etf.Opaque) []byte {
 	return append(dst, '?')
 }
 
-// maxDecimal is how many bits an integer may have to be written in decimal: the digits have to be fewer than are read.
+// maxDecimal is how many bits an integer may have to be written in decimal: the digits have to be
+// fewer than are read.
 const maxDecimal = 200_000
 
 func appendBig(dst []byte, n *big.Int) []byte {
@@ -102,7 +103,8 @@ func appendBig(dst []byte, n *big.Int) []byte {
 	return n.Append(append(dst, "16#"...), 16)
 }
 
-// appendFloat writes the shortest digits that mean f, with an exponent where that is shorter or where not every integer is a float.
+// appendFloat writes the shortest digits that mean f, with an exponent where that is shorter or
+// where not every integer is a float.
 func appendFloat(dst []byte, f float64) []byte {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return append(dst, '?')
@@ -200,7 +202,16 @@ func appendBits(dst []byte, b etf.Bitstring) []byte {
 }
 
 // names of characters that are escaped by a letter.
-var names = map[rune]byte{'\b': 'b', 0x7f: 'd', 0x1b: 'e', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't', '\v': 'v'}
+var names = map[rune]byte{
+	'\b': 'b',
+	0x7f: 'd',
+	0x1b: 'e',
+	'\f': 'f',
+	'\n': 'n',
+	'\r': 'r',
+	'\t': 't',
+	'\v': 'v',
+}
 
 // appendChar writes a character of a quoted text.
 func appendChar(dst []byte, c, quote rune) []byte {

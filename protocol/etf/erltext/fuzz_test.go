@@ -7,10 +7,12 @@ import (
 	"github.com/hublink-go/hublink/protocol/etf"
 )
 
-// FuzzParse: no text makes reading panic, errors have a place, and what is read can be written, read again and encoded.
+// FuzzParse: no text makes reading panic, errors have a place, and what is read can be written,
+// read again and encoded.
 func FuzzParse(f *testing.F) {
 	for _, text := range []string{
-		`{ok, <<"x">>, [1, 2 | 3]}.`, `#{a => 'b c', <<"höhe"/utf8>> => "text\n\x{65e5}"}.`, "<<1:3, -5:16, $a>>.", "-16#ff.", "1.5e-3.",
+		`{ok, <<"x">>, [1, 2 | 3]}.`, `#{a => 'b c', <<"höhe"/utf8>> => "text\n\x{65e5}"}.`,
+		"<<1:3, -5:16, $a>>.", "-16#ff.", "1.5e-3.",
 		"% a comment\n{}.", "#Pid<58770161000000010000000000000001>.", `"a" "b".`, "[[[[",
 	} {
 		f.Add(text)

@@ -11,8 +11,9 @@ import (
 
 // Limits bound what reading one term may cost. Zero fields mean the default.
 type Limits struct {
-	Bytes    int // of the text, and octets of all binaries in the term together; default 1 MiB
-	Depth    int // of nesting, a term that is not nested has 1; default 512, never more than etf.MaxDepth
+	Bytes int // of the text, and octets of all binaries in the term together; default 1 MiB
+	// of nesting, a term that is not nested has 1; default 512, never more than etf.MaxDepth
+	Depth    int
 	Elements int // of all lists, tuples and maps together, characters of strings too; default 262,144
 	Digits   int // of one integer that is not hexadecimal; default 65,536
 }
@@ -28,7 +29,8 @@ func (l Limits) withDefaults() Limits {
 // Parser holds the options of reading. The zero value has the default limits.
 type Parser struct{ Limits Limits }
 
-// Parse reads a text that is one term with its full stop and nothing else. Errors are ErrEmpty, *SyntaxError and *LimitError.
+// Parse reads a text that is one term with its full stop and nothing else. Errors are ErrEmpty,
+// *SyntaxError and *LimitError.
 func Parse(text string) (etf.Term, error) {
 	t, used, err := Parser{}.Parse(text)
 	if err != nil {
@@ -41,8 +43,9 @@ func Parse(text string) (etf.Term, error) {
 	return t, nil
 }
 
-// Parse reads the term at the start of a text, a full stop behind it, and says how many bytes they took. Errors are those of the function
-// Parse; a *SyntaxError that is ErrIncomplete says that the text ends inside the term, or before its full stop.
+// Parse reads the term at the start of a text, a full stop behind it, and says how many bytes they
+// took. Errors are those of the function Parse; a *SyntaxError that is ErrIncomplete says that the
+// text ends inside the term, or before its full stop.
 func (cfg Parser) Parse(text string) (t etf.Term, used int, err error) {
 	p := &parser{text: text, limits: cfg.Limits.withDefaults()}
 	if len(text) > p.limits.Bytes {
@@ -292,7 +295,8 @@ func (p *parser) pair(depth int) (pair etf.Pair, err error) {
 	return pair, err
 }
 
-// sortKeys sorts maps that are inside of keys, as decoding does, and says whether all keys are different.
+// sortKeys sorts maps that are inside of keys, as decoding does, and says whether all keys are
+// different.
 func sortKeys(m etf.Map) bool {
 	keys := make(etf.Map, len(m))
 	for i := range m {

@@ -50,19 +50,29 @@ func TestParse(t *testing.T) {
 		`"ab".`:                     etf.Charlist("ab"),
 		`"a" % and` + "\n" + `"b".`: etf.Charlist("ab"),
 		`"\101\1018\x41\^a\^?\q\s\d".`: etf.List{
-			etf.Int('A'), etf.Int('A'), etf.Int('8'), etf.Int('A'), etf.Int(1), etf.Int(127), etf.Int('q'), etf.Int(' '), etf.Int(127),
+			etf.Int('A'), etf.Int('A'), etf.Int('8'), etf.Int('A'), etf.Int(1), etf.Int(127), etf.Int('q'),
+			etf.Int(' '), etf.Int(127),
 		},
-		"\"a\nb\".":                    etf.Charlist("a\nb"),
-		`"日".`:                         etf.List{etf.Int('日')},
-		"[].":                          etf.List{},
-		"[1,[a]|[2]].":                 etf.List{etf.Int(1), etf.List{etf.Atom("a")}, etf.Int(2)},
-		"[1|[2|3]].":                   etf.Improper{Elems: []etf.Term{etf.Int(1), etf.Int(2)}, Tail: etf.Int(3)},
-		`[1|"a"].`:                     etf.List{etf.Int(1), etf.Int('a')},
-		"{}.":                          etf.Tuple(nil),
-		"{a,{}}.":                      etf.Tuple{etf.Atom("a"), etf.Tuple(nil)},
-		"#{}.":                         etf.Map{},
-		"#{b=>1,a=>#{}}.":              etf.Map{{Key: etf.Atom("b"), Value: etf.Int(1)}, {Key: etf.Atom("a"), Value: etf.Map{}}},
-		"#{1=>a,1.0=>b}.":              etf.Map{{Key: etf.Int(1), Value: etf.Atom("a")}, {Key: etf.Float(1), Value: etf.Atom("b")}},
+		"\"a\nb\".":    etf.Charlist("a\nb"),
+		`"日".`:         etf.List{etf.Int('日')},
+		"[].":          etf.List{},
+		"[1,[a]|[2]].": etf.List{etf.Int(1), etf.List{etf.Atom("a")}, etf.Int(2)},
+		"[1|[2|3]].": etf.Improper{
+			Elems: []etf.Term{etf.Int(1), etf.Int(2)},
+			Tail:  etf.Int(3),
+		},
+		`[1|"a"].`: etf.List{etf.Int(1), etf.Int('a')},
+		"{}.":      etf.Tuple(nil),
+		"{a,{}}.":  etf.Tuple{etf.Atom("a"), etf.Tuple(nil)},
+		"#{}.":     etf.Map{},
+		"#{b=>1,a=>#{}}.": etf.Map{
+			{Key: etf.Atom("b"), Value: etf.Int(1)},
+			{Key: etf.Atom("a"), Value: etf.Map{}},
+		},
+		"#{1=>a,1.0=>b}.": etf.Map{
+			{Key: etf.Int(1), Value: etf.Atom("a")},
+			{Key: etf.Float(1), Value: etf.Atom("b")},
+		},
 		"<<>>.":                        etf.Binary{},
 		`<<"abc">>.`:                   etf.Binary("abc"),
 		`<<"höhe">>.`:                  etf.Binary("h\xf6he"),
@@ -106,7 +116,10 @@ func TestMistakes(t *testing.T) {
 		{"{x, #{a=>1,b=>2,a=>3}}.", "column 5: a map with the same key twice"},
 		{"#{#{a=>1,b=>2}=>1,#{b=>2,a=>1}=>2}.", "column 1: a map with the same key twice"},
 		{"{end}.", "column 2: end is a word of the language: write 'end' for the atom"},
-		{"{ok, Name}.", `column 6: Name is a variable: write 'Name' for an atom, <<"Name">> for a string`},
+		{
+			"{ok, Name}.",
+			`column 6: Name is a variable: write 'Name' for an atom, <<"Name">> for a string`,
+		},
 		{"_.", "_ is a variable"},
 		{"ok", `column 3: expected "." behind the term, found the end`},
 		{"a b.", `column 3: expected "." behind the term, found 'b'`},
@@ -151,7 +164,12 @@ func TestMistakes(t *testing.T) {
 		var syntax *SyntaxError
 		require.ErrorAs(t, err, &syntax, c.text)
 		require.ErrorContains(t, err, c.want, c.text)
-		require.Equal(t, strings.HasSuffix(err.Error(), "found the end"), errors.Is(err, ErrIncomplete), c.text)
+		require.Equal(
+			t,
+			strings.HasSuffix(err.Error(), "found the end"),
+			errors.Is(err, ErrIncomplete),
+			c.text,
+		)
 	}
 	for _, text := range []string{"", " \n", "% all of it"} {
 		_, err := Parse(text)
@@ -159,9 +177,12 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// Wherever a line ends between two words, the term goes on: that is what somebody who reads lines needs.
+// Wherever a line ends between two words, the term goes on: that is what somebody who reads lines
+// needs.
 func TestBeginnings(t *testing.T) {
-	words := strings.Fields(`{ ok , 'q\'' , "s\x{41}" "\n" , [ 1 | 2.5e1 ] , #{ <<"k":16>> => - $c , 16#ff => << "v" /utf8 , 5 : 3 >> } } .`)
+	words := strings.Fields(
+		`{ ok , 'q\'' , "s\x{41}" "\n" , [ 1 | 2.5e1 ] , #{ <<"k":16>> => - $c , 16#ff => << "v" /utf8 , 5 : 3 >> } } .`,
+	)
 	for n := 1; n < len(words); n++ {
 		text := strings.Join(words[:n], " ")
 		_, _, err := Parser{}.Parse(text)
@@ -196,14 +217,21 @@ func TestLimits(t *testing.T) {
 	}{
 		{"depth", deep(513), Limits{}, "more than 512 levels of depth"},
 		{"depth of keys", strings.Repeat("#{", 600), Limits{}, "more than 512 levels of depth"},
-		{"depth raised too far", deep(etf.MaxDepth + 1), Limits{Depth: 1 << 30}, "more than 120000 levels of depth"},
+		{
+			"depth raised too far", deep(etf.MaxDepth + 1),
+			Limits{Depth: 1 << 30},
+			"more than 120000 levels of depth",
+		},
 		{"elements", "{1,2,3,4,5,6,7,8,9,10,11}.", small, "more than 10 elements"},
 		{"pairs", "#{1=>2,3=>4,5=>6,7=>8,9=>10,11=>12}.", small, "more than 10 elements"},
 		{"characters", `"12345678901".`, small, "more than 10 elements"},
 		{"digits", "123456.", small, "more than 5 digits"},
 		{"text", "\"" + strings.Repeat(" ", 99) + "\".", small, "more than 100 bytes of text"},
 		{"text of blanks", strings.Repeat(" ", 101), small, "more than 100 bytes of text"},
-		{"text of many octets", "'" + strings.Repeat("é", 60) + "'.", small, "more than 100 bytes of text"},
+		{
+			"text of many octets", "'" + strings.Repeat("é", 60) + "'.", small,
+			"more than 100 bytes of text",
+		},
 		{"octets", "<<0:808>>.", small, "more than 100 octets of binaries"},
 		{"octets of strings", `<<"aaaa":208>>.`, small, "more than 100 octets of binaries"},
 		{"octets in all", "[<<0:400>>,<<0:408>>].", small, "more than 100 octets of binaries"},
@@ -244,7 +272,11 @@ func TestMapsInKeysOfMaps(t *testing.T) {
 	for range depth {
 		got = got.(etf.Map)[0].Key
 	}
-	require.Equal(t, etf.Map{{Key: etf.Atom("a"), Value: etf.Int(2)}, {Key: etf.Atom("b"), Value: etf.Int(1)}}, got)
+	require.Equal(
+		t,
+		etf.Map{{Key: etf.Atom("a"), Value: etf.Int(2)}, {Key: etf.Atom("b"), Value: etf.Int(1)}},
+		got,
+	)
 	_, _, err = deep.Parse(nested("#{a => 1, a => 2}"))
 	require.ErrorContains(t, err, "same key twice")
 }

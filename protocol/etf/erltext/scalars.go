@@ -45,7 +45,8 @@ func (p *parser) number() (etf.Term, error) {
 func (p *parser) digits(base int) (string, error) {
 	start := p.pos
 	is := func(i int) bool { return i < len(p.text) && value(p.text[i]) < base }
-	for is(p.pos) || p.pos > start && p.text[p.pos-1] != '_' && p.pos < len(p.text) && p.text[p.pos] == '_' && is(p.pos+1) {
+	for is(p.pos) || p.pos > start && p.text[p.pos-1] != '_' && p.pos < len(p.text) &&
+		p.text[p.pos] == '_' && is(p.pos+1) {
 		p.pos++
 	}
 	if p.pos == start {
@@ -81,7 +82,8 @@ func (p *parser) based(at int, digits string, negative bool) (etf.Term, error) {
 }
 
 func (p *parser) integer(digits string, base int, negative bool) (etf.Term, error) {
-	if base != 16 && len(digits) > p.limits.Digits { // reading them takes time by the square of their number
+	if base != 16 &&
+		len(digits) > p.limits.Digits { // reading them takes time by the square of their number
 		return nil, p.beyond("digits; write 16#...", p.limits.Digits)
 	}
 	n := new(big.Int)
@@ -131,11 +133,15 @@ func (p *parser) float(at int, whole string, negative bool) (etf.Term, error) {
 	return etf.Float(f), nil
 }
 
-// reserved words of Erlang are no atoms unless quoted. (The words else and maybe have become ones only lately, and are still read.)
+// reserved words of Erlang are no atoms unless quoted. (The words else and maybe have become ones
+// only lately, and are still read.)
 var reserved = map[string]bool{
-	"after": true, "and": true, "andalso": true, "band": true, "begin": true, "bnot": true, "bor": true, "bsl": true, "bsr": true,
-	"bxor": true, "case": true, "catch": true, "cond": true, "div": true, "end": true, "fun": true, "if": true, "let": true, "not": true,
-	"of": true, "or": true, "orelse": true, "receive": true, "rem": true, "try": true, "when": true, "xor": true,
+	"after": true, "and": true, "andalso": true, "band": true, "begin": true, "bnot": true,
+	"bor": true, "bsl": true, "bsr": true,
+	"bxor": true, "case": true, "catch": true, "cond": true, "div": true, "end": true, "fun": true,
+	"if": true, "let": true, "not": true,
+	"of": true, "or": true, "orelse": true, "receive": true, "rem": true, "try": true, "when": true,
+	"xor": true,
 }
 
 // lower says whether an atom may begin with c and need no quotes.
@@ -143,7 +149,8 @@ func lower(c rune) bool { return c >= 'a' && c <= 'z' || c >= 0xdf && c <= 0xff 
 
 // inWord says whether c may stand in an atom that needs no quotes.
 func inWord(c rune) bool {
-	return lower(c) || digit(c) || c == '_' || c == '@' || c >= 'A' && c <= 'Z' || c >= 0xc0 && c <= 0xde && c != 0xd7
+	return lower(c) || digit(c) || c == '_' || c == '@' || c >= 'A' && c <= 'Z' ||
+		c >= 0xc0 && c <= 0xde && c != 0xd7
 }
 
 // word reads the characters of a word.
@@ -159,7 +166,10 @@ func (p *parser) bareAtom() (etf.Term, error) {
 	at := p.pos
 	name := p.word()
 	if reserved[name] {
-		return nil, p.wrong(at, fmt.Sprintf("%s is a word of the language: write '%s' for the atom", name, name))
+		return nil, p.wrong(
+			at,
+			fmt.Sprintf("%s is a word of the language: write '%s' for the atom", name, name),
+		)
 	}
 	return p.atom(at, name)
 }
@@ -182,11 +192,20 @@ func (p *parser) atom(at int, name string) (etf.Term, error) {
 	return etf.Atom(strings.Clone(name)), nil
 }
 
-// variable is the error that a variable stands here, which people of other languages take for a name.
+// variable is the error that a variable stands here, which people of other languages take for a
+// name.
 func (p *parser) variable() error {
 	at := p.pos
 	name := p.word()
-	return p.wrong(at, fmt.Sprintf("%.40s is a variable: write '%.40s' for an atom, <<\"%.40s\">> for a string", name, name, name))
+	return p.wrong(
+		at,
+		fmt.Sprintf(
+			"%.40s is a variable: write '%.40s' for an atom, <<\"%.40s\">> for a string",
+			name,
+			name,
+			name,
+		),
+	)
 }
 
 // opaque reads the octets of a pid, reference, port or fun.
@@ -210,4 +229,9 @@ func (p *parser) opaque(at int, kind etf.Kind) (etf.Term, error) {
 	return t, nil
 }
 
-var opaqueNames = map[string]etf.Kind{"Pid": etf.Pid, "Ref": etf.Reference, "Port": etf.Port, "Fun": etf.Fun}
+var opaqueNames = map[string]etf.Kind{
+	"Pid":  etf.Pid,
+	"Ref":  etf.Reference,
+	"Port": etf.Port,
+	"Fun":  etf.Fun,
+}

@@ -8,7 +8,17 @@ import (
 )
 
 // escapes are the letters behind a backslash that have a meaning; others mean themselves.
-var escapes = map[rune]rune{'b': '\b', 'd': 0x7f, 'e': 0x1b, 'f': '\f', 'n': '\n', 'r': '\r', 's': ' ', 't': '\t', 'v': '\v'}
+var escapes = map[rune]rune{
+	'b': '\b',
+	'd': 0x7f,
+	'e': 0x1b,
+	'f': '\f',
+	'n': '\n',
+	'r': '\r',
+	's': ' ',
+	't': '\t',
+	'v': '\v',
+}
 
 // quoted reads the characters between quotes.
 func (p *parser) quoted(quote rune) ([]rune, error) {

@@ -25,7 +25,8 @@ func NewAuthority(t testing.TB) *Authority {
 	t.Helper()
 	a := &Authority{Pool: x509.NewCertPool()}
 	template := leaf("test authority")
-	template.IsCA, template.BasicConstraintsValid, template.KeyUsage = true, true, x509.KeyUsageCertSign
+	template.IsCA, template.BasicConstraintsValid, template.KeyUsage = true, true,
+		x509.KeyUsageCertSign
 	cert := a.Issue(t, template)
 	a.cert, a.key = cert.Leaf, cert.PrivateKey.(*ecdsa.PrivateKey) //nolint:forcetypeassert // made by Issue
 	a.Pool.AddCert(a.cert)

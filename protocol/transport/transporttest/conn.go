@@ -14,7 +14,8 @@ import (
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
-// TestConn checks that the two ends which newPair returns keep the contract of transport.Conn. The ends have the default limits.
+// TestConn checks that the two ends which newPair returns keep the contract of transport.Conn. The
+// ends have the default limits.
 func TestConn(t *testing.T, newPair func() (client, server transport.Conn)) {
 	t.Helper()
 	tests := []struct {
@@ -49,8 +50,8 @@ func TestConn(t *testing.T, newPair func() (client, server transport.Conn)) {
 	}
 }
 
-// prompt is more than any bounded operation may take, on a busy machine too: a close drains for at most 1 s, behind a large message that is being
-// compressed.
+// prompt is more than any bounded operation may take, on a busy machine too: a close drains for at
+// most 1 s, behind a large message that is being compressed.
 const prompt = 10 * time.Second
 
 // within fails the test when f does not return in time.
@@ -69,7 +70,14 @@ func expect(t *testing.T, c transport.Conn, kind transport.Kind, want []byte) {
 	t.Helper()
 	k, p, err := c.ReadMessage(nil)
 	if err != nil || k != kind || !bytes.Equal(p, want) {
-		t.Fatalf("got a %v message of %d bytes, error %v; want %v, %d bytes", k, len(p), err, kind, len(want))
+		t.Fatalf(
+			"got a %v message of %d bytes, error %v; want %v, %d bytes",
+			k,
+			len(p),
+			err,
+			kind,
+			len(want),
+		)
 	}
 }
 
@@ -130,7 +138,8 @@ func testConcurrentWriters(t *testing.T, a, b transport.Conn) {
 	for w := range writers {
 		all.Go(func() {
 			for i := range each {
-				if err := a.WriteMessage(transport.Text, fmt.Appendf(nil, "%d %d %s", w, i, strings.Repeat("x", i*50))); err != nil {
+				if err := a.WriteMessage(transport.Text, fmt.Appendf(nil, "%d %d %s", w, i, strings.Repeat("x",
+					i*50))); err != nil {
 					t.Errorf("write: %v", err)
 				}
 			}
@@ -153,10 +162,16 @@ func testConcurrentWriters(t *testing.T, a, b transport.Conn) {
 }
 
 func testRefusedWrites(t *testing.T, a, b transport.Conn) {
-	if err := a.WriteMessage(transport.Text, []byte("bad \xff")); !errors.Is(err, transport.ErrInvalidUTF8) {
+	if err := a.WriteMessage(transport.Text, []byte("bad \xff")); !errors.Is(
+		err,
+		transport.ErrInvalidUTF8,
+	) {
 		t.Errorf("text that is not UTF-8: %v", err)
 	}
-	if err := a.WriteMessage(transport.Binary, make([]byte, 8_000_001)); !errors.Is(err, transport.ErrMessageTooBig) {
+	if err := a.WriteMessage(transport.Binary, make([]byte, 8_000_001)); !errors.Is(
+		err,
+		transport.ErrMessageTooBig,
+	) {
 		t.Errorf("8,000,001 bytes: %v", err)
 	}
 	if err := a.WriteMessage(transport.Text, []byte("still here")); err != nil {
@@ -317,7 +332,14 @@ func testAbortStuckWrite(t *testing.T, a, _ transport.Conn) {
 }
 
 func testInfo(t *testing.T, a, b transport.Conn) {
-	if x, y := a.Info(), b.Info(); x.LocalAddr.String() != y.RemoteAddr.String() || x.RemoteAddr.String() != y.LocalAddr.String() {
-		t.Errorf("the ends do not agree: %v to %v, and %v to %v", x.LocalAddr, x.RemoteAddr, y.LocalAddr, y.RemoteAddr)
+	if x, y := a.Info(), b.Info(); x.LocalAddr.String() != y.RemoteAddr.String() ||
+		x.RemoteAddr.String() != y.LocalAddr.String() {
+		t.Errorf(
+			"the ends do not agree: %v to %v, and %v to %v",
+			x.LocalAddr,
+			x.RemoteAddr,
+			y.LocalAddr,
+			y.RemoteAddr,
+		)
 	}
 }

@@ -15,8 +15,8 @@ import (
 // Hub decides about one upgrade request.
 type Hub func(r *http.Request) Answer
 
-// Answer is what a Hub has decided. With a Status the device is refused; otherwise it is let in and Serve, which may
-// be nil, gets the hub's end in a goroutine of its own.
+// Answer is what a Hub has decided. With a Status the device is refused; otherwise it is let in and
+// Serve, which may be nil, gets the hub's end in a goroutine of its own.
 type Answer struct {
 	Status int
 	Header http.Header
@@ -30,7 +30,8 @@ type Endpoint struct {
 	URL    *url.URL // scheme and host
 }
 
-// TestDialer checks that a dialer keeps the contract of transport.Dialer. start sets a hub up, and takes it down when the test ends.
+// TestDialer checks that a dialer keeps the contract of transport.Dialer. start sets a hub up, and
+// takes it down when the test ends.
 func TestDialer(t *testing.T, start func(t *testing.T, hub Hub) Endpoint) {
 	t.Helper()
 	t.Run("Request", func(t *testing.T) { testRequest(t, start) })
@@ -62,7 +63,10 @@ func testRequest(t *testing.T, start func(*testing.T, Hub) Endpoint) {
 		seen <- r
 		return Answer{Serve: Echo}
 	})
-	c, err := e.Dialer.Dial(context.Background(), e.request("/socket/web%2Fsocket?vsn=2.0.0&"+secretQuery+"#fragment"))
+	c, err := e.Dialer.Dial(
+		context.Background(),
+		e.request("/socket/web%2Fsocket?vsn=2.0.0&"+secretQuery+"#fragment"),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,19 +111,24 @@ func testEarlyMessage(t *testing.T, start func(*testing.T, Hub) Endpoint) {
 
 func testRefusal(t *testing.T, start func(*testing.T, Hub) Endpoint) {
 	e := start(t, func(*http.Request) Answer {
-		return Answer{Status: http.StatusUnauthorized, Body: strings.Repeat("b", 10_000), Header: http.Header{
-			"Nh-Connection-Error-Reason": {"no certificate pair"},
-			"Location":                   {"https://example.org/"},
-			"Retry-After":                {"17"},
-			"Set-Cookie":                 {"session=secret"},
-		}}
+		return Answer{
+			Status: http.StatusUnauthorized,
+			Body:   strings.Repeat("b", 10_000),
+			Header: http.Header{
+				"Nh-Connection-Error-Reason": {"no certificate pair"},
+				"Location":                   {"https://example.org/"},
+				"Retry-After":                {"17"},
+				"Set-Cookie":                 {"session=secret"},
+			},
+		}
 	})
 	_, err := e.Dialer.Dial(context.Background(), e.request("/?"+secretQuery))
 	var r *transport.RefusedError
 	if !errors.As(err, &r) || r.Status != http.StatusUnauthorized {
 		t.Fatalf("got %v, want a refusal with 401", err)
 	}
-	if r.Reason() != "no certificate pair" || r.RetryAfter() != 17*time.Second || r.Header.Get("Location") != "https://example.org/" {
+	if r.Reason() != "no certificate pair" || r.RetryAfter() != 17*time.Second ||
+		r.Header.Get("Location") != "https://example.org/" {
 		t.Errorf("the hub's explanation is lost: %+v", r.Header)
 	}
 	if r.Header.Get("Set-Cookie") != "" {
@@ -164,7 +173,8 @@ func testBadRequests(t *testing.T, start func(*testing.T, Hub) Endpoint) {
 		spoil(&req)
 		_, err := e.Dialer.Dial(context.Background(), req)
 		var p *transport.PhaseError
-		if !errors.As(err, &p) || p.Phase != transport.PhaseRequest || p.Class() != transport.ClassBadRequest {
+		if !errors.As(err, &p) || p.Phase != transport.PhaseRequest ||
+			p.Class() != transport.ClassBadRequest {
 			t.Errorf("%s: got %v, want an error about the request", name, err)
 			continue
 		}
@@ -185,7 +195,9 @@ func testCancel(t *testing.T, start func(*testing.T, Hub) Endpoint) {
 	within(t, "a cancelled dial", func() {
 		_, err := e.Dialer.Dial(ctx, e.request("/?"+secretQuery))
 		var p *transport.PhaseError
-		if !errors.As(err, &p) || p.Phase != transport.PhaseUpgrade || p.Class() != transport.ClassCancelled || !errors.Is(err, context.Canceled) {
+		if !errors.As(err, &p) || p.Phase != transport.PhaseUpgrade ||
+			p.Class() != transport.ClassCancelled ||
+			!errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want a cancelled upgrade", err)
 			return
 		}

@@ -36,7 +36,8 @@ type Plan struct {
 	Read, Write Direction
 }
 
-// Faulty is a net.Conn with faults. As with any stream of a transport.Conn, one goroutine reads and one writes at a time.
+// Faulty is a net.Conn with faults. As with any stream of a transport.Conn, one goroutine reads and
+// one writes at a time.
 type Faulty struct {
 	net.Conn
 	read, write lane
@@ -55,12 +56,20 @@ type lane struct {
 
 // NewFaulty puts plan between nc and its user.
 func NewFaulty(nc net.Conn, plan Plan) *Faulty {
-	return &Faulty{Conn: nc, read: newLane(plan.Read, plan.Seed, 1), write: newLane(plan.Write, plan.Seed, 2)}
+	return &Faulty{
+		Conn:  nc,
+		read:  newLane(plan.Read, plan.Seed, 1),
+		write: newLane(plan.Write, plan.Seed, 2),
+	}
 }
 
 func newLane(d Direction, seed, number uint64) lane {
 	silence, _ := duplex.New("silence", "nobody")
-	return lane{Direction: d, rnd: rand.New(rand.NewPCG(seed, number)), silence: silence} //nolint:gosec // repeatable
+	return lane{
+		Direction: d,
+		rnd:       rand.New(rand.NewPCG(seed, number)),
+		silence:   silence,
+	} //nolint:gosec // repeatable
 }
 
 // room is how many of n bytes may pass at once.

@@ -14,14 +14,16 @@ import (
 	"github.com/hublink-go/hublink/protocol/transport/internal/duplex"
 )
 
-// Case is one case of RFC 6455 or RFC 7692: what the peer sends, and what must come of it. After the last frame the peer ends its side.
+// Case is one case of RFC 6455 or RFC 7692: what the peer sends, and what must come of it. After
+// the last frame the peer ends its side.
 type Case struct {
 	Name     string
 	Deflate  *transport.Deflate // what was agreed on; nil: no compression
 	Frames   []Frame
 	Messages []Message // delivered before the end
 	Pongs    []string  // payloads of the pongs that are sent
-	// Code is how reading ends. It is also the code of the close frame that is sent, except that after 1006 there is none.
+	// Code is how reading ends. It is also the code of the close frame that is sent, except that after
+	// 1006 there is none.
 	Code int
 	// Found says that the code is our finding and not the peer's.
 	Found bool
@@ -47,9 +49,11 @@ type Frame struct {
 var caseLimits = transport.Limits{Message: 100_000, Fragments: 8}
 
 // Drive makes a link of a stream.
-type Drive func(nc net.Conn, role transport.Role, l transport.Limits, d *transport.Deflate) transport.Conn
+type Drive func(nc net.Conn, role transport.Role, l transport.Limits,
+	d *transport.Deflate) transport.Conn
 
-// TestProtocol runs the cases for both roles, with the bytes arriving at once, one by one and in random pieces. drive is the driver under test.
+// TestProtocol runs the cases for both roles, with the bytes arriving at once, one by one and in
+// random pieces. drive is the driver under test.
 func TestProtocol(t *testing.T, drive Drive) {
 	t.Helper()
 	roles := map[string]transport.Role{"client": transport.RoleClient, "server": transport.RoleServer}

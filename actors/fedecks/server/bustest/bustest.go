@@ -15,7 +15,8 @@ import (
 
 // Options say what is tested.
 type Options struct {
-	// Open gives a bus to the node of that number, three in all; they may be the same. It closes it at the end of the test.
+	// Open gives a bus to the node of that number, three in all; they may be the same. It closes it at
+	// the end of the test.
 	Open func(t *testing.T, node int) server.Bus
 	// Max is the size in bytes beyond which data is refused; 0: there is none.
 	Max int
@@ -29,7 +30,8 @@ func Run(t *testing.T, o Options) {
 		o.Within = 10 * time.Second
 	}
 	for name, test := range map[string]func(*crew){
-		"to all": toAll, "to one": toOne, "in order": inOrder, "from many goroutines": fromMany, "large": large, "leaving": leaving, "an odd name": oddName,
+		"to all": toAll, "to one": toOne, "in order": inOrder, "from many goroutines": fromMany,
+		"large": large, "leaving": leaving, "an odd name": oddName,
 	} {
 		t.Run(name, func(t *testing.T) { test(meet(t, o)) })
 	}
@@ -92,7 +94,8 @@ func meet(t *testing.T, o Options) *crew {
 	}
 }
 
-// expect takes messages of a node until one is want; others, which are other tests' or its own, are given.
+// expect takes messages of a node until one is want; others, which are other tests' or its own, are
+// given.
 func (c *crew) expect(node int, want string) (before []string) {
 	c.t.Helper()
 	timeout := time.After(c.o.Within)
@@ -219,7 +222,10 @@ func large(c *crew) {
 	if c.o.Max == 0 {
 		return
 	}
-	if err := c.buses[0].Publish(name(1), append([]byte(whole), 'x')); !errors.Is(err, server.ErrTooLarge) {
+	if err := c.buses[0].Publish(name(1), append([]byte(whole), 'x')); !errors.Is(
+		err,
+		server.ErrTooLarge,
+	) {
 		c.t.Fatalf("a byte more: %v, want ErrTooLarge", err)
 	}
 	c.publish(0, name(1), "after")

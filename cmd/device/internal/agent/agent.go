@@ -14,11 +14,13 @@ import (
 // ErrReboot is returned by Run when the machine has to reboot to finish what the agent began.
 var ErrReboot = actors.ErrReboot
 
-// ErrConfig is returned when the configuration is wrong, or names something that cannot be used: starting again does not help.
+// ErrConfig is returned when the configuration is wrong, or names something that cannot be used:
+// starting again does not help.
 var ErrConfig = errors.New("the configuration cannot be used")
 
-// Run runs the agent until ctx ends, the device gives up, or the machine has to reboot. Its log goes to errOut. The error is nil
-// after ctx has ended, ErrReboot, ErrConfig with every problem on a line of its own, or why the agent gave up.
+// Run runs the agent until ctx ends, the device gives up, or the machine has to reboot. Its log
+// goes to errOut. The error is nil after ctx has ended, ErrReboot, ErrConfig with every problem on
+// a line of its own, or why the agent gave up.
 func Run(ctx context.Context, file *config.File, version string, errOut io.Writer) (err error) {
 	limitMemory()
 	found, err := inspect(ctx, file)
@@ -53,7 +55,8 @@ func Run(ctx context.Context, file *config.File, version string, errOut io.Write
 	return err
 }
 
-// Check reports everything that would keep Run from starting, as far as that can be known without changing anything.
+// Check reports everything that would keep Run from starting, as far as that can be known without
+// changing anything.
 func Check(ctx context.Context, file *config.File) error {
 	_, err := inspect(ctx, file)
 	return err

@@ -39,7 +39,10 @@ func newFile(t *testing.T, url, secret string, more ...string) *config.File {
 	require.NoError(t, slotdev.Create(slotdev.Config{
 		A: filepath.Join(dir, "a"), B: filepath.Join(dir, "b"), Size: 1 << 20,
 		Env: []slotdev.Location{{Path: filepath.Join(dir, "env"), Size: 0x2000}},
-	}, firmware.Metadata{"uuid": "fw-1", "product": "product", "version": "1.0.0", "platform": "p", "architecture": "a"}, nil))
+	}, firmware.Metadata{
+		"uuid": "fw-1", "product": "product", "version": "1.0.0", "platform": "p",
+		"architecture": "a",
+	}, nil))
 	file, err := config.Parse(fmt.Appendf(nil, `
 identity = {value = "gw"}
 slots = {a = "%[1]s/a", b = "%[1]s/b", env = [{path = "%[1]s/env", size = 0x2000}]}
@@ -68,7 +71,10 @@ func TestRunUntilStopped(t *testing.T) {
 	require.NoError(t, err)
 	defer client.Close()
 	require.NoError(t, Reconnect(wait, client))
-	require.NoError(t, hub.Device("gw").Wait(wait, func(s hubtest.Snapshot) bool { return s.Joins == 2 }))
+	require.NoError(
+		t,
+		hub.Device("gw").Wait(wait, func(s hubtest.Snapshot) bool { return s.Joins == 2 }),
+	)
 	require.NoError(t, Commit(wait, client), "on a committed firmware it does nothing")
 	require.Error(t, client.Call(wait, "dance", nil, nil))
 
@@ -122,7 +128,12 @@ func TestLogLevels(t *testing.T) {
 	var out bytes.Buffer
 	log := newLog(file, &out)
 	require.Nil(t, log.extension)
-	require.Equal(t, zerolog.WarnLevel, log.logger.GetLevel(), "what nobody reads is not even formatted")
+	require.Equal(
+		t,
+		zerolog.WarnLevel,
+		log.logger.GetLevel(),
+		"what nobody reads is not even formatted",
+	)
 	log.logger.Info().Msg("quiet")
 	log.logger.Warn().Msg("loud")
 	require.Equal(t, 1, strings.Count(out.String(), "\n"))
@@ -161,9 +172,20 @@ func TestRebootCommand(t *testing.T) {
 	require.Nil(t, rebooter(&config.Reboot{Mode: config.RebootExit}))
 	run := rebooter(&config.Reboot{Mode: config.RebootCommand, Command: []string{"true"}})
 	require.NoError(t, run(t.Context(), "why"))
-	run = rebooter(&config.Reboot{Mode: config.RebootCommand, Command: []string{"sh", "-c", "echo no permission; exit 3"}})
-	require.ErrorContains(t, run(t.Context(), "why"), "reboot.command sh: exit status 3: no permission")
-	run = rebooter(&config.Reboot{Mode: config.RebootCommand, Command: []string{"no-such-program-here"}})
+	run = rebooter(
+		&config.Reboot{
+			Mode:    config.RebootCommand,
+			Command: []string{"sh", "-c", "echo no permission; exit 3"},
+		},
+	)
+	require.ErrorContains(
+		t,
+		run(t.Context(), "why"),
+		"reboot.command sh: exit status 3: no permission",
+	)
+	run = rebooter(
+		&config.Reboot{Mode: config.RebootCommand, Command: []string{"no-such-program-here"}},
+	)
 	require.Error(t, run(t.Context(), "why"))
 
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -25,8 +25,9 @@ func sharedSecret(hub *config.Hub, identity string) (*auth.SharedSecret, error) 
 	return &auth.SharedSecret{Key: hub.Secret.Key, Secret: secret, Identifier: identity}, nil
 }
 
-// certificate returns what reads the client certificate, which it does once to see that it can; nil when there is none. Files are read
-// again at every dial, so that a renewed certificate is used without a restart.
+// certificate returns what reads the client certificate, which it does once to see that it can; nil
+// when there is none. Files are read again at every dial, so that a renewed certificate is used
+// without a restart.
 func certificate(hub *config.Hub) (func() (*tls.Certificate, error), error) {
 	if hub.Certificate == nil {
 		return nil, nil
@@ -35,7 +36,12 @@ func certificate(hub *config.Hub) (func() (*tls.Certificate, error), error) {
 	load := func() (*tls.Certificate, error) {
 		pair, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
 		if err != nil {
-			return nil, fmt.Errorf("hub.certificate: cert_file %s with key_file %s: %w", files.CertFile, files.KeyFile, err)
+			return nil, fmt.Errorf(
+				"hub.certificate: cert_file %s with key_file %s: %w",
+				files.CertFile,
+				files.KeyFile,
+				err,
+			)
 		}
 		return &pair, nil
 	}
@@ -43,13 +49,18 @@ func certificate(hub *config.Hub) (func() (*tls.Certificate, error), error) {
 	return load, err
 }
 
-// proxy chooses the proxy: that of the configuration, or else what HTTPS_PROXY, HTTP_PROXY and NO_PROXY say.
+// proxy chooses the proxy: that of the configuration, or else what HTTPS_PROXY, HTTP_PROXY and
+// NO_PROXY say.
 func proxy(hub *config.Hub) actors.ProxyFunc {
 	switch u, err := hub.ProxyURL(); {
 	case err != nil || hub.Proxy == config.NoProxy: // the file has been checked
 		return nil
 	case u == nil:
-		return func(target *url.URL) (*url.URL, error) { return http.ProxyFromEnvironment(&http.Request{URL: target}) }
+		return func(target *url.URL) (*url.URL,
+			error,
+		) {
+			return http.ProxyFromEnvironment(&http.Request{URL: target})
+		}
 	default:
 		return func(*url.URL) (*url.URL, error) { return u, nil }
 	}
@@ -79,7 +90,10 @@ func trust(hub *config.Hub) (*tls.Config, error) {
 	}
 	cfg.RootCAs = x509.NewCertPool()
 	if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("hub.ca_file %s: there is no certificate in it: give a PEM file", hub.CAFile)
+		return nil, fmt.Errorf(
+			"hub.ca_file %s: there is no certificate in it: give a PEM file",
+			hub.CAFile,
+		)
 	}
 	return cfg, nil
 }

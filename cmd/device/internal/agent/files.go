@@ -21,7 +21,8 @@ func statePath(file *config.File, name string) string {
 	return filepath.Join(file.Firmware.StateDir, name)
 }
 
-// writable checks that the directory dir, which key names, can be written, or made where it is not there.
+// writable checks that the directory dir, which key names, can be written, or made where it is not
+// there.
 func writable(key, dir string) error {
 	at := filepath.Clean(dir)
 	for {
@@ -55,11 +56,21 @@ func checkSocket(c *config.Control) error {
 	return errors.Join(append(errs, writable("control.socket", filepath.Dir(c.Socket)))...)
 }
 
-// openSlots opens the slots and reads the boot record, which changes nothing, and checks that both can be written.
+// openSlots opens the slots and reads the boot record, which changes nothing, and checks that both
+// can be written.
 func openSlots(ctx context.Context, file *config.File) (*slotdev.Device, error) {
-	cfg := slotdev.Config{A: file.Slots.A, B: file.Slots.B, Size: file.Slots.Size, Metadata: file.Firmware.Metadata}
+	cfg := slotdev.Config{
+		A:        file.Slots.A,
+		B:        file.Slots.B,
+		Size:     file.Slots.Size,
+		Metadata: file.Firmware.Metadata,
+	}
 	errs := make([]error, 0, 2+len(file.Slots.Env))
-	errs = append(errs, writableFile("slots.a", cfg.A, cfg.Size > 0), writableFile("slots.b", cfg.B, cfg.Size > 0))
+	errs = append(
+		errs,
+		writableFile("slots.a", cfg.A, cfg.Size > 0),
+		writableFile("slots.b", cfg.B, cfg.Size > 0),
+	)
 	for i, e := range file.Slots.Env {
 		cfg.Env = append(cfg.Env, slotdev.Location{Path: e.Path, Offset: e.Offset, Size: e.Size})
 		errs = append(errs, writableFile(fmt.Sprintf("slots.env[%d]", i), e.Path, false))
@@ -77,7 +88,8 @@ func openSlots(ctx context.Context, file *config.File) (*slotdev.Device, error) 
 	return dev, nil
 }
 
-// writableFile checks that the file or device at path, which key names, can be written; missing says whether it may be made.
+// writableFile checks that the file or device at path, which key names, can be written; missing
+// says whether it may be made.
 func writableFile(key, path string, missing bool) error {
 	_, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) && missing {
@@ -101,7 +113,8 @@ func plain(err error) error {
 	return err
 }
 
-// lock makes the state directory and claims it for this process, until the returned function is called.
+// lock makes the state directory and claims it for this process, until the returned function is
+// called.
 func lock(file *config.File) (unlock func() error, err error) {
 	if err := os.MkdirAll(file.Firmware.StateDir, 0o700); err != nil {
 		return nil, fmt.Errorf("%w:\nfirmware.state_dir: %w", ErrConfig, err)
@@ -112,7 +125,11 @@ func lock(file *config.File) (unlock func() error, err error) {
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("lock %s: %w: another agent runs on this state directory: stop it first", f.Name(), err)
+		return nil, fmt.Errorf(
+			"lock %s: %w: another agent runs on this state directory: stop it first",
+			f.Name(),
+			err,
+		)
 	}
 	return f.Close, nil // which ends the lock
 }

@@ -23,16 +23,17 @@ type handle struct {
 func (h handle) Status() control.Status {
 	s := h.device.Status()
 	out := control.Status{
-		Connection:        s.Connection,
-		Identifier:        s.Identifier,
-		UpdateTool:        control.UpdateTool,
-		Firmware:          describe(s.Firmware),
-		PendingValidation: s.Firmware != nil && !s.Validated, // before the boot record was read, nothing is known to be pending
-		Version:           h.version,
-		Slot:              s.Slot,
-		Problem:           s.Problem,
-		Serializer:        s.Serializer,
-		Extensions:        s.Extensions,
+		Connection: s.Connection,
+		Identifier: s.Identifier,
+		UpdateTool: control.UpdateTool,
+		Firmware:   describe(s.Firmware),
+		PendingValidation: s.Firmware != nil &&
+			!s.Validated, // before the boot record was read, nothing is known to be pending
+		Version:    h.version,
+		Slot:       s.Slot,
+		Problem:    s.Problem,
+		Serializer: s.Serializer,
+		Extensions: s.Extensions,
 	}
 	if u := s.Update; u != nil {
 		out.Update = &control.Update{UUID: u.UUID, Stage: u.Stage, Percent: u.Percent}

@@ -23,7 +23,8 @@ type found struct {
 	slots       *slotdev.Device
 }
 
-// inspect reads and checks everything that the file points to and changes nothing. The error is ErrConfig with all problems.
+// inspect reads and checks everything that the file points to and changes nothing. The error is
+// ErrConfig with all problems.
 func inspect(ctx context.Context, file *config.File) (found, error) {
 	var f found
 	var errs [8]error
@@ -36,7 +37,8 @@ func inspect(ctx context.Context, file *config.File) (found, error) {
 	if !file.Control.Disabled {
 		errs[6] = checkSocket(&file.Control)
 	}
-	if errs[0] == nil && errs[1] == nil && errs[2] == nil { // what is only a matter of slots is no reason to be silent about the rest
+	if errs[0] == nil && errs[1] == nil &&
+		errs[2] == nil { // what is only a matter of slots is no reason to be silent about the rest
 		cfg := f.config(file, logs{}, newFeed())
 		errs[7] = cfg.Validate()
 	}
@@ -59,8 +61,11 @@ func (f *found) config(file *config.File, log logs, events *feed) actors.Config 
 		},
 		Firmware: actors.Firmware{
 			Slots: f.slots, Applier: f.slots,
-			Journal:        actors.FileJournal{Path: statePath(file, "journal")},
-			Policy:         firmware.Policy{AllowDowngrade: file.Policy.AllowDowngrade, AllowUnverified: file.Policy.AllowUnverified},
+			Journal: actors.FileJournal{Path: statePath(file, "journal")},
+			Policy: firmware.Policy{
+				AllowDowngrade:  file.Policy.AllowDowngrade,
+				AllowUnverified: file.Policy.AllowUnverified,
+			},
 			Stall:          file.Firmware.Stall.D(),
 			ManualCommit:   file.Firmware.Commit == config.CommitManual,
 			CommitDeadline: file.Firmware.CommitDeadline.D(),
@@ -70,7 +75,10 @@ func (f *found) config(file *config.File, log logs, events *feed) actors.Config 
 		OnEvent: events.event,
 	}
 	if h := file.Extensions.Health; !h.Disabled {
-		cfg.Extensions = append(cfg.Extensions, health.New(health.Options{Disk: h.Disk, Metadata: h.Metadata}))
+		cfg.Extensions = append(
+			cfg.Extensions,
+			health.New(health.Options{Disk: h.Disk, Metadata: h.Metadata}),
+		)
 	}
 	if log.extension != nil {
 		cfg.Extensions = append(cfg.Extensions, *log.extension)

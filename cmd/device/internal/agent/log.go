@@ -18,12 +18,16 @@ type logs struct {
 	extension *extensions.Factory // nil: lines stay on the machine
 }
 
-// newLog writes to w, a whole line at a time, what log.level asks for, and to the hub what extensions.logging.level asks for.
+// newLog writes to w, a whole line at a time, what log.level asks for, and to the hub what
+// extensions.logging.level asks for.
 func newLog(file *config.File, w io.Writer) logs {
 	var out logs
 	level := parseLevel(file.Log.Level)
 	lines := zerolog.SyncWriter(format(file.Log.Format, w)) // many actors write
-	local := &zerolog.FilteredLevelWriter{Writer: zerolog.LevelWriterAdapter{Writer: lines}, Level: level}
+	local := &zerolog.FilteredLevelWriter{
+		Writer: zerolog.LevelWriterAdapter{Writer: lines},
+		Level:  level,
+	}
 	writers := []io.Writer{local}
 	if file.Extensions.Logging.Enabled {
 		sent := parseLevel(file.Extensions.Logging.Level)
@@ -32,7 +36,11 @@ func newLog(file *config.File, w io.Writer) logs {
 		out.extension = &factory
 		level = min(level, sent)
 	}
-	out.logger = zerolog.New(zerolog.MultiLevelWriter(writers...)).Level(level).With().Timestamp().Logger()
+	out.logger = zerolog.New(zerolog.MultiLevelWriter(writers...)).
+		Level(level).
+		With().
+		Timestamp().
+		Logger()
 	return out
 }
 

@@ -5,14 +5,15 @@ import (
 	"sync"
 )
 
-// gcPercent is what the garbage collector is told. The agent's live heap is about a megabyte and the agent idles nearly always: with
-// 25 instead of the usual 100 the peak is 3 MiB lower, and an update of 2 GiB still spends less than one percent of its time
-// collecting (tests/measure).
+// gcPercent is what the garbage collector is told. The agent's live heap is about a megabyte and
+// the agent idles nearly always: with 25 instead of the usual 100 the peak is 3 MiB lower, and an
+// update of 2 GiB still spends less than one percent of its time collecting (tests/measure).
 const gcPercent = 25
 
 func limitMemory() { debug.SetGCPercent(gcPercent) }
 
-// trim gives the memory of starting and connecting back once: TLS handshakes, the system's certificates, the configuration.
+// trim gives the memory of starting and connecting back once: TLS handshakes, the system's
+// certificates, the configuration.
 type trim struct {
 	ended chan struct{}
 	wg    sync.WaitGroup

@@ -38,7 +38,15 @@ func TestProxyOfTheConfigurationOrTheEnvironment(t *testing.T) {
 
 // What the file says reaches the device.
 func TestHubKeysReachTheDevice(t *testing.T) {
-	f := newFile(t, "hub.example", "s3cr3t", `compress = false`, `fallback_urls = ["b.example"]`, `proxy = "none"`, `wait_for_network = false`)
+	f := newFile(
+		t,
+		"hub.example",
+		"s3cr3t",
+		`compress = false`,
+		`fallback_urls = ["b.example"]`,
+		`proxy = "none"`,
+		`wait_for_network = false`,
+	)
 	found := found{identity: "gw-1"}
 	hub := found.config(f, logs{}, newFeed()).Hub
 	require.True(t, hub.NoCompress)

@@ -21,7 +21,8 @@ func rebooter(reboot *config.Reboot) func(ctx context.Context, reason string) er
 	argv := reboot.Command
 	return func(ctx context.Context, _ string) error {
 		cmd := exec.CommandContext(ctx, argv[0], argv[1:]...) //nolint:gosec // the operator's own command
-		cmd.WaitDelay = time.Second                           // a child that keeps the output open does not hold us up
+		// a child that keeps the output open does not hold us up
+		cmd.WaitDelay = time.Second
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			out = bytes.TrimSpace(out)

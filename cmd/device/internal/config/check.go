@@ -50,7 +50,9 @@ func (c *File) check() []error {
 	c.checkSlots(&p)
 	p.oneOf("firmware.commit", c.Firmware.Commit, CommitJoined, CommitManual)
 	if c.Firmware.CommitDeadline < 0 || c.Firmware.Stall < 0 || c.Hub.Heartbeat < 0 {
-		p.add("firmware.commit_deadline, firmware.stall_timeout and hub.heartbeat: a positive duration like 90s or 15m")
+		p.add(
+			"firmware.commit_deadline, firmware.stall_timeout and hub.heartbeat: a positive duration like 90s or 15m",
+		)
 	}
 	p.oneOf("reboot.mode", c.Reboot.Mode, RebootExit, RebootCommand)
 	if c.Reboot.Mode == RebootCommand && len(c.Reboot.Command) == 0 {
@@ -70,13 +72,19 @@ func (c *File) check() []error {
 
 func (c *File) checkIdentity(p *problems) {
 	given := 0
-	for _, set := range []bool{c.Identity.Value != "", c.Identity.File != "", len(c.Identity.Command) > 0} {
+	for _, set := range []bool{
+		c.Identity.Value != "", c.Identity.File != "",
+		len(c.Identity.Command) > 0,
+	} {
 		if set {
 			given++
 		}
 	}
 	if given != 1 {
-		p.add("identity: give exactly one of identity.value, identity.file and identity.command; %d are given", given)
+		p.add(
+			"identity: give exactly one of identity.value, identity.file and identity.command; %d are given",
+			given,
+		)
 	}
 }
 
@@ -116,11 +124,17 @@ func (c *File) checkSlots(p *problems) {
 		p.add("slots.size = %d: bytes, not negative", c.Slots.Size)
 	}
 	if n := len(c.Slots.Env); n < 1 || n > 2 {
-		p.add("slots.env: give one or two copies of the boot record, each with path, offset and size; %d are given", n)
+		p.add(
+			"slots.env: give one or two copies of the boot record, each with path, offset and size; %d are given",
+			n,
+		)
 	}
 	for i, e := range c.Slots.Env {
 		if e.Path == "" || e.Offset < 0 || e.Size < 64 || e.Size > 1<<20 {
-			p.add("slots.env[%d]: a path, an offset that is not negative, and a size of 64 to 1048576 bytes", i)
+			p.add(
+				"slots.env[%d]: a path, an offset that is not negative, and a size of 64 to 1048576 bytes",
+				i,
+			)
 		}
 	}
 }
@@ -140,7 +154,9 @@ func (i Identity) Resolve(ctx context.Context) (string, error) {
 		from = "identity.command " + i.Command[0]
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
-		raw, err = exec.CommandContext(ctx, i.Command[0], i.Command[1:]...).Output() //nolint:gosec // the operator's own command
+		raw, err = exec.CommandContext(ctx, i.Command[0], i.Command[1:]...).
+			Output()
+		//nolint:gosec // the operator's own command
 	}
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", from, err)
@@ -151,7 +167,12 @@ func (i Identity) Resolve(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("%s: it is empty: the first line has to be the device identifier", from)
 	}
 	if len(id) > maxIdentity {
-		return "", fmt.Errorf("%s: the identifier has %d bytes, allowed are %d", from, len(id), maxIdentity)
+		return "", fmt.Errorf(
+			"%s: the identifier has %d bytes, allowed are %d",
+			from,
+			len(id),
+			maxIdentity,
+		)
 	}
 	return id, nil
 }
@@ -159,14 +180,17 @@ func (i Identity) Resolve(ctx context.Context) (string, error) {
 // NoProxy is the value of hub.proxy that keeps the environment's proxies out.
 const NoProxy = "none"
 
-// ProxyURL returns the URL of hub.proxy, nil when it is empty or NoProxy. No error shows a part of it that may be a password.
+// ProxyURL returns the URL of hub.proxy, nil when it is empty or NoProxy. No error shows a part of
+// it that may be a password.
 func (h *Hub) ProxyURL() (*url.URL, error) {
 	if h.Proxy == "" || h.Proxy == NoProxy {
 		return nil, nil //nolint:nilnil // no proxy, no error
 	}
 	u, err := url.Parse(string(h.Proxy))
 	if err != nil {
-		return nil, errors.New(`it is no URL: give http://host:port, https://host:port, socks5://host:port or "none"`)
+		return nil, errors.New(
+			`it is no URL: give http://host:port, https://host:port, socks5://host:port or "none"`,
+		)
 	}
 	if err := transport.CheckProxy(u); err != nil {
 		return nil, err

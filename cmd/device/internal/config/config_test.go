@@ -171,7 +171,8 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		},
 		{
 			good + "[log]\nlevel = \"loud\"\nformat = \"xml\"",
-			"log.level = \"loud\": allowed are trace, debug, info, warn, error\n" + `log.format = "xml": allowed are json, console`,
+			"log.level = \"loud\": allowed are trace, debug, info, warn, error\n" +
+				`log.format = "xml": allowed are json, console`,
 		},
 		{
 			good + "[extensions.logging]\nlevel = \"loud\"",
@@ -198,7 +199,10 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 func TestAllProblemsAtOnce(t *testing.T) {
 	_, err := Parse([]byte("[hub]\nurk = 1\n[log]\nlevel = \"loud\"\n"))
 	require.Error(t, err)
-	for _, want := range []string{"hub.urk", "identity:", "hub.url", "credentials", "slots.a", "slots.env", "log.level"} {
+	for _, want := range []string{
+		"hub.urk", "identity:", "hub.url", "credentials", "slots.a",
+		"slots.env", "log.level",
+	} {
 		require.ErrorContains(t, err, want)
 	}
 }
@@ -225,11 +229,13 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 	c, err := Parse([]byte(good))
 	require.NoError(t, err)
 	var logged strings.Builder
-	slog.New(slog.NewJSONHandler(&logged, nil)).Info("x", "secret", c.Hub.Secret.Secret, "hub", c.Hub.Secret)
+	slog.New(slog.NewJSONHandler(&logged, nil)).
+		Info("x", "secret", c.Hub.Secret.Secret, "hub", c.Hub.Secret)
 	asJSON, err := json.Marshal(c)
 	require.NoError(t, err)
 	for _, printed := range []string{
-		fmt.Sprintf("%v %+v %#v %s %q %x", c.Hub.Secret, c.Hub.Secret, c.Hub.Secret, c.Hub.Secret, c.Hub.Secret, c.Hub.Secret),
+		fmt.Sprintf("%v %+v %#v %s %q %x", c.Hub.Secret, c.Hub.Secret, c.Hub.Secret, c.Hub.Secret,
+			c.Hub.Secret, c.Hub.Secret),
 		fmt.Sprintf("%v %+v %#v", *c, *c, *c),
 		logged.String(), string(asJSON),
 	} {
@@ -270,7 +276,10 @@ func TestIdentity(t *testing.T) {
 		{identity: Identity{Command: []string{"echo", "gw-2"}}, want: "gw-2"},
 		{identity: Identity{File: empty}, problem: "it is empty"},
 		{identity: Identity{File: path + "x"}, problem: "identity.file"},
-		{identity: Identity{Command: []string{"false"}}, problem: "identity.command false: exit status 1"},
+		{
+			identity: Identity{Command: []string{"false"}},
+			problem:  "identity.command false: exit status 1",
+		},
 		{identity: Identity{Value: strings.Repeat("x", 300)}, problem: "300 bytes, allowed are 255"},
 	} {
 		got, err := c.identity.Resolve(t.Context())

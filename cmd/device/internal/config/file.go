@@ -9,7 +9,8 @@ import (
 // DefaultPath is where the configuration is looked for.
 const DefaultPath = "/etc/hublink/device.toml"
 
-// File is the configuration file. The comments are the documentation of its keys; zero values are the defaults.
+// File is the configuration file. The comments are the documentation of its keys; zero values are
+// the defaults.
 type File struct {
 	Identity   Identity   `toml:"identity"`
 	Hub        Hub        `toml:"hub"`
@@ -24,28 +25,34 @@ type File struct {
 
 // Identity is the device identifier on the hub: exactly one of the three.
 type Identity struct {
-	Value   string   `toml:"value"`
-	File    string   `toml:"file"`    // its first line
-	Command []string `toml:"command"` // the first line of its output; program and arguments, no shell; at most 10 s
+	Value string `toml:"value"`
+	File  string `toml:"file"` // its first line
+	// the first line of its output; program and arguments, no shell; at most 10 s
+	Command []string `toml:"command"`
 }
 
 // Hub is where and how to connect.
 type Hub struct {
-	URL                string        `toml:"url"`                  // host, host:port or URL
-	CAFile             string        `toml:"ca_file"`              // PEM; empty: the system's CAs
-	ServerName         string        `toml:"server_name"`          // in the hub's certificate; empty: the host of url
-	InsecureSkipVerify bool          `toml:"insecure_skip_verify"` // accept any certificate: for a bench, never in the field
-	Heartbeat          Duration      `toml:"heartbeat"`            // empty: 30s
-	Serializer         string        `toml:"serializer"`           // "json" (default) or "msgpack"
-	Compress           *bool         `toml:"compress"`             // empty: true
-	Fallbacks          []string      `toml:"fallback_urls"`        // tried in turn when a dial fails
-	Proxy              Secret        `toml:"proxy"`                // http, https or socks5 URL, "none"; empty: what the environment says
-	WaitForNetwork     *bool         `toml:"wait_for_network"`     // before the first dial, a minute at most; empty: true
-	Secret             *SharedSecret `toml:"shared_secret"`
-	Certificate        *Certificate  `toml:"certificate"`
+	URL    string `toml:"url"`     // host, host:port or URL
+	CAFile string `toml:"ca_file"` // PEM; empty: the system's CAs
+	// in the hub's certificate; empty: the host of url
+	ServerName string `toml:"server_name"`
+	// accept any certificate: for a bench, never in the field
+	InsecureSkipVerify bool     `toml:"insecure_skip_verify"`
+	Heartbeat          Duration `toml:"heartbeat"`     // empty: 30s
+	Serializer         string   `toml:"serializer"`    // "json" (default) or "msgpack"
+	Compress           *bool    `toml:"compress"`      // empty: true
+	Fallbacks          []string `toml:"fallback_urls"` // tried in turn when a dial fails
+	// http, https or socks5 URL, "none"; empty: what the environment says
+	Proxy Secret `toml:"proxy"`
+	// before the first dial, a minute at most; empty: true
+	WaitForNetwork *bool         `toml:"wait_for_network"`
+	Secret         *SharedSecret `toml:"shared_secret"`
+	Certificate    *Certificate  `toml:"certificate"`
 }
 
-// SharedSecret signs the connection: the key as the hub shows it, and the secret literally or in a file.
+// SharedSecret signs the connection: the key as the hub shows it, and the secret literally or in a
+// file.
 type SharedSecret struct {
 	Key        string `toml:"key"`
 	Secret     Secret `toml:"secret"`
@@ -60,11 +67,12 @@ type Certificate struct {
 
 // Firmware is what the update path needs besides the slots.
 type Firmware struct {
-	StateDir       string            `toml:"state_dir"`       // empty: /var/lib/hublink
-	Commit         string            `toml:"commit"`          // "joined" (default) or "manual"
-	CommitDeadline Duration          `toml:"commit_deadline"` // of a trial; empty: 15m
-	Stall          Duration          `toml:"stall_timeout"`   // of a download; empty: 60s
-	Metadata       map[string]string `toml:"metadata"`        // describes the running firmware where the boot record does not
+	StateDir       string   `toml:"state_dir"`       // empty: /var/lib/hublink
+	Commit         string   `toml:"commit"`          // "joined" (default) or "manual"
+	CommitDeadline Duration `toml:"commit_deadline"` // of a trial; empty: 15m
+	Stall          Duration `toml:"stall_timeout"`   // of a download; empty: 60s
+	// describes the running firmware where the boot record does not
+	Metadata map[string]string `toml:"metadata"`
 }
 
 // Slots is the A/B pair and the boot record.
@@ -90,7 +98,8 @@ type Policy struct {
 
 // Reboot is how the machine restarts after an update.
 type Reboot struct {
-	Mode    string   `toml:"mode"`    // "exit" (default): end with code 75, the init system restarts; or "command"
+	// "exit" (default): end with code 75, the init system restarts; or "command"
+	Mode    string   `toml:"mode"`
 	Command []string `toml:"command"` // program and arguments, no shell
 }
 

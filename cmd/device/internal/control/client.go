@@ -22,7 +22,11 @@ func Dial(ctx context.Context, path, name string) (*Client, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "unix", path)
 	if err != nil {
-		return nil, fmt.Errorf("no agent answers at %s: %w; is `device run` running, and is control.socket the same?", path, err)
+		return nil, fmt.Errorf(
+			"no agent answers at %s: %w; is `device run` running, and is control.socket the same?",
+			path,
+			err,
+		)
 	}
 	c := &Client{conn: conn, lines: bufio.NewScanner(conn)}
 	c.lines.Buffer(make([]byte, 0, 1024), maxLine)
@@ -40,7 +44,8 @@ func Dial(ctx context.Context, path, name string) (*Client, error) {
 // Close ends the connection.
 func (c *Client) Close() error { return c.conn.Close() }
 
-// Call sends a request and reads its answer into result, which may be nil. An answer that is an error is an [*Error].
+// Call sends a request and reads its answer into result, which may be nil. An answer that is an
+// error is an [*Error].
 func (c *Client) Call(ctx context.Context, method string, params, result any) error {
 	c.next++
 	f := Frame{Type: typeRequest, ID: quote(strconv.Itoa(c.next)), Method: method}

@@ -2,7 +2,8 @@ package control
 
 import "encoding/json"
 
-// Events that connections can subscribe to. Nothing is replayed to who subscribes late: ask for the status.
+// Events that connections can subscribe to. Nothing is replayed to who subscribes late: ask for the
+// status.
 const (
 	EventConnection = "connection"       // ConnectionEvent
 	EventProgress   = "update_progress"  // ProgressEvent
@@ -38,7 +39,10 @@ const maxEvents = 64
 func (s *Server) Publish(event string, payload any) {
 	raw, err := json.Marshal(payload)
 	if err != nil {
-		s.opts.Logger.Warn().Err(err).Str("event", event).Msg("control socket: the event cannot be written")
+		s.opts.Logger.Warn().
+			Err(err).
+			Str("event", event).
+			Msg("control socket: the event cannot be written")
 		return
 	}
 	f := Frame{Type: typeEvent, Event: event, Payload: raw}

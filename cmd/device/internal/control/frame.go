@@ -18,8 +18,9 @@ const (
 
 // Frame is one line. Type says which fields are set.
 type Frame struct {
-	Type string          `json:"type"`
-	ID   json.RawMessage `json:"id,omitempty"` // a string; a number is taken too, and comes back as one
+	Type string `json:"type"`
+	// a string; a number is taken too, and comes back as one
+	ID json.RawMessage `json:"id,omitempty"`
 
 	Name      string   `json:"name,omitempty"`      // hello
 	Role      string   `json:"role,omitempty"`      // hello, welcome
@@ -110,13 +111,15 @@ type Update struct {
 // maxID bounds what is echoed.
 const maxID = 256
 
-// parseFrame reads one line. It is strict about what is echoed and lax about the rest: unknown fields are nobody's.
+// parseFrame reads one line. It is strict about what is echoed and lax about the rest: unknown
+// fields are nobody's.
 func parseFrame(line []byte) (Frame, error) {
 	var f Frame
 	if err := json.Unmarshal(line, &f); err != nil {
 		return Frame{}, errors.New("the line is not a JSON object of this protocol")
 	}
-	if len(f.ID) > 0 && (len(f.ID) > maxID || f.ID[0] != '"' && f.ID[0] != '-' && (f.ID[0] < '0' || f.ID[0] > '9')) {
+	if len(f.ID) > 0 &&
+		(len(f.ID) > maxID || f.ID[0] != '"' && f.ID[0] != '-' && (f.ID[0] < '0' || f.ID[0] > '9')) {
 		return Frame{}, fmt.Errorf("id has to be a string or a number of at most %d bytes", maxID)
 	}
 	return f, nil
@@ -126,9 +129,15 @@ func parseFrame(line []byte) (Frame, error) {
 func checkHello(f Frame) *Error {
 	switch {
 	case f.Type != typeHello || f.Name == "" || f.API == nil:
-		return &Error{CodeBadRequest, `the first line has to be a hello: {"type":"hello","name":…,"api":1}`}
+		return &Error{
+			CodeBadRequest,
+			`the first line has to be a hello: {"type":"hello","name":…,"api":1}`,
+		}
 	case *f.API != API:
-		return &Error{CodeAPIMismatch, fmt.Sprintf("this agent speaks API %d, the hello asks for %d", API, *f.API)}
+		return &Error{
+			CodeAPIMismatch,
+			fmt.Sprintf("this agent speaks API %d, the hello asks for %d", API, *f.API),
+		}
 	case f.Role != "" && f.Role != RoleObserver && f.Role != RoleController:
 		return &Error{CodeBadRequest, "role has to be observer or controller"}
 	}

@@ -7,7 +7,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// FuzzLine: whatever comes, there is one answer, and it is a line of the protocol that carries the id back.
+// FuzzLine: whatever comes, there is one answer, and it is a line of the protocol that carries the
+// id back.
 func FuzzLine(f *testing.F) {
 	for _, line := range []string{
 		observer, controller,

@@ -66,9 +66,15 @@ func (s *session) call(f Frame) (any, *Error) {
 	case "metrics":
 		return nil, &Error{CodeUnsupported, "this agent takes no metrics on the control socket"}
 	case "update_available", "reboot_request", "identify":
-		return nil, &Error{CodeWrongDirection, f.Method + " is a question of the agent's, and this agent does not ask it"}
+		return nil, &Error{
+			CodeWrongDirection,
+			f.Method + " is a question of the agent's, and this agent does not ask it",
+		}
 	default:
-		return nil, &Error{CodeUnknownMethod, "methods are status, mark_valid, reboot, reconnect and subscribe"}
+		return nil, &Error{
+			CodeUnknownMethod,
+			"methods are status, mark_valid, reboot, reconnect and subscribe",
+		}
 	}
 	return struct{}{}, nil
 }
@@ -95,7 +101,10 @@ func (s *session) subscribe(params json.RawMessage) (any, *Error) {
 		Events []string `json:"events"`
 	}
 	if len(params) > 0 && json.Unmarshal(params, &p) != nil {
-		return nil, &Error{CodeBadRequest, `params of subscribe: {"events": [names]}, which replaces the earlier list`}
+		return nil, &Error{
+			CodeBadRequest,
+			`params of subscribe: {"events": [names]}, which replaces the earlier list`,
+		}
 	}
 	s.want(p.Events)
 	return struct{}{}, nil

@@ -22,10 +22,16 @@ var ErrBusy = errors.New("another agent answers there; stop it or choose another
 // maxPath is the longest path of a socket on Linux.
 const maxPath = 107
 
-// CheckPath says when a path is too long for a socket, or for the private place where the socket is made.
+// CheckPath says when a path is too long for a socket, or for the private place where the socket is
+// made.
 func CheckPath(path string) error {
-	if limit := maxPath - len("/.c4294967295/s"); len(path) > maxPath || len(filepath.Dir(path)) > limit {
-		return fmt.Errorf("the path is too long: allowed are %d bytes, and %d for its directory", maxPath, limit)
+	if limit := maxPath - len("/.c4294967295/s"); len(path) > maxPath ||
+		len(filepath.Dir(path)) > limit {
+		return fmt.Errorf(
+			"the path is too long: allowed are %d bytes, and %d for its directory",
+			maxPath,
+			limit,
+		)
 	}
 	return nil
 }
@@ -62,8 +68,8 @@ type Server struct {
 	controller *session
 }
 
-// Listen binds the socket and serves device. A socket that a dead agent left behind is replaced; one that answers, or a file that is
-// no socket, is an error.
+// Listen binds the socket and serves device. A socket that a dead agent left behind is replaced;
+// one that answers, or a file that is no socket, is an error.
 func Listen(opts Options, device Device) (*Server, error) {
 	ln, err := bind(opts)
 	if err != nil {
@@ -79,7 +85,9 @@ func Listen(opts Options, device Device) (*Server, error) {
 func (s *Server) Close() (err error) {
 	s.once.Do(func() {
 		s.cancel()
-		_ = os.Remove(s.opts.Path) // while it is certainly ours: the next agent may bind as soon as nobody answers
+		_ = os.Remove(
+			s.opts.Path,
+		) // while it is certainly ours: the next agent may bind as soon as nobody answers
 		err = s.ln.Close()
 		s.mu.Lock()
 		for x := range s.sessions {
@@ -91,7 +99,8 @@ func (s *Server) Close() (err error) {
 	return err
 }
 
-// bind makes the socket in a private directory first, so that at no moment anybody may connect who shall not.
+// bind makes the socket in a private directory first, so that at no moment anybody may connect who
+// shall not.
 func bind(opts Options) (*net.UnixListener, error) {
 	if err := CheckPath(opts.Path); err != nil {
 		return nil, err
@@ -131,7 +140,9 @@ func clearStale(path string) error {
 		return err
 	}
 	if info.Mode().Type() != fs.ModeSocket {
-		return errors.New("there is something at this path that is no socket; remove it or choose another path")
+		return errors.New(
+			"there is something at this path that is no socket; remove it or choose another path",
+		)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()

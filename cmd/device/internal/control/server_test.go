@@ -40,7 +40,12 @@ func (d *fake) calls() []string {
 
 func (d *fake) Status() Status {
 	uuid := "fw-1"
-	return Status{Connection: "connected", Identifier: "press-0042", UpdateTool: UpdateTool, Firmware: &Firmware{UUID: &uuid}}
+	return Status{
+		Connection: "connected",
+		Identifier: "press-0042",
+		UpdateTool: UpdateTool,
+		Firmware:   &Firmware{UUID: &uuid},
+	}
 }
 
 func (d *fake) Commit(context.Context) error { return d.ask("commit") }
@@ -49,7 +54,10 @@ func (d *fake) Reboot(reason string) error   { return d.ask("reboot: " + reason)
 
 func serve(t *testing.T, device Device) *Server {
 	t.Helper()
-	s, err := Listen(Options{Path: filepath.Join(t.TempDir(), "s"), Mode: 0o600, Version: "1.2.3"}, device)
+	s, err := Listen(
+		Options{Path: filepath.Join(t.TempDir(), "s"), Mode: 0o600, Version: "1.2.3"},
+		device,
+	)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
@@ -85,7 +93,12 @@ func (p *peer) hear(want string) {
 
 func (p *peer) hearEnd() {
 	p.t.Helper()
-	require.False(p.t, p.lines.Scan(), "the connection has to end, but there is a line: %s", p.lines.Text())
+	require.False(
+		p.t,
+		p.lines.Scan(),
+		"the connection has to end, but there is a line: %s",
+		p.lines.Text(),
+	)
 }
 
 const (
@@ -94,7 +107,10 @@ const (
 )
 
 func welcome(role string) string {
-	return fmt.Sprintf(`{"type":"welcome","agent_version":"1.2.3","api":1,"role":%q,"update_tool":"slots"}`, role)
+	return fmt.Sprintf(
+		`{"type":"welcome","agent_version":"1.2.3","api":1,"role":%q,"update_tool":"slots"}`,
+		role,
+	)
 }
 
 // connect is a peer that has said hello.
@@ -107,7 +123,9 @@ func connect(t *testing.T, s *Server) *peer {
 }
 
 func failure(id, code, message string) string {
-	out, _ := json.Marshal(Frame{Type: typeResponse, ID: json.RawMessage(id), Error: &Error{code, message}})
+	out, _ := json.Marshal(
+		Frame{Type: typeResponse, ID: json.RawMessage(id), Error: &Error{code, message}},
+	)
 	return string(out)
 }
 
@@ -178,7 +196,8 @@ func TestRequests(t *testing.T) {
 		},
 		{
 			`{"type":"request","id":"1","method":"dance"}`,
-			failure(`"1"`, CodeUnknownMethod, "methods are status, mark_valid, reboot, reconnect and subscribe"),
+			failure(`"1"`, CodeUnknownMethod,
+				"methods are status, mark_valid, reboot, reconnect and subscribe"),
 		},
 		{
 			`{"type":"request","id":"1","method":"metrics","params":{"values":{}}}`,
@@ -186,10 +205,13 @@ func TestRequests(t *testing.T) {
 		},
 		{
 			`{"type":"request","id":"1","method":"identify"}`,
-			failure(`"1"`, CodeWrongDirection, "identify is a question of the agent's, and this agent does not ask it"),
+			failure(`"1"`, CodeWrongDirection,
+				"identify is a question of the agent's, and this agent does not ask it"),
 		},
-		{`{"type":"welcome","id":"1"}`, failure(`"1"`, CodeBadRequest, "only requests are expected after the hello")},
-		{`{"type":"request","id":{"a":1}}`, failure("", CodeBadRequest, "id has to be a string or a number of at most 256 bytes")},
+		{`{"type":"welcome","id":"1"}`, failure(`"1"`, CodeBadRequest,
+			"only requests are expected after the hello")},
+		{`{"type":"request","id":{"a":1}}`, failure("", CodeBadRequest,
+			"id has to be a string or a number of at most 256 bytes")},
 		{`nonsense`, failure("", CodeBadRequest, "the line is not a JSON object of this protocol")},
 		{"\n" + `{"type":"request","id":"1","method":"reconnect"}`, ok}, // empty lines are nothing
 	} {
@@ -197,7 +219,8 @@ func TestRequests(t *testing.T) {
 		p.hear(c.hear)
 	}
 	require.Equal(t, []string{
-		"commit", "reconnect", "reboot: belt cleared", "reboot: asked for on the control socket", "reconnect", "reconnect",
+		"commit", "reconnect", "reboot: belt cleared", "reboot: asked for on the control socket",
+		"reconnect", "reconnect",
 	}, device.calls())
 }
 
@@ -240,7 +263,10 @@ func TestSlowSubscriberCostsNobody(t *testing.T) {
 	heard := 0
 	for last := false; !last; heard++ {
 		require.True(t, p.lines.Scan())
-		last = strings.Contains(p.lines.Text(), fmt.Sprintf(`"%d x`, published-1)) // the newest is never the one that is dropped
+		last = strings.Contains(
+			p.lines.Text(),
+			fmt.Sprintf(`"%d x`, published-1),
+		) // the newest is never the one that is dropped
 	}
 	require.Less(t, heard, published)
 }
@@ -305,10 +331,13 @@ func TestListenRefuses(t *testing.T) {
 		opts Options
 		has  string
 	}{
-		"a file":           {Options{Path: file}, "no socket"},
-		"below a file":     {Options{Path: filepath.Join(file, "s")}, "not a directory"},
-		"a long path":      {Options{Path: filepath.Join(dir, strings.Repeat("x", 100))}, "too long"},
-		"an unknown group": {Options{Path: filepath.Join(dir, "s"), Group: "no-such-group-here"}, "no-such-group-here"},
+		"a file":       {Options{Path: file}, "no socket"},
+		"below a file": {Options{Path: filepath.Join(file, "s")}, "not a directory"},
+		"a long path":  {Options{Path: filepath.Join(dir, strings.Repeat("x", 100))}, "too long"},
+		"an unknown group": {
+			Options{Path: filepath.Join(dir, "s"), Group: "no-such-group-here"},
+			"no-such-group-here",
+		},
 	} {
 		_, err := Listen(c.opts, &fake{})
 		require.ErrorContains(t, err, c.has, name)

@@ -14,8 +14,8 @@ const (
 	writeTimeout = 5 * time.Second // for a reader that does not read
 )
 
-// session is one connection. Its lines are handled one after the other, so answers keep the order of the requests; events go out from a
-// goroutine of their own and lie between.
+// session is one connection. Its lines are handled one after the other, so answers keep the order
+// of the requests; events go out from a goroutine of their own and lie between.
 type session struct {
 	server *Server
 	conn   net.Conn
@@ -82,7 +82,15 @@ func (s *session) hello(line []byte) bool {
 		role = RoleObserver
 	}
 	s.want(f.Subscribe)
-	return s.send(Frame{Type: typeWelcome, AgentVersion: s.server.opts.Version, API: &api, Role: role, UpdateTool: UpdateTool}) == nil
+	return s.send(
+		Frame{
+			Type:         typeWelcome,
+			AgentVersion: s.server.opts.Version,
+			API:          &api,
+			Role:         role,
+			UpdateTool:   UpdateTool,
+		},
+	) == nil
 }
 
 func (s *session) send(f Frame) error {

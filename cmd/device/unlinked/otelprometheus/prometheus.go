@@ -1,4 +1,5 @@
-// Package prometheus stands in for OpenTelemetry's Prometheus exporter in binaries that must not link it. New always fails.
+// Package prometheus stands in for OpenTelemetry's Prometheus exporter in binaries that must not
+// link it. New always fails.
 package prometheus
 
 import (
@@ -12,5 +13,7 @@ type Exporter struct{ metric.Reader }
 
 // New says that the exporter is not linked.
 func New() (*Exporter, error) {
-	return nil, errors.New("the Prometheus exporter is not linked into this binary: build without the Makefile to have it")
+	return nil, errors.New(
+		"the Prometheus exporter is not linked into this binary: build without the Makefile to have it",
+	)
 }

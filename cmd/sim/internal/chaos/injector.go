@@ -26,8 +26,8 @@ type target struct {
 	msg   string // type of the message under way
 }
 
-// injector crashes actors: it is the hook of a System at every point inside Receive, and the one for its events. All methods may be called
-// from any goroutine.
+// injector crashes actors: it is the hook of a System at every point inside Receive, and the one
+// for its events. All methods may be called from any goroutine.
 type injector struct {
 	mu     sync.Mutex
 	armed  map[string]*target // by device; at most one each

@@ -21,7 +21,8 @@ const (
 	kinds
 )
 
-// victim says where the actors of a kind live below their device, and whose limit their crashes count against.
+// victim says where the actors of a kind live below their device, and whose limit their crashes
+// count against.
 type victim struct {
 	name       string
 	path       string
@@ -31,14 +32,28 @@ type victim struct {
 }
 
 var victims = [kinds]victim{
-	Connection:        {name: "connection", path: "link/connection", counted: "link"},
-	DeviceChannel:     {name: "channel/device", path: "link/channel/device", counted: "link"},
-	Updater:           {name: "updater", path: "update/updater", counted: "update"},
-	Downloader:        {name: "downloader", path: "update/transfers/downloader", uncounted: true, inTransfer: true},
-	Applier:           {name: "applier", path: "update/transfers/applier", uncounted: true, inTransfer: true},
+	Connection:    {name: "connection", path: "link/connection", counted: "link"},
+	DeviceChannel: {name: "channel/device", path: "link/channel/device", counted: "link"},
+	Updater:       {name: "updater", path: "update/updater", counted: "update"},
+	Downloader: {
+		name:       "downloader",
+		path:       "update/transfers/downloader",
+		uncounted:  true,
+		inTransfer: true,
+	},
+	Applier: {
+		name:       "applier",
+		path:       "update/transfers/applier",
+		uncounted:  true,
+		inTransfer: true,
+	},
 	Client:            {name: "client", path: "client", counted: ""},
 	ExtensionsChannel: {name: "channel/extensions", path: "link/channel/extensions", counted: "link"},
-	Extension:         {name: "extension/health", path: "extensions/health/health", counted: "extensions/health"},
+	Extension: {
+		name:    "extension/health",
+		path:    "extensions/health/health",
+		counted: "extensions/health",
+	},
 }
 
 // String is the name in reports and on the command line.
@@ -68,5 +83,9 @@ func ParseKinds(name string) ([]Kind, error) {
 	if name == "all" {
 		return all, nil
 	}
-	return nil, fmt.Errorf("there is no actor %q: give all or one of %s", name, strings.Join(names, ", "))
+	return nil, fmt.Errorf(
+		"there is no actor %q: give all or one of %s",
+		name,
+		strings.Join(names, ", "),
+	)
 }

@@ -40,8 +40,9 @@ func DeviceLimits() Limits {
 	}
 }
 
-// NewPlan spreads kills evenly over the kinds and, by the seed, over the devices, so that no supervisor gets more than it bears, however
-// fast they come. It fails when that takes more devices, and says how many.
+// NewPlan spreads kills evenly over the kinds and, by the seed, over the devices, so that no
+// supervisor gets more than it bears, however fast they come. It fails when that takes more
+// devices, and says how many.
 func NewPlan(seed uint64, what []Kind, kills, devices int, limits Limits) (Plan, error) {
 	if err := feasible(what, kills, devices, limits); err != nil {
 		return nil, err
@@ -72,13 +73,18 @@ func feasible(what []Kind, kills, devices int, limits Limits) error {
 		return errors.New("plan kills: at least one kind, one kill and one device are needed")
 	}
 	if need := devicesFor(what, kills, limits); need > devices {
-		return fmt.Errorf("%d kills are too many for %d devices, whose supervisors would give up, as they must: take at least %d devices",
-			kills, devices, need)
+		return fmt.Errorf(
+			"%d kills are too many for %d devices, whose supervisors would give up, as they must: take at least %d devices",
+			kills,
+			devices,
+			need,
+		)
 	}
 	return nil
 }
 
-// decks are the kills, one deck for each supervisor that counts them: dealt out in turn, no device gets more than its share.
+// decks are the kills, one deck for each supervisor that counts them: dealt out in turn, no device
+// gets more than its share.
 func decks(what []Kind, kills int) [][]Kind {
 	var order []string
 	byName := map[string][]Kind{}

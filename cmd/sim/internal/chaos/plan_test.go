@@ -31,7 +31,13 @@ func TestPlanKeepsBelowTheLimits(t *testing.T) {
 				byKind[k.Kind]++
 				if v := victims[k.Kind]; !v.uncounted {
 					bySupervisor[v.counted]++
-					require.LessOrEqual(t, bySupervisor[v.counted], limits[v.counted].Max, "supervisor %q would give up", v.counted)
+					require.LessOrEqual(
+						t,
+						bySupervisor[v.counted],
+						limits[v.counted].Max,
+						"supervisor %q would give up",
+						v.counted,
+					)
 				}
 				require.GreaterOrEqual(t, k.After, minPause)
 				require.Less(t, k.Spare, maxSpare)
@@ -67,7 +73,10 @@ func TestPlanRefuses(t *testing.T) {
 	}{
 		{"more than the supervisors bear", "all", 200, 10, "take at least 15 devices"},
 		{"one kind", "client", 10, 3, "take at least 4 devices"},
-		{"more than the time allows, though nobody counts them", "applier", 1000, 20, "take at least 63 devices"},
+		{
+			"more than the time allows, though nobody counts them", "applier", 1000, 20,
+			"take at least 63 devices",
+		},
 		{"nothing", "all", 0, 20, "at least one"},
 		{"nobody", "all", 10, 0, "at least one"},
 	} {
@@ -89,7 +98,11 @@ func TestParseKinds(t *testing.T) {
 		require.Equal(t, []Kind{k}, got)
 	}
 	_, err := ParseKinds("hub")
-	require.ErrorContains(t, err, "connection, channel/device, updater, downloader, applier, client, channel/extensions, extension/health")
+	require.ErrorContains(
+		t,
+		err,
+		"connection, channel/device, updater, downloader, applier, client, channel/extensions, extension/health",
+	)
 }
 
 func TestResult(t *testing.T) {
@@ -97,9 +110,13 @@ func TestResult(t *testing.T) {
 	good.judge(8)
 	data, err := json.Marshal(good)
 	require.NoError(t, err)
-	require.Equal(t, `{"ok":true,"kills":{"connection":1,"channel/device":1,"updater":1,"downloader":1,"applier":1,"client":1,`+
-		`"channel/extensions":1,"extension/health":1},"socket_drops":0,"updates_started":2,"updates_completed":2,`+
-		`"intensity_exceeded":0,"goroutines_leaked":0}`, string(data))
+	require.Equal(
+		t,
+		`{"ok":true,"kills":{"connection":1,"channel/device":1,"updater":1,"downloader":1,"applier":1,"client":1,`+
+			`"channel/extensions":1,"extension/health":1},"socket_drops":0,"updates_started":2,"updates_completed":2,`+
+			`"intensity_exceeded":0,"goroutines_leaked":0}`,
+		string(data),
+	)
 	for name, spoil := range map[string]func(*Result){
 		"a kill too few":      func(r *Result) { r.Kills[Client] = 0 },
 		"a socket dropped":    func(r *Result) { r.SocketDrops = 1 },

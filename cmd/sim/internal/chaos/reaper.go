@@ -6,11 +6,13 @@ import (
 )
 
 const (
-	strikeWithin = 3 * time.Second // else there is no victim, and the kill has to wait for another occasion
+	// else there is no victim, and the kill has to wait for another occasion
+	strikeWithin = 3 * time.Second
 	reportWithin = 2 * time.Second // from the panic to the supervisor's report
 )
 
-// killAll goes through the kills of the device, in order; one that found no victim in time goes to the end of the list.
+// killAll goes through the kills of the device, in order; one that found no victim in time goes to
+// the end of the list.
 func (u *unit) killAll(ctx context.Context) {
 	for len(u.kills) > 0 {
 		k := u.kills[0]

@@ -38,8 +38,10 @@ func (k Kills) MarshalJSON() ([]byte, error) {
 
 // judge sets OK: the kills have all hit, and nobody has noticed.
 func (r *Result) judge(kills int) {
-	r.OK = r.Kills.Total() == kills && r.SocketDrops == 0 && r.IntensityExceeded == 0 && r.GoroutinesLeaked == 0 &&
-		r.UpdatesStarted > 0 && r.UpdatesCompleted == r.UpdatesStarted
+	r.OK = r.Kills.Total() == kills && r.SocketDrops == 0 && r.IntensityExceeded == 0 &&
+		r.GoroutinesLeaked == 0 &&
+		r.UpdatesStarted > 0 &&
+		r.UpdatesCompleted == r.UpdatesStarted
 }
 
 // Print says it for people.

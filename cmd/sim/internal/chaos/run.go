@@ -51,16 +51,26 @@ type run struct {
 	images map[int]*hubtest.Firmware // by version
 }
 
-// Run carries out a plan that cfg describes. The error says what went wrong beside what the result shows.
+// Run carries out a plan that cfg describes. The error says what went wrong beside what the result
+// shows.
 func Run(ctx context.Context, cfg Config) (Result, error) {
 	plan, err := NewPlan(cfg.Seed, cfg.Kinds, cfg.Kills, cfg.Devices, DeviceLimits())
 	if err != nil {
 		return Result{}, err
 	}
 	before := runtime.NumGoroutine()
-	ctx, cancel := context.WithTimeoutCause(ctx, liveWithin, fmt.Errorf("the run was not over within %v", liveWithin))
+	ctx, cancel := context.WithTimeoutCause(
+		ctx,
+		liveWithin,
+		fmt.Errorf("the run was not over within %v", liveWithin),
+	)
 	defer cancel()
-	r := &run{cfg: cfg, began: time.Now(), injector: newInjector(), images: map[int]*hubtest.Firmware{}}
+	r := &run{
+		cfg:      cfg,
+		began:    time.Now(),
+		injector: newInjector(),
+		images:   map[int]*hubtest.Firmware{},
+	}
 	result, err := r.carryOut(ctx, plan)
 	result.GoroutinesLeaked = leaked(before)
 	result.judge(cfg.Kills)
@@ -85,7 +95,9 @@ func (r *run) carryOut(ctx context.Context, plan Plan) (result Result, err error
 
 // open starts the hub and the system that the devices live in.
 func (r *run) open() (err error) {
-	r.sys, err = supervisor.NewSystem(supervisor.Options{Name: "chaos", OnEvent: r.injector.event, Inject: r.injector.inject})
+	r.sys, err = supervisor.NewSystem(
+		supervisor.Options{Name: "chaos", OnEvent: r.injector.event, Inject: r.injector.inject},
+	)
 	if err != nil {
 		return fmt.Errorf("start the devices: %w", err)
 	}
@@ -111,7 +123,8 @@ func (r *run) close() error {
 func (r *run) newUnit(i int, kills []Kill) *unit {
 	name := fmt.Sprintf("chaos-%03d", i+1)
 	return &unit{
-		run: r, name: name, kills: kills, flash: flash.New(description(0), imageSize), hub: r.hub.Device(name),
+		run: r, name: name, kills: kills, flash: flash.New(description(0), imageSize),
+		hub:     r.hub.Device(name),
 		started: map[string]bool{}, news: make(chan struct{}),
 	}
 }
@@ -143,7 +156,14 @@ func (r *run) count() Result {
 
 // hit tells people of a kill.
 func (r *run) hit(u *unit, t *target) {
-	r.cfg.Print.Line("%6.2fs  %s  %-28s %s, %s", time.Since(r.began).Seconds(), u.name, t.path, t.point, t.msg)
+	r.cfg.Print.Line(
+		"%6.2fs  %s  %-28s %s, %s",
+		time.Since(r.began).Seconds(),
+		u.name,
+		t.path,
+		t.point,
+		t.msg,
+	)
 }
 
 // firmware is the image of a version; all devices are offered the same.
@@ -153,7 +173,10 @@ func (r *run) firmware(version int) (*hubtest.Firmware, error) {
 	if fw := r.images[version]; fw != nil {
 		return fw, nil
 	}
-	fw, err := r.hub.AddFirmware(metadata(version), hubtest.Generated(uint64(version), imageSize)) //nolint:gosec // few versions
+	fw, err := r.hub.AddFirmware(
+		metadata(version),
+		hubtest.Generated(uint64(version), imageSize),
+	) //nolint:gosec // few versions
 	if err != nil {
 		return nil, err
 	}
@@ -167,18 +190,26 @@ func versionName(version int) string { return fmt.Sprintf("1.0.%d", version) }
 // metadata is how the hub describes a version.
 func metadata(version int) hubtest.Metadata {
 	v := versionName(version)
-	return hubtest.Metadata{UUID: "chaos-" + v, Product: "chaos", Version: v, Platform: "sim", Architecture: "any"}
+	return hubtest.Metadata{
+		UUID:         "chaos-" + v,
+		Product:      "chaos",
+		Version:      v,
+		Platform:     "sim",
+		Architecture: "any",
+	}
 }
 
 // description is how a device does.
 func description(version int) firmware.Metadata {
 	m := metadata(version)
 	return firmware.Metadata{
-		"uuid": m.UUID, "product": m.Product, "version": m.Version, "platform": m.Platform, "architecture": m.Architecture,
+		"uuid": m.UUID, "product": m.Product, "version": m.Version, "platform": m.Platform,
+		"architecture": m.Architecture,
 	}
 }
 
-// leaked counts the goroutines that are there now and were not before, once those that were about to end have done so.
+// leaked counts the goroutines that are there now and were not before, once those that were about
+// to end have done so.
 func leaked(before int) int {
 	for deadline := time.Now().Add(endWithin); ; time.Sleep(20 * time.Millisecond) {
 		n := runtime.NumGoroutine() - before

@@ -27,7 +27,16 @@ func TestRun(t *testing.T) {
 func TestRunThatIsCancelled(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
-	r, err := Run(ctx, Config{Kinds: []Kind{Connection}, Kills: 5, Devices: 1, Seed: 1, Print: &report.Printer{JSON: true}})
+	r, err := Run(
+		ctx,
+		Config{
+			Kinds:   []Kind{Connection},
+			Kills:   5,
+			Devices: 1,
+			Seed:    1,
+			Print:   &report.Printer{JSON: true},
+		},
+	)
 	require.Error(t, err)
 	require.False(t, r.OK)
 	require.Zero(t, r.GoroutinesLeaked)
@@ -41,7 +50,11 @@ func TestLimitsAreThoseOfADevice(t *testing.T) {
 	u := r.newUnit(0, nil)
 	require.NoError(t, u.boot(t.Context()))
 	defer u.off()
-	require.NoError(t, u.hub.Wait(t.Context(), func(s hubtest.Snapshot) bool { return len(s.Attached) > 0 }), "the extension is attached")
+	require.NoError(
+		t,
+		u.hub.Wait(t.Context(), func(s hubtest.Snapshot) bool { return len(s.Attached) > 0 }),
+		"the extension is attached",
+	)
 	tree, err := u.agent.Tree(t.Context())
 	require.NoError(t, err)
 

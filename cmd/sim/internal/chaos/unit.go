@@ -16,13 +16,14 @@ import (
 )
 
 const (
-	offerAgain  = 2 * time.Second // an offer may be lost with the actor that held it; a hub repeats it, too
+	// an offer may be lost with the actor that held it; a hub repeats it, too
+	offerAgain  = 2 * time.Second
 	stopWithin  = 8 * time.Second
 	healthEvery = 300 * time.Millisecond
 )
 
-// unit is one device of a run: its flash, the agent that runs on it at the moment, and what was counted of it. It belongs to the
-// goroutine of live but for what mu guards.
+// unit is one device of a run: its flash, the agent that runs on it at the moment, and what was
+// counted of it. It belongs to the goroutine of live but for what mu guards.
 type unit struct {
 	run    *run
 	name   string
@@ -93,8 +94,14 @@ func (u *unit) boot(ctx context.Context) error {
 	secret := u.run.hub.Secret(u.name)
 	agent, err := actors.New(actors.Config{
 		Identity: u.name, Name: u.name, System: u.run.sys,
-		Hub:        actors.Hub{URL: u.run.hub.URL(), Secret: &secret},
-		Firmware:   actors.Firmware{Slots: u.flash, Applier: u.flash, Journal: u.flash, HTTP: u.run.http, RetryDelay: time.Second},
+		Hub: actors.Hub{URL: u.run.hub.URL(), Secret: &secret},
+		Firmware: actors.Firmware{
+			Slots:      u.flash,
+			Applier:    u.flash,
+			Journal:    u.flash,
+			HTTP:       u.run.http,
+			RetryDelay: time.Second,
+		},
 		Extensions: []extensions.Factory{health.New(health.Options{})},
 		Client:     actors.Client{Deadline: time.Second},
 		OnEvent:    u.event,
@@ -119,7 +126,8 @@ func (u *unit) off() {
 	}
 }
 
-// update brings the device to a version: offers it, as often as it takes, waits for the reboot, and for the commit after it.
+// update brings the device to a version: offers it, as often as it takes, waits for the reboot, and
+// for the commit after it.
 func (u *unit) update(ctx context.Context, version int) error {
 	fw, err := u.run.firmware(version)
 	if err != nil {
@@ -229,7 +237,8 @@ func (u *unit) event(e actors.Event) {
 	u.news = make(chan struct{})
 }
 
-// look says whether the download of a firmware has begun; the channel is closed when something happens.
+// look says whether the download of a firmware has begun; the channel is closed when something
+// happens.
 func (u *unit) look(uuid string) (started bool, news <-chan struct{}) {
 	u.mu.Lock()
 	defer u.mu.Unlock()

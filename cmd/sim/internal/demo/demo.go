@@ -32,7 +32,8 @@ type Options struct {
 	Print    *report.Printer
 }
 
-// Run plays the demo. The result is whole even when there is an error, which says what did not happen.
+// Run plays the demo. The result is whole even when there is an error, which says what did not
+// happen.
 func Run(ctx context.Context, o Options) (Result, error) {
 	s := newScene(o)
 	err := s.run(ctx, o.Firmware)
@@ -61,7 +62,11 @@ func newScene(o Options) *scene {
 
 // run plays with a file, or without one, and says in the result how it ended.
 func (s *scene) run(ctx context.Context, file *hubtest.Content) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, playWithin, fmt.Errorf("the demo was not over within %v", playWithin))
+	ctx, cancel := context.WithTimeoutCause(
+		ctx,
+		playWithin,
+		fmt.Errorf("the demo was not over within %v", playWithin),
+	)
 	defer cancel()
 	content := hubtest.Generated(1, defaultSize)
 	if file != nil {
@@ -91,7 +96,8 @@ func (s *scene) play(ctx context.Context, content hubtest.Content) (err error) {
 		return err
 	}
 	s.fault.inject(s.fw)
-	if s.machine, err = newMachine(s.hub, folder, content.Size, description(oldVersion), s.watch); err != nil {
+	if s.machine, err = newMachine(s.hub, folder, content.Size, description(oldVersion),
+		s.watch); err != nil {
 		return err
 	}
 	defer s.machine.http.CloseIdleConnections()
@@ -106,14 +112,21 @@ func (s *scene) play(ctx context.Context, content hubtest.Content) (err error) {
 
 // metadata is how the hub describes a version.
 func metadata(version string) hubtest.Metadata {
-	return hubtest.Metadata{UUID: "demo-" + version, Product: "demo", Version: version, Platform: "sim", Architecture: "any"}
+	return hubtest.Metadata{
+		UUID:         "demo-" + version,
+		Product:      "demo",
+		Version:      version,
+		Platform:     "sim",
+		Architecture: "any",
+	}
 }
 
 // description is how the device does.
 func description(version string) firmware.Metadata {
 	m := metadata(version)
 	return firmware.Metadata{
-		"uuid": m.UUID, "product": m.Product, "version": m.Version, "platform": m.Platform, "architecture": m.Architecture,
+		"uuid": m.UUID, "product": m.Product, "version": m.Version, "platform": m.Platform,
+		"architecture": m.Architecture,
 	}
 }
 
@@ -130,7 +143,12 @@ func (s *scene) update(ctx context.Context) error {
 		return err
 	}
 	s.result.SlotBefore = boot.Active
-	s.print.Line("the device runs %s in slot %s and has joined the hub at %s", oldVersion, boot.Active, s.hub.URL())
+	s.print.Line(
+		"the device runs %s in slot %s and has joined the hub at %s",
+		oldVersion,
+		boot.Active,
+		s.hub.URL(),
+	)
 	if err := s.download(ctx); err != nil {
 		return err
 	}
@@ -166,7 +184,10 @@ func (s *scene) download(ctx context.Context) error {
 	select {
 	case err := <-ended:
 		if !errors.Is(err, actors.ErrReboot) {
-			return fmt.Errorf("the agent has ended instead of asking for a reboot: %w", cmp.Or(err, errors.New("it was stopped")))
+			return fmt.Errorf(
+				"the agent has ended instead of asking for a reboot: %w",
+				cmp.Or(err, errors.New("it was stopped")),
+			)
 		}
 		return nil
 	case <-s.watch.failed:

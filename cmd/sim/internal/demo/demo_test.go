@@ -47,29 +47,48 @@ func TestPlain(t *testing.T) {
 		Statuses: []string{"received", "started", "completed"}, Validated: true, Bytes: size,
 	}, r)
 	for _, want := range []string{
-		"─ link", "connection", "channel/device", "health", "update", "downloading 100 %", "firmware_validated", "completed",
+		"─ link", "connection", "channel/device", "health", "update", "downloading 100 %",
+		"firmware_validated", "completed",
 	} {
 		require.Contains(t, out, want)
 	}
-	require.Less(t, strings.Index(out, "received"), strings.Index(out, "completed"), "the messages are in order")
+	require.Less(
+		t,
+		strings.Index(out, "received"),
+		strings.Index(out, "completed"),
+		"the messages are in order",
+	)
 	require.NotContains(t, out, "Signature", "addresses are signed")
 }
 
 // The file is bad: the device keeps what it runs.
 func TestFileFaults(t *testing.T) {
-	for f, reason := range map[Fault]string{Corrupt: "corrupt", Truncated: "the hub announced", Oversized: "longer than"} {
+	for f, reason := range map[Fault]string{
+		Corrupt: "corrupt", Truncated: "the hub announced",
+		Oversized: "longer than",
+	} {
 		t.Run(string(f), func(t *testing.T) {
 			s, _, err := play(t, f)
 			r := s.result
 			require.Error(t, err)
-			require.Equal(t, []string{"received", "started", "failed"}, slices.Compact(r.Statuses), "the hub sees each try that was answered")
+			require.Equal(
+				t,
+				[]string{"received", "started", "failed"},
+				slices.Compact(r.Statuses),
+				"the hub sees each try that was answered",
+			)
 			require.Contains(t, r.Reason, reason)
 			require.Equal(t, "a", r.SlotBefore)
 			require.Equal(t, "a", r.SlotAfter)
 			require.True(t, r.Validated, "the old firmware stays committed")
 			require.Zero(t, r.SocketDrops)
 			requests := map[Fault]int{Corrupt: 1, Truncated: 2, Oversized: 1}
-			require.Len(t, s.fw.Requests(), requests[f], "a file that ends early may have been cut on the way: one more try")
+			require.Len(
+				t,
+				s.fw.Requests(),
+				requests[f],
+				"a file that ends early may have been cut on the way: one more try",
+			)
 		})
 	}
 }
@@ -125,24 +144,45 @@ func TestParseFault(t *testing.T) {
 }
 
 func TestResultJSON(t *testing.T) {
-	r := Result{OK: true, From: "1.0.0", To: "1.1.0", SlotBefore: "a", SlotAfter: "b", Statuses: []string{"received"}, Validated: true}
+	r := Result{
+		OK:         true,
+		From:       "1.0.0",
+		To:         "1.1.0",
+		SlotBefore: "a",
+		SlotAfter:  "b",
+		Statuses:   []string{"received"},
+		Validated:  true,
+	}
 	r.rate(64<<20, 2)
 	data, err := json.Marshal(r)
 	require.NoError(t, err)
-	require.Equal(t, `{"ok":true,"from":"1.0.0","to":"1.1.0","slot_before":"a","slot_after":"b","statuses":["received"],"validated":true,`+
-		`"socket_drops":0,"bytes":67108864,"seconds":2,"mb_per_s":33.554}`, string(data))
+	require.Equal(
+		t,
+		`{"ok":true,"from":"1.0.0","to":"1.1.0","slot_before":"a","slot_after":"b","statuses":["received"],"validated":true,`+
+			`"socket_drops":0,"bytes":67108864,"seconds":2,"mb_per_s":33.554}`,
+		string(data),
+	)
 }
 
 func TestTranscriptHidesPayloads(t *testing.T) {
 	start := time.Now()
 	entry := func(d hubtest.Direction, topic, event, payload string) hubtest.Entry {
 		start = start.Add(time.Millisecond)
-		return hubtest.Entry{At: start, Direction: d, Message: protocol.Message{Topic: topic, Event: event, Payload: []byte(payload)}}
+		return hubtest.Entry{
+			At:        start,
+			Direction: d,
+			Message:   protocol.Message{Topic: topic, Event: event, Payload: []byte(payload)},
+		}
 	}
 	got := strings.Join(transcript([]hubtest.Entry{
 		entry(hubtest.Inbound, "device", "phx_join", `{"nerves_fw_version":"1.0.0","secret":"s3cret"}`),
 		entry(hubtest.Outbound, "device", "phx_reply", `{"status":"ok","response":{}}`),
-		entry(hubtest.Outbound, "device", "update", `{"firmware_url":"https://x/?Signature=s3cret","firmware_meta":{"version":"1.1.0"}}`),
+		entry(
+			hubtest.Outbound,
+			"device",
+			"update",
+			`{"firmware_url":"https://x/?Signature=s3cret","firmware_meta":{"version":"1.1.0"}}`,
+		),
 		entry(hubtest.Inbound, "device", "fwup_progress", `{"stage":"downloading","value":1}`),
 		entry(hubtest.Inbound, "device", "fwup_progress", `{"stage":"downloading","value":50}`),
 		entry(hubtest.Inbound, "device", "fwup_progress", `{"stage":"updating","value":100}`),
@@ -150,7 +190,10 @@ func TestTranscriptHidesPayloads(t *testing.T) {
 		entry(hubtest.Inbound, "device", "status_update", `not JSON`),
 	}), "\n")
 	require.NotContains(t, got, "s3cret")
-	for _, want := range []string{"phx_join                 1.0.0", "update                   1.1.0", "failed: no room"} {
+	for _, want := range []string{
+		"phx_join                 1.0.0", "update                   1.1.0",
+		"failed: no room",
+	} {
 		require.Contains(t, got, want)
 	}
 	require.Contains(t, got, "downloading 1 to updating 100, 3 messages")

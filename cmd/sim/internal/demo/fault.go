@@ -11,17 +11,25 @@ import (
 // Fault is what goes wrong on the way from the hub to the device.
 type Fault string
 
-// The faults. The first three are of the file, and the update has to fail; the others are of the network, and it has to go on.
+// The faults. The first three are of the file, and the update has to fail; the others are of the
+// network, and it has to go on.
 const (
-	None      Fault = ""
-	Corrupt   Fault = "corrupt"   // one bit is wrong
-	Truncated Fault = "truncated" // the file is shorter than announced, in answers that are whole by themselves
+	None    Fault = ""
+	Corrupt Fault = "corrupt" // one bit is wrong
+	// the file is shorter than announced, in answers that are whole by themselves
+	Truncated Fault = "truncated"
 	Oversized Fault = "oversized" // the file is longer than announced
 	Cut       Fault = "cut"       // the connection drops, twice
 	Stall     Fault = "stall"     // nothing comes any more, without the connection being closed
 )
 
-var faults = []string{string(Corrupt), string(Truncated), string(Oversized), string(Cut), string(Stall)}
+var faults = []string{
+	string(Corrupt),
+	string(Truncated),
+	string(Oversized),
+	string(Cut),
+	string(Stall),
+}
 
 // ParseFault reads what --fault takes.
 func ParseFault(name string) (Fault, error) {
@@ -34,7 +42,8 @@ func ParseFault(name string) (Fault, error) {
 // extra is how much longer or shorter the file is than announced.
 const extra = 1000
 
-// inject makes the downloads of a file go wrong. The third part of a file arrives before the network does.
+// inject makes the downloads of a file go wrong. The third part of a file arrives before the
+// network does.
 func (f Fault) inject(fw *hubtest.Firmware) {
 	size := fw.Content.Size
 	switch f {
@@ -52,7 +61,8 @@ func (f Fault) inject(fw *hubtest.Firmware) {
 	}
 }
 
-// interruptions is how often the download has to go on with Range; a file that is too small for the fault has none.
+// interruptions is how often the download has to go on with Range; a file that is too small for the
+// fault has none.
 func (f Fault) interruptions(size int64) int {
 	switch {
 	case size/3 == 0:

@@ -25,7 +25,8 @@ const (
 	smallestSlot = 1 << 20
 )
 
-// machine is the device: slot files, a boot loader, and the agent that runs at the moment. It belongs to one goroutine.
+// machine is the device: slot files, a boot loader, and the agent that runs at the moment. It
+// belongs to one goroutine.
 type machine struct {
 	hub   *hubtest.Hub
 	slots slotdev.Config
@@ -39,12 +40,21 @@ type machine struct {
 }
 
 // newMachine makes slots that take size bytes, with the metadata of 1.0.0 in the running one.
-func newMachine(hub *hubtest.Hub, folder string, size int64, running firmware.Metadata, w *watch) (*machine, error) {
+func newMachine(
+	hub *hubtest.Hub,
+	folder string,
+	size int64,
+	running firmware.Metadata,
+	w *watch,
+) (*machine, error) {
 	m := &machine{
 		hub: hub, state: folder, watch: w,
 		http: &http.Client{Transport: hub.RoundTripper()},
 		slots: slotdev.Config{
-			A: filepath.Join(folder, "slot-a"), B: filepath.Join(folder, "slot-b"), Size: max(size, smallestSlot),
+			A: filepath.Join(
+				folder,
+				"slot-a",
+			), B: filepath.Join(folder, "slot-b"), Size: max(size, smallestSlot),
 			Env: []slotdev.Location{
 				{Path: filepath.Join(folder, "env"), Offset: 0, Size: recordSize},
 				{Path: filepath.Join(folder, "env"), Offset: recordSize, Size: recordSize},
@@ -75,7 +85,11 @@ func (m *machine) boot(ctx context.Context) error {
 	m.watch.booted()
 	agent, err := actors.New(actors.Config{
 		Identity: identity,
-		Hub:      actors.Hub{URL: m.hub.URL(), Secret: &secret, TLS: &tls.Config{RootCAs: m.hub.RootCAs(), MinVersion: tls.VersionTLS12}},
+		Hub: actors.Hub{
+			URL:    m.hub.URL(),
+			Secret: &secret,
+			TLS:    &tls.Config{RootCAs: m.hub.RootCAs(), MinVersion: tls.VersionTLS12},
+		},
 		Firmware: actors.Firmware{
 			Slots: dev, Applier: dev, Journal: actors.FileJournal{Path: filepath.Join(m.state, "journal")},
 			HTTP: m.http, Stall: stall, RetryDelay: time.Second,

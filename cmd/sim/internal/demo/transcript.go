@@ -10,8 +10,8 @@ import (
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
 
-// transcript says in lines what was sent, in order. Of the payloads it shows what it knows to be harmless: an offer carries a signed URL.
-// Reports of progress that follow each other are one line.
+// transcript says in lines what was sent, in order. Of the payloads it shows what it knows to be
+// harmless: an offer carries a signed URL. Reports of progress that follow each other are one line.
 func transcript(entries []hubtest.Entry) []string {
 	var lines []string
 	for i := 0; i < len(entries); i++ {
@@ -38,7 +38,14 @@ func describe(e hubtest.Entry, start time.Time) string {
 	if e.Direction == hubtest.Outbound {
 		arrow = "   <- hub"
 	}
-	return fmt.Sprintf("%7.3fs  %s  %-10s %-24s %s", e.At.Sub(start).Seconds(), arrow, e.Message.Topic, e.Message.Event, detail(e))
+	return fmt.Sprintf(
+		"%7.3fs  %s  %-10s %-24s %s",
+		e.At.Sub(start).Seconds(),
+		arrow,
+		e.Message.Topic,
+		e.Message.Event,
+		detail(e),
+	)
 }
 
 // shown is all that is looked at in payloads.

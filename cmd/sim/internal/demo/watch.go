@@ -9,7 +9,8 @@ import (
 	"github.com/hublink-go/hublink/cmd/sim/internal/report"
 )
 
-// watch is what is seen of the agent from outside, over its restarts. All methods may be called from any goroutine.
+// watch is what is seen of the agent from outside, over its restarts. All methods may be called
+// from any goroutine.
 type watch struct {
 	print *report.Printer
 

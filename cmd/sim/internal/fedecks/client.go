@@ -34,8 +34,8 @@ func TokenFile(dir, device string, server *url.URL) string {
 // waiting is how many terms may wait until the device is connected.
 const waiting = 100
 
-// Connect runs a device until ctx ends, a person has closed the input, or there is no token and no login succeeds; the error says which
-// of them.
+// Connect runs a device until ctx ends, a person has closed the input, or there is no token and no
+// login succeeds; the error says which of them.
 func Connect(ctx context.Context, cfg ClientConfig) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -171,5 +171,8 @@ func status(e client.Event) string {
 }
 
 func printable(s string) bool {
-	return !strings.ContainsFunc(s, func(c rune) bool { return c == unicode.ReplacementChar || !unicode.IsPrint(c) })
+	return !strings.ContainsFunc(
+		s,
+		func(c rune) bool { return c == unicode.ReplacementChar || !unicode.IsPrint(c) },
+	)
 }

@@ -17,8 +17,10 @@ const maxText = 1 << 20
 
 // Input is where terms are typed.
 type Input struct {
-	Reader   io.Reader
-	Terminal bool // a person sits there: the end of the input is the end of the run, and unfinished terms are remarked upon
+	Reader io.Reader
+	// a person sits there: the end of the input is the end of the run, and unfinished terms are
+	// remarked upon
+	Terminal bool
 }
 
 // typed is a term, or what was wrong with it.
@@ -110,12 +112,14 @@ func (r *reader) close() []typed {
 	return []typed{{err: r.why}}
 }
 
-// address takes the id of a device off a line. What a term can begin with is none, and a word that is all there is neither.
+// address takes the id of a device off a line. What a term can begin with is none, and a word that
+// is all there is neither.
 func address(line string) (device, rest string) {
 	line = strings.TrimSpace(line)
 	word, rest, _ := strings.Cut(line, " ")
 	rest = strings.TrimSpace(rest)
-	if strings.ContainsAny(line[:1], "{[<\"'#$%") || strings.HasSuffix(word, ".") || rest == "" || strings.ContainsAny(rest[:1], ".%") {
+	if strings.ContainsAny(line[:1], "{[<\"'#$%") || strings.HasSuffix(word, ".") || rest == "" ||
+		strings.ContainsAny(rest[:1], ".%") {
 		return "", line
 	}
 	return word, rest

@@ -36,13 +36,22 @@ func TestTerms(t *testing.T) {
 		{"over lines", "{a,\n % what follows is more\n b\n}.\n", []string{"{a,b}"}},
 		{"without the last line's end", "ok.", []string{"ok"}},
 		{"only comments", "% nothing\n\n", nil},
-		{"a mistake costs its line only", "{a]. b.\nc.\n", []string{`error: read term: line 1, column 3: expected "," or "}", found ']'`, "c"}},
+		{
+			"a mistake costs its line only", "{a]. b.\nc.\n",
+			[]string{`error: read term: line 1, column 3: expected "," or "}", found ']'`, "c"},
+		},
 		{
 			"an empty line gives up", "\"oops.\n\nc.\n",
 			[]string{`error: read term: line 1, column 7: expected a closing ", found the end`, "c"},
 		},
-		{"the end gives up", "{a", []string{`error: read term: line 1, column 3: expected "," or "}", found the end`}},
-		{"endless", "\"" + strings.Repeat("x", 2*maxText), []string{"error: read the input, which is over now: bufio.Scanner: token too long"}},
+		{
+			"the end gives up", "{a",
+			[]string{`error: read term: line 1, column 3: expected "," or "}", found the end`},
+		},
+		{
+			"endless", "\"" + strings.Repeat("x", 2*maxText),
+			[]string{"error: read the input, which is over now: bufio.Scanner: token too long"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, lines(t, false, false, c.text)) })
 	}
@@ -72,7 +81,8 @@ func TestAddresses(t *testing.T) {
 
 func TestPlain(t *testing.T) {
 	for device, want := range map[string]string{
-		"device-1": "device-1", "gw 1": `"gw 1"`, "{x": `"{x"`, "a\x1b[2J": `"a\e[2J"`, "x.": `"x."`, "\xff": `"ÿ"`,
+		"device-1": "device-1", "gw 1": `"gw 1"`, "{x": `"{x"`, "a\x1b[2J": `"a\e[2J"`, "x.": `"x."`,
+		"\xff": `"ÿ"`,
 	} {
 		require.Equal(t, want, plain(device))
 	}

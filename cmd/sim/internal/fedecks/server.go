@@ -82,7 +82,11 @@ func Serve(ctx context.Context, cfg ServerConfig) (err error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle(Path, srv)
-	web := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(httpLog{cfg.Server.Logger}, "", 0)}
+	web := &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: 10 * time.Second,
+		ErrorLog:          log.New(httpLog{cfg.Server.Logger}, "", 0),
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- web.Serve(ln) }() // until web.Close
 	defer func() { _ = web.Close() }()
@@ -91,7 +95,12 @@ func Serve(ctx context.Context, cfg ServerConfig) (err error) {
 }
 
 // push sends what is typed.
-func (c console) push(ctx context.Context, srv *server.Server, cfg ServerConfig, ended <-chan error) error {
+func (c console) push(
+	ctx context.Context,
+	srv *server.Server,
+	cfg ServerConfig,
+	ended <-chan error,
+) error {
 	input := cfg.Input.read(ctx, true)
 	for {
 		select {
@@ -129,7 +138,8 @@ func deliver(srv *server.Server, t typed, complain *report.Printer) {
 	}
 }
 
-// toAll pushes to every device that has been seen to connect. A topic would not do: a connection subscribes a moment after it is seen.
+// toAll pushes to every device that has been seen to connect. A topic would not do: a connection
+// subscribes a moment after it is seen.
 func toAll(srv *server.Server, t etf.Term) error {
 	all := srv.Presence()
 	if len(all) == 0 {
@@ -137,7 +147,8 @@ func toAll(srv *server.Server, t etf.Term) error {
 	}
 	var errs []error
 	for _, p := range all {
-		if err := srv.Push(p.Device, t); err != nil && !errors.Is(err, server.ErrOffline) { // that has just gone
+		if err := srv.Push(p.Device, t); err != nil &&
+			!errors.Is(err, server.ErrOffline) { // that has just gone
 			errs = append(errs, err)
 		}
 	}
@@ -200,7 +211,8 @@ func (c console) presence(e server.PresenceEvent) {
 	c.out.Line("%s %s", plain(e.Device), what)
 }
 
-// plain is the id of a device as it can be typed, or quoted if it holds what could play with a terminal or be taken for more.
+// plain is the id of a device as it can be typed, or quoted if it holds what could play with a
+// terminal or be taken for more.
 func plain(device string) string {
 	if word, rest := address(device + " ok."); word == device && rest == "ok." && printable(device) {
 		return device

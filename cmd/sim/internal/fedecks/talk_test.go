@@ -41,7 +41,8 @@ func sit(t *testing.T, run func(ctx context.Context, s *seat) error) *seat {
 	r, w := io.Pipe()
 	ctx, cancel := context.WithCancel(t.Context())
 	s := &seat{
-		t: t, out: &output.Text{}, err: &output.Text{}, keyboard: w, input: Input{Reader: r, Terminal: true}, ended: make(chan error, 1), stop: cancel,
+		t: t, out: &output.Text{}, err: &output.Text{}, keyboard: w,
+		input: Input{Reader: r, Terminal: true}, ended: make(chan error, 1), stop: cancel,
 	}
 	go func() { s.ended <- run(ctx, s) }()
 	t.Cleanup(func() {
@@ -116,9 +117,14 @@ func connect(t *testing.T, address string, o options) *seat {
 		cfg := ClientConfig{
 			Client: client.Config{
 				URL: address, DeviceID: "gw", TokenFile: TokenFile(o.dir, "gw", u), Dialer: o.dialer,
-				Times: client.Times{ConnectDelay: time.Millisecond, BackoffMin: time.Millisecond, BackoffMax: 10 * time.Millisecond},
+				Times: client.Times{
+					ConnectDelay: time.Millisecond,
+					BackoffMin:   time.Millisecond,
+					BackoffMax:   10 * time.Millisecond,
+				},
 			},
-			Login: o.login, Input: s.input, Out: &report.Printer{Out: s.out}, Err: &report.Printer{Out: s.err},
+			Login: o.login, Input: s.input, Out: &report.Printer{Out: s.out},
+			Err: &report.Printer{Out: s.err},
 		}
 		if o.password != "" {
 			cfg.Credentials = map[string]string{"username": "bob", "password": o.password}
@@ -130,12 +136,20 @@ func connect(t *testing.T, address string, o options) *seat {
 func TestOverTLS(t *testing.T) {
 	web := httptest.NewTLSServer(nil)
 	defer web.Close()
-	_, address := serve(t, "127.0.0.1:0", "secret", &tls.Config{Certificates: web.TLS.Certificates, MinVersion: tls.VersionTLS12})
+	_, address := serve(
+		t,
+		"127.0.0.1:0",
+		"secret",
+		&tls.Config{Certificates: web.TLS.Certificates, MinVersion: tls.VersionTLS12},
+	)
 	require.True(t, strings.HasPrefix(address, "wss://"), address)
 	roots := x509.NewCertPool()
 	roots.AddCert(web.Certificate())
 	d := connect(t, address, options{
-		password: "right", dir: t.TempDir(), dialer: &transport.WebSocket{TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}},
+		password: "right", dir: t.TempDir(), dialer: &transport.WebSocket{TLS: &tls.Config{
+			RootCAs:    roots,
+			MinVersion: tls.VersionTLS12,
+		}},
 	})
 	d.sees("connected")
 	stranger := connect(t, address, options{password: "right", dir: t.TempDir()})
@@ -143,7 +157,8 @@ func TestOverTLS(t *testing.T) {
 	stranger.sees("connection_failed: .*certificate.*")
 }
 
-// A server that has another secret does not take the token: whoever has credentials logs in again, others are told to.
+// A server that has another secret does not take the token: whoever has credentials logs in again,
+// others are told to.
 func TestAnotherSecret(t *testing.T) {
 	dir := t.TempDir()
 	s, address := serve(t, "127.0.0.1:0", "old", nil)
@@ -183,7 +198,12 @@ func TestLoginBesideAToken(t *testing.T) {
 	require.NoError(t, d.ends())
 	s.sees("gw disconnected")
 	s.types("lost.")
-	require.Eventually(t, func() bool { return strings.Contains(s.err.String(), "no device is connected") }, within, 5*time.Millisecond)
+	require.Eventually(
+		t,
+		func() bool { return strings.Contains(s.err.String(), "no device is connected") },
+		within,
+		5*time.Millisecond,
+	)
 
 	d = connect(t, address, options{password: "wrong", login: true, dir: dir})
 	d.sees("upgrade_failed: 403.*") // before or after the token has brought it back

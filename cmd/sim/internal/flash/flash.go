@@ -36,7 +36,8 @@ type slot struct {
 	data     []byte
 }
 
-// New makes the storage of a device that runs meta, committed, in slot a. meta is not changed and may be shared.
+// New makes the storage of a device that runs meta, committed, in slot a. meta is not changed and
+// may be shared.
 func New(meta firmware.Metadata, capacity int64) *Device {
 	d := &Device{capacity: capacity}
 	d.slots[0].meta = meta
@@ -45,8 +46,9 @@ func New(meta firmware.Metadata, capacity int64) *Device {
 
 func name(slot uint8) string { return string('a' + rune(slot)) }
 
-// Boot is a restart of the machine: the slot that is next runs from here on. One that was on trial and was not committed is left for
-// the one before. It fails when the slot does not hold, to the last byte, what it was flipped to.
+// Boot is a restart of the machine: the slot that is next runs from here on. One that was on trial
+// and was not committed is left for the one before. It fails when the slot does not hold, to the
+// last byte, what it was flipped to.
 func (d *Device) Boot() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -63,7 +65,12 @@ func (d *Device) Boot() error {
 		return fmt.Errorf("boot slot %s: it holds no firmware", name(d.active))
 	}
 	if sum := sha256.Sum256(s.data); s.checksum != "" && hex.EncodeToString(sum[:]) != s.checksum {
-		return fmt.Errorf("boot slot %s: its %d bytes are not those of firmware %q", name(d.active), len(s.data), s.meta["uuid"])
+		return fmt.Errorf(
+			"boot slot %s: its %d bytes are not those of firmware %q",
+			name(d.active),
+			len(s.data),
+			s.meta["uuid"],
+		)
 	}
 	return nil
 }
@@ -73,7 +80,9 @@ func (d *Device) State(context.Context) (firmware.BootState, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return firmware.BootState{
-		Active: name(d.active), Next: name(d.next), Meta: d.slots[d.active].meta, Other: d.slots[1-d.active].meta,
+		Active: name(
+			d.active,
+		), Next: name(d.next), Meta: d.slots[d.active].meta, Other: d.slots[1-d.active].meta,
 		Validated: !d.trial, Reverted: d.reverted, Capacity: d.capacity,
 	}, nil
 }
@@ -140,11 +149,14 @@ func (d *Device) Begin(_ context.Context, target firmware.Target) (firmware.Stag
 		return nil, &firmware.TooLargeError{Size: target.Size, Capacity: d.capacity}
 	}
 	if d.trial || d.next != d.active {
-		return nil, errors.New("open the slot: it is needed, a firmware is on trial or waits for its boot")
+		return nil, errors.New(
+			"open the slot: it is needed, a firmware is on trial or waits for its boot",
+		)
 	}
 	s := &d.slots[1-d.active]
 	s.meta, s.checksum = nil, ""
-	if s.staged == nil || s.staged.UUID != target.UUID || s.staged.Size != target.Size || s.staged.Checksum != target.Checksum {
+	if s.staged == nil || s.staged.UUID != target.UUID || s.staged.Size != target.Size ||
+		s.staged.Checksum != target.Checksum {
 		s.staged, s.data = &target, nil
 	}
 	s.data = slices.Grow(s.data, int(target.Size)-min(len(s.data), int(target.Size)))

@@ -13,7 +13,12 @@ import (
 
 var (
 	image  = bytes.Repeat([]byte("firmware"), 1000)
-	target = firmware.Target{UUID: "new", Meta: firmware.Metadata{"uuid": "new"}, Size: int64(len(image)), Checksum: sum(image)}
+	target = firmware.Target{
+		UUID:     "new",
+		Meta:     firmware.Metadata{"uuid": "new"},
+		Size:     int64(len(image)),
+		Checksum: sum(image),
+	}
 )
 
 func sum(p []byte) string {

@@ -32,7 +32,8 @@ func (s *staging) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// WriteAt implements io.WriterAt. What is behind the last byte written is gone, as on a device that is written in order.
+// WriteAt implements io.WriterAt. What is behind the last byte written is gone, as on a device that
+// is written in order.
 func (s *staging) WriteAt(p []byte, off int64) (int, error) {
 	s.dev.mu.Lock()
 	defer s.dev.mu.Unlock()

@@ -14,7 +14,13 @@ import (
 )
 
 // running is what all devices run.
-var running = firmware.Metadata{"uuid": "fleet-1.0.0", "product": "fleet", "version": "1.0.0", "platform": "sim", "architecture": "any"}
+var running = firmware.Metadata{
+	"uuid":         "fleet-1.0.0",
+	"product":      "fleet",
+	"version":      "1.0.0",
+	"platform":     "sim",
+	"architecture": "any",
+}
 
 func identity(i int) string { return fmt.Sprintf("fleet-%06d", i+1) }
 

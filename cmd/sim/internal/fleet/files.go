@@ -8,7 +8,8 @@ import (
 // spareFiles is what a process needs beside its sockets.
 const spareFiles = 100
 
-// openFiles makes sure that the process may open a socket for each device, as far as it is allowed to raise its own limit.
+// openFiles makes sure that the process may open a socket for each device, as far as it is allowed
+// to raise its own limit.
 func openFiles(devices int) error {
 	need := uint64(devices) + spareFiles //nolint:gosec // not negative
 	var limit syscall.Rlimit
@@ -36,6 +37,10 @@ type TooManyError struct {
 
 // Error implements error.
 func (e *TooManyError) Error() string {
-	return fmt.Sprintf("%d devices need a file each, and a process may have %d open here: take at most %d devices, or raise the limit (ulimit -Hn)",
-		e.Devices, e.Limit, max(0, int64(e.Limit)-spareFiles)) //nolint:gosec // a limit of files is small, or unlimited and not exceeded
+	return fmt.Sprintf(
+		"%d devices need a file each, and a process may have %d open here: take at most %d devices, or raise the limit (ulimit -Hn)",
+		e.Devices,
+		e.Limit,
+		max(0, int64(e.Limit)-spareFiles),
+	) //nolint:gosec // a limit of files is small, or unlimited and not exceeded
 }

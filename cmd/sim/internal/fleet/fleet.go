@@ -25,8 +25,9 @@ type Config struct {
 	Ramp      int           // devices started a second
 	Duration  time.Duration // that the fleet stays after the last join
 	Heartbeat time.Duration // zero: 30 s
-	// HubRestart is when the hub restarts after the last join, without TLS: it closes every socket with 1012, is away for 2 s and comes back at the
-	// same address. It must be less than Duration, to which the time until all are back is added. Zero: never.
+	// HubRestart is when the hub restarts after the last join, without TLS: it closes every socket
+	// with 1012, is away for 2 s and comes back at the same address. It must be less than Duration, to
+	// which the time until all are back is added. Zero: never.
 	HubRestart time.Duration
 	// Hub makes a program that calls ServeHub with the same HubConfig, but for Listen.
 	Hub   func(listen string) *exec.Cmd
@@ -34,12 +35,14 @@ type Config struct {
 }
 
 const (
-	joinWithin = 30 * time.Second // after the last start, and as long again as the hub's limit makes it
+	// after the last start, and as long again as the hub's limit makes it
+	joinWithin = 30 * time.Second
 	stopWithin = 20 * time.Second
 	hands      = 64 // devices that are started or stopped at the same time
 	capacity   = 1 << 20
 	grace      = 500 * time.Millisecond // by which a heartbeat may be late
-	gcPercent  = 25                     // joins leave garbage between what stays: collected early, it leaves fewer holes
+	// joins leave garbage between what stays: collected early, it leaves fewer holes
+	gcPercent = 25
 )
 
 // fleet is one run.
@@ -67,7 +70,11 @@ func Run(ctx context.Context, cfg Config) (result Result, err error) {
 	if err := openFiles(cfg.Devices); err != nil {
 		return result, err
 	}
-	f := &fleet{cfg: cfg, joined: make(chan struct{}, 1), extensions: []extensions.Factory{health.New(health.Options{})}}
+	f := &fleet{
+		cfg:        cfg,
+		joined:     make(chan struct{}, 1),
+		extensions: []extensions.Factory{health.New(health.Options{})},
+	}
 	defer debug.SetGCPercent(debug.SetGCPercent(gcPercent))
 	if f.hub, err = startHub(ctx, cfg.Hub("")); err != nil {
 		return result, err
@@ -76,7 +83,10 @@ func Run(ctx context.Context, cfg Config) (result Result, err error) {
 	f.security = &tls.Config{RootCAs: f.hub.roots, MinVersion: tls.VersionTLS12}
 	f.http = &http.Client{Transport: &http.Transport{TLSClientConfig: f.security}}
 	defer f.http.CloseIdleConnections()
-	if f.sys, err = supervisor.NewSystem(supervisor.Options{Name: "fleet", OnEvent: f.supervised}); err != nil {
+	if f.sys, err = supervisor.NewSystem(supervisor.Options{
+		Name:    "fleet",
+		OnEvent: f.supervised,
+	}); err != nil {
 		return result, fmt.Errorf("start the fleet: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.stop()) }()
@@ -94,7 +104,8 @@ func (f *fleet) measure(ctx context.Context) (result Result, err error) {
 	if err != nil {
 		return result, err
 	}
-	if f.cfg.Handshakes == 0 && f.cfg.Devices > 1 { // bare sockets do not wait in front of a hub with a limit
+	if f.cfg.Handshakes == 0 &&
+		f.cfg.Devices > 1 { // bare sockets do not wait in front of a hub with a limit
 		if result.SocketBytes, err = f.sockets(ctx); err != nil {
 			return result, err
 		}
@@ -105,7 +116,12 @@ func (f *fleet) measure(ctx context.Context) (result Result, err error) {
 	}
 	f.await(ctx, f.joinTime())
 	result.pace(int(f.joins.Load()), int(f.cut.Load()), time.Unix(0, f.lastJoin.Load()).Sub(began))
-	f.cfg.Print.Line("%d devices have joined after %.1f s; staying for %v", f.joins.Load(), time.Since(began).Seconds(), f.cfg.Duration)
+	f.cfg.Print.Line(
+		"%d devices have joined after %.1f s; staying for %v",
+		f.joins.Load(),
+		time.Since(began).Seconds(),
+		f.cfg.Duration,
+	)
 	if err := f.steady(ctx, &result); err != nil {
 		return result, err
 	}

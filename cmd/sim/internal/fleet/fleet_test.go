@@ -36,7 +36,8 @@ func TestFleet(t *testing.T) {
 			var out bytes.Buffer
 			r, err := Run(t.Context(), Config{
 				HubConfig: HubConfig{Devices: 50, TLS: mode == "tls"}, Hub: command(t, mode),
-				Ramp: 500, Duration: 2500 * time.Millisecond, Heartbeat: time.Second, Print: &report.Printer{Out: &out},
+				Ramp: 500, Duration: 2500 * time.Millisecond, Heartbeat: time.Second,
+				Print: &report.Printer{Out: &out},
 			})
 			require.NoError(t, err, "%s%+v", out.String(), r)
 			require.True(t, r.OK)
@@ -78,7 +79,15 @@ func TestOutage(t *testing.T) {
 	restarts := &transport.CloseError{Code: transport.CodeServiceRestart, Received: true}
 	refused := fmt.Errorf("dial: %w", syscall.ECONNREFUSED)
 	require.False(t, dialFailed(restarts), "a socket that is lost is no dial that has failed")
-	require.True(t, dialFailed(fmt.Errorf("dial: %w", &transport.PhaseError{Phase: transport.PhaseConnect, Err: syscall.ECONNREFUSED})))
+	require.True(
+		t,
+		dialFailed(
+			fmt.Errorf(
+				"dial: %w",
+				&transport.PhaseError{Phase: transport.PhaseConnect, Err: syscall.ECONNREFUSED},
+			),
+		),
+	)
 	require.True(t, dialFailed(&transport.RefusedError{Status: 503}))
 	var o outage
 	require.False(t, o.took(restarts), "nobody has restarted the hub")
@@ -99,13 +108,25 @@ func TestOutage(t *testing.T) {
 
 func TestHubThatDoesNotStart(t *testing.T) {
 	cmd := func(string) *exec.Cmd { return exec.Command("/bin/sh", "-c", "echo no luck >&2; exit 3") }
-	_, err := Run(t.Context(), Config{HubConfig: HubConfig{Devices: 1}, Hub: cmd, Ramp: 1, Duration: time.Millisecond, Heartbeat: time.Second})
+	_, err := Run(
+		t.Context(),
+		Config{
+			HubConfig: HubConfig{Devices: 1},
+			Hub:       cmd,
+			Ramp:      1,
+			Duration:  time.Millisecond,
+			Heartbeat: time.Second,
+		},
+	)
 	require.ErrorContains(t, err, "no luck")
 }
 
 func TestServeHubEndsWithItsInput(t *testing.T) {
 	var out bytes.Buffer
-	require.NoError(t, ServeHub(HubConfig{Devices: 1, TLS: true}, strings.NewReader("stats\nwhat?\n"), &out))
+	require.NoError(
+		t,
+		ServeHub(HubConfig{Devices: 1, TLS: true}, strings.NewReader("stats\nwhat?\n"), &out),
+	)
 	answers := json.NewDecoder(&out)
 	var first hello
 	require.NoError(t, answers.Decode(&first))

@@ -23,7 +23,8 @@ type HubConfig struct {
 	Listen     string // host:port; empty: any port of 127.0.0.1
 }
 
-// hello is the hub's first line: where it is and how to get in. It carries a secret and goes through a pipe only.
+// hello is the hub's first line: where it is and how to get in. It carries a secret and goes
+// through a pipe only.
 type hello struct {
 	URL    string `json:"url"`
 	Root   []byte `json:"root,omitempty"` // certificate of its authority, DER
@@ -46,7 +47,8 @@ type answer struct {
 	Held    int64 // bytes of heap and stacks; asked for with askHeld
 }
 
-// ServeHub is the hub's process: it says where the hub is, answers questions, and ends when in does or a restart is asked for.
+// ServeHub is the hub's process: it says where the hub is, answers questions, and ends when in does
+// or a restart is asked for.
 func ServeHub(cfg HubConfig, in io.Reader, out io.Writer) error {
 	if err := openFiles(cfg.Devices); err != nil {
 		return err
@@ -55,7 +57,9 @@ func ServeHub(cfg HubConfig, in io.Reader, out io.Writer) error {
 	if cfg.TLS {
 		mode = hubtest.TLS
 	}
-	hub, err := hubtest.Start(hubtest.Config{Mode: mode, HandshakeRate: cfg.Handshakes, Listen: cfg.Listen})
+	hub, err := hubtest.Start(
+		hubtest.Config{Mode: mode, HandshakeRate: cfg.Handshakes, Listen: cfg.Listen},
+	)
 	if err != nil {
 		return err
 	}

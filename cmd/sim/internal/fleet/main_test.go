@@ -16,7 +16,8 @@ const hubListen = "HUBLINK_FLEET_TEST_LISTEN"
 
 func TestMain(m *testing.M) {
 	if mode := os.Getenv(hubFor); mode != "" {
-		if err := ServeHub(HubConfig{Devices: 50, TLS: mode == "tls", Listen: os.Getenv(hubListen)}, os.Stdin, os.Stdout); err != nil {
+		if err := ServeHub(HubConfig{Devices: 50, TLS: mode == "tls", Listen: os.Getenv(hubListen)},
+			os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -39,7 +39,8 @@ func dialFailed(err error) bool {
 	return errors.As(err, &phase) || errors.As(err, &refused)
 }
 
-// failed says whether the outage is why a dial has failed. One that the port has refused may be heard of when the hub is back.
+// failed says whether the outage is why a dial has failed. One that the port has refused may be
+// heard of when the hub is back.
 func (o *outage) failed(err error) bool {
 	if !o.begun.Load() || o.over.Load() && !errors.Is(err, syscall.ECONNREFUSED) {
 		return false
@@ -48,7 +49,8 @@ func (o *outage) failed(err error) bool {
 	return true
 }
 
-// restart lets the hub close every socket with 1012 and end, starts another one at the same address, and waits until all devices are back.
+// restart lets the hub close every socket with 1012 and end, starts another one at the same
+// address, and waits until all devices are back.
 func (f *fleet) restart(ctx context.Context) (*Restart, error) {
 	f.joins.Store(0)
 	f.outage.begun.Store(true)

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// rushTick is how often the hub's process looks at its counter, rushTicks how many looks make a second.
+// rushTick is how often the hub's process looks at its counter, rushTicks how many looks make a
+// second.
 const (
 	rushTick  = 100 * time.Millisecond
 	rushTicks = int(time.Second / rushTick)

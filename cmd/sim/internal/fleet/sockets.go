@@ -19,9 +19,10 @@ const (
 	sample = 2000
 )
 
-// sockets measures what the socket of a device costs without the device: the same dial to the same hub, and a goroutine that waits for a
-// message, as the agent has. It is resident memory as for a device. What the bare sockets leave behind in pools counts for the fleet that
-// follows. They are gone when it returns.
+// sockets measures what the socket of a device costs without the device: the same dial to the same
+// hub, and a goroutine that waits for a message, as the agent has. It is resident memory as for a
+// device. What the bare sockets leave behind in pools counts for the fleet that follows. They are
+// gone when it returns.
 func (f *fleet) sockets(ctx context.Context) (bytes int64, err error) {
 	s := bareSockets{fleet: f}
 	defer s.close()

@@ -91,7 +91,8 @@ func (d *desk) device(id string) <-chan error {
 }
 
 var running = firmware.Metadata{
-	"uuid": "fw-1", "product": "bench", "version": "1.0.0", "platform": "folder", "architecture": "any",
+	"uuid": "fw-1", "product": "bench", "version": "1.0.0", "platform": "folder",
+	"architecture": "any",
 }
 
 func TestAnOperatorUpdatesADevice(t *testing.T) {
@@ -108,12 +109,21 @@ func TestAnOperatorUpdatesADevice(t *testing.T) {
 	d.want(200, "POST", "/v1/devices/dev-1/update", `{"firmware":"fw-2"}`)
 	require.ErrorIs(t, <-ended, actors.ErrReboot)
 	require.NoError(t, json.Unmarshal([]byte(d.want(200, "GET", "/v1/devices/dev-1", "")), &dev))
-	require.Equal(t, []string{"received", "started", "started", "completed"}, dev.Statuses, "the download was cut once and went on")
+	require.Equal(
+		t,
+		[]string{"received", "started", "started", "completed"},
+		dev.Statuses,
+		"the download was cut once and went on",
+	)
 	require.Equal(t, 1, dev.Reboots)
 	require.Contains(t, d.want(200, "GET", "/v1/stats", ""), `"downloads":2`)
 	soon, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	require.NoError(t, d.hub.Device("dev-1").Wait(soon, func(s hubtest.Snapshot) bool { return !s.Online }), "the hub has seen it go")
+	require.NoError(
+		t,
+		d.hub.Device("dev-1").Wait(soon, func(s hubtest.Snapshot) bool { return !s.Online }),
+		"the hub has seen it go",
+	)
 	d.want(409, "POST", "/v1/devices/dev-1/update", `{"firmware":"fw-2"}`)
 }
 
@@ -138,7 +148,10 @@ func TestAnOperatorTroublesADevice(t *testing.T) {
 	d.want(200, "POST", "/v1/drain", `{"batch":10,"every_ms":0}`)
 
 	var messages []messageView
-	require.NoError(t, json.Unmarshal([]byte(d.want(200, "GET", "/v1/devices/dev-1/messages", "")), &messages))
+	require.NoError(
+		t,
+		json.Unmarshal([]byte(d.want(200, "GET", "/v1/devices/dev-1/messages", "")), &messages),
+	)
 	require.Equal(t, "phx_join", messages[0].Event)
 	require.Equal(t, "device", messages[0].From)
 }
@@ -239,9 +252,19 @@ func TestTheDescriptionIsComplete(t *testing.T) {
 		for method, does := range methods {
 			calls++
 			for _, p := range does.Parameters {
-				require.Equal(t, p.In == "path", strings.Contains(path, "{"+p.Name+"}"), "%s %s: %s", method, path, p.Name)
+				require.Equal(
+					t,
+					p.In == "path",
+					strings.Contains(path, "{"+p.Name+"}"),
+					"%s %s: %s",
+					method,
+					path,
+					p.Name,
+				)
 			}
-			concrete := strings.NewReplacer("{id}", "dev-1", "{uuid}", "fw-2", "{shell}", "console", "{deployment}", "1").Replace(path)
+			concrete := strings.NewReplacer("{id}", "dev-1", "{uuid}", "fw-2", "{shell}", "console",
+				"{deployment}", "1").
+				Replace(path)
 			for name := range does.RequestBody.Content["application/json"].Schema.Properties {
 				_, answer := d.ask(strings.ToUpper(method), concrete, `{"`+name+`":null}`)
 				require.NotContains(t, answer, "unknown field", "%s %s takes what is described", method, path)
@@ -253,12 +276,22 @@ func TestTheDescriptionIsComplete(t *testing.T) {
 	}
 	source, err := os.ReadFile("api.go")
 	require.NoError(t, err)
-	require.Len(t, regexp.MustCompile(`"(GET|POST|PUT|PATCH|DELETE) /`).FindAll(source, -1), calls, "as many as there are")
+	require.Len(
+		t,
+		regexp.MustCompile(`"(GET|POST|PUT|PATCH|DELETE) /`).FindAll(source, -1),
+		calls,
+		"as many as there are",
+	)
 }
 
 func TestALargeBodyIsRefused(t *testing.T) {
 	d := newDesk(t, hubtest.Memory)
-	r := httptest.NewRequestWithContext(t.Context(), "POST", "/v1/drain", io.LimitReader(spaces{}, maxBody+2))
+	r := httptest.NewRequestWithContext(
+		t.Context(),
+		"POST",
+		"/v1/drain",
+		io.LimitReader(spaces{}, maxBody+2),
+	)
 	w := httptest.NewRecorder()
 	d.api.ServeHTTP(w, r)
 	require.Equal(t, 413, w.Code)
@@ -276,8 +309,16 @@ func (spaces) Read(p []byte) (int, error) {
 
 func TestAnotherSitesPageIsRefused(t *testing.T) {
 	d := newDesk(t, hubtest.Memory)
-	for origin, want := range map[string]int{"https://elsewhere.example": http.StatusForbidden, "http://example.com": http.StatusOK} {
-		r := httptest.NewRequestWithContext(t.Context(), http.MethodPut, "/v1/devices/a", strings.NewReader("{}"))
+	for origin, want := range map[string]int{
+		"https://elsewhere.example": http.StatusForbidden,
+		"http://example.com":        http.StatusOK,
+	} {
+		r := httptest.NewRequestWithContext(
+			t.Context(),
+			http.MethodPut,
+			"/v1/devices/a",
+			strings.NewReader("{}"),
+		)
 		r.Header.Set("Origin", origin)
 		w := httptest.NewRecorder()
 		d.api.ServeHTTP(w, r)

@@ -40,7 +40,8 @@ type updateView struct {
 func view(d *hubtest.Device) deviceView {
 	s := d.Snapshot()
 	v := deviceView{
-		ID: d.ID(), Online: s.Online, Connected: s.Connected, Sockets: s.Sockets, Joins: s.Joins, Crashes: s.Crashes,
+		ID: d.ID(), Online: s.Online, Connected: s.Connected, Sockets: s.Sockets, Joins: s.Joins,
+		Crashes: s.Crashes,
 		Reboots: s.Reboots, Firmware: viewOf(s.Running), Validated: s.Validated, Reverted: s.Reverted,
 		Interface: s.Interface, Mode: s.Mode,
 		Extensions: s.Attached, Statuses: s.Statuses,
@@ -86,7 +87,10 @@ func (a *API) device(do func(*http.Request, *hubtest.Device) (any, error)) call 
 				return do(r, d)
 			}
 		}
-		return nil, notFound("the hub has not seen a device %q: GET /v1/devices lists those that it has", id)
+		return nil, notFound(
+			"the hub has not seen a device %q: GET /v1/devices lists those that it has",
+			id,
+		)
 	}
 }
 
@@ -138,7 +142,8 @@ func (a *API) update(r *http.Request, d *hubtest.Device) (any, error) {
 	return nil, d.Update(f.fw)
 }
 
-// disconnect closes the socket as the hub itself does, or with a code, or cuts it without one when the code is zero.
+// disconnect closes the socket as the hub itself does, or with a code, or cuts it without one when
+// the code is zero.
 func (a *API) disconnect(r *http.Request, d *hubtest.Device) (any, error) {
 	var in struct {
 		Code *int `json:"code"`
@@ -153,7 +158,10 @@ func (a *API) disconnect(r *http.Request, d *hubtest.Device) (any, error) {
 	case code == 0:
 		return nil, d.Drop()
 	case code < 1000 || code > 4999 || code == 1005 || code == 1006 || code == 1015:
-		return nil, fmt.Errorf("disconnect: %d is no code for a close frame: give 0 to cut, or 1000 to 4999", code)
+		return nil, fmt.Errorf(
+			"disconnect: %d is no code for a close frame: give 0 to cut, or 1000 to 4999",
+			code,
+		)
 	default:
 		return nil, d.Disconnect(code)
 	}

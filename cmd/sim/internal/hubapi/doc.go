@@ -1,5 +1,6 @@
-// Package hubapi is the HTTP interface of a simulated hub that runs as a server: what an operator sees and does, for people with curl and
-// for tests in any language. [New] makes the http.Handler; openapi.json, which it serves too, describes every call.
+// Package hubapi is the HTTP interface of a simulated hub that runs as a server: what an operator
+// sees and does, for people with curl and for tests in any language. [New] makes the http.Handler;
+// openapi.json, which it serves too, describes every call.
 //
 //	hub=http://127.0.0.1:4002/v1
 //	curl $hub/devices/ID                                              # also /messages, /updates, /reports
@@ -15,9 +16,10 @@
 //	curl -X PATCH $hub/settings -d '{"handshakes_per_s":5}'           # also accept_secrets, platform_down, connecting_code
 //	curl $hub/drain -d '{"batch":100,"every_ms":1000}'
 //
-// What is wrong is answered with {"error":...}: 400 for a request that cannot be read or makes no sense, 404 for what is not there, 405, 409 for a
-// device that has not joined, 413 for a body over 8 MiB, 504 for a device that does not answer.
+// What is wrong is answered with {"error":...}: 400 for a request that cannot be read or makes no
+// sense, 404 for what is not there, 405, 409 for a device that has not joined, 413 for a body over
+// 8 MiB, 504 for a device that does not answer.
 //
-// The handler owns the firmware that is given to it, in temporary files of the folder it was made with, and nothing of the hub. It asks nobody who
-// they are: listen on a loopback address.
+// The handler owns the firmware that is given to it, in temporary files of the folder it was made
+// with, and nothing of the hub. It asks nobody who they are: listen on a loopback address.
 package hubapi

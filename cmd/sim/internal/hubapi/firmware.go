@@ -35,7 +35,13 @@ type firmwareView struct {
 }
 
 func viewOf(m hubtest.Metadata) firmwareView {
-	return firmwareView{UUID: m.UUID, Product: m.Product, Version: m.Version, Platform: m.Platform, Architecture: m.Architecture}
+	return firmwareView{
+		UUID:         m.UUID,
+		Product:      m.Product,
+		Version:      m.Version,
+		Platform:     m.Platform,
+		Architecture: m.Architecture,
+	}
 }
 
 func (s *stored) view() firmwareView {
@@ -77,7 +83,8 @@ func (a *API) list(*http.Request) (any, error) {
 	return views, nil
 }
 
-// add takes a firmware: its description is in the query, its bytes in the body. With size in the query it is made up instead.
+// add takes a firmware: its description is in the query, its bytes in the body. With size in the
+// query it is made up instead.
 func (a *API) add(r *http.Request) (any, error) {
 	q := r.URL.Query()
 	meta := hubtest.Metadata{
@@ -85,7 +92,8 @@ func (a *API) add(r *http.Request) (any, error) {
 		Platform: q.Get("platform"), Architecture: q.Get("architecture"),
 	}
 	for name, value := range map[string]string{
-		"uuid": meta.UUID, "product": meta.Product, "version": meta.Version, "platform": meta.Platform, "architecture": meta.Architecture,
+		"uuid": meta.UUID, "product": meta.Product, "version": meta.Version, "platform": meta.Platform,
+		"architecture": meta.Architecture,
 	} {
 		if value == "" {
 			return nil, fmt.Errorf("add firmware: %s is missing in the query", name)
@@ -115,7 +123,11 @@ func (a *API) content(r *http.Request) (*stored, hubtest.Content, error) {
 	if text := r.URL.Query().Get("size"); text != "" {
 		size, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || size < 1 || size > maxFirmware {
-			return nil, hubtest.Content{}, fmt.Errorf("add firmware: size %q: give bytes, 1 to %d", text, int64(maxFirmware))
+			return nil, hubtest.Content{}, fmt.Errorf(
+				"add firmware: size %q: give bytes, 1 to %d",
+				text,
+				int64(maxFirmware),
+			)
 		}
 		return &stored{}, hubtest.Generated(uint64(size), size), nil
 	}
@@ -129,7 +141,9 @@ func (a *API) content(r *http.Request) (*stored, hubtest.Content, error) {
 	case err != nil:
 		return s, hubtest.Content{}, fmt.Errorf("add firmware: %w", err)
 	case size == 0:
-		return s, hubtest.Content{}, errors.New("add firmware: give the bytes as the body, or size in the query")
+		return s, hubtest.Content{}, errors.New(
+			"add firmware: give the bytes as the body, or size in the query",
+		)
 	}
 	return s, hubtest.Content{ReaderAt: file, Size: size}, nil
 }
@@ -166,8 +180,14 @@ func (a *API) inject(r *http.Request) (any, error) {
 	}
 	known := faults()
 	newFault, ok := known[in.Kind]
-	if !ok || in.N < 0 && in.Kind != "resize" && in.Kind != "wrong-total" || in.Times < 0 || in.After < 0 {
-		return nil, fmt.Errorf("fault %q with n %d: kind is one of %v, numbers are not negative", in.Kind, in.N, slices.Sorted(maps.Keys(known)))
+	if !ok || in.N < 0 && in.Kind != "resize" && in.Kind != "wrong-total" || in.Times < 0 ||
+		in.After < 0 {
+		return nil, fmt.Errorf(
+			"fault %q with n %d: kind is one of %v, numbers are not negative",
+			in.Kind,
+			in.N,
+			slices.Sorted(maps.Keys(known)),
+		)
 	}
 	if in.Kind == "status" && (in.N < 200 || in.N > 599) {
 		return nil, fmt.Errorf("fault status with n %d: n is the status, 200 to 599", in.N)
@@ -203,7 +223,9 @@ func (a *API) deploy(r *http.Request) (any, error) {
 	if in.Concurrency < 0 || in.Attempts < 0 {
 		return nil, errors.New("deployment: concurrency and attempts must not be negative")
 	}
-	return viewOfDeployment(a.hub.Deploy(hubtest.Rollout{Firmware: s.fw, Concurrency: in.Concurrency, Attempts: in.Attempts})), nil
+	return viewOfDeployment(
+		a.hub.Deploy(hubtest.Rollout{Firmware: s.fw, Concurrency: in.Concurrency, Attempts: in.Attempts}),
+	), nil
 }
 
 // deploymentView is a rollout and what became of its offers.
@@ -241,7 +263,10 @@ func (a *API) stopDeployment(r *http.Request) (any, error) {
 			return viewOfDeployment(d), nil
 		}
 	}
-	return nil, notFound("there is no deployment %q: GET /v1/deployments lists them", r.PathValue("deployment"))
+	return nil, notFound(
+		"there is no deployment %q: GET /v1/deployments lists them",
+		r.PathValue("deployment"),
+	)
 }
 
 // offerArchive offers the file to all devices, now and whenever one joins.

@@ -17,7 +17,9 @@ const maxMS = 24 * 60 * 60 * 1000
 func (a *API) stats(*http.Request) (any, error) {
 	s := a.hub.Stats()
 	return map[string]any{
-		"devices": len(a.hub.Devices()), "online": s.Online, "upgrades": s.Upgrades, "refused": s.Refused, "joins": s.Joins,
+		"devices": len(
+			a.hub.Devices(),
+		), "online": s.Online, "upgrades": s.Upgrades, "refused": s.Refused, "joins": s.Joins,
 		"crashes": s.Crashes, "kicked": s.Kicked, "idle": s.Idle, "sent": s.Sent,
 		"downloads": s.Firmware.Requests, "downloaded_bytes": s.Firmware.Bytes,
 	}, nil
@@ -29,14 +31,23 @@ func (a *API) drain(r *http.Request) (any, error) {
 		Batch    int   `json:"batch"`
 		EveryMS  int64 `json:"every_ms"`
 		WithinMS int64 `json:"within_ms"`
-	}{Batch: a.opts.DrainBatch, EveryMS: a.opts.DrainEvery.Milliseconds(), WithinMS: a.opts.DrainWithin.Milliseconds()}
+	}{
+		Batch: a.opts.DrainBatch, EveryMS: a.opts.DrainEvery.Milliseconds(),
+		WithinMS: a.opts.DrainWithin.Milliseconds(),
+	}
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
 	if in.Batch < 1 || in.EveryMS < 0 || in.WithinMS < 1 || in.EveryMS > maxMS || in.WithinMS > maxMS {
-		return nil, fmt.Errorf("drain: batch and within_ms must be positive, every_ms not negative, both at most %d", maxMS)
+		return nil, fmt.Errorf(
+			"drain: batch and within_ms must be positive, every_ms not negative, both at most %d",
+			maxMS,
+		)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), time.Duration(in.WithinMS)*time.Millisecond)
+	ctx, cancel := context.WithTimeout(
+		context.WithoutCancel(r.Context()),
+		time.Duration(in.WithinMS)*time.Millisecond,
+	)
 	defer cancel()
 	err := a.hub.Drain(ctx, in.Batch, time.Duration(in.EveryMS)*time.Millisecond)
 	return map[string]bool{"in_time": err == nil}, nil // the others have got 1000
@@ -103,7 +114,9 @@ type settingsView struct {
 func (a *API) settings(*http.Request) (any, error) {
 	d := a.hub.Doors()
 	return settingsView{
-		Profile: a.hub.Profile().String(), Handshakes: d.HandshakeRate, AcceptSecrets: d.Secrets, PlatformDown: d.PlatformDown,
+		Profile: a.hub.Profile().
+			String(),
+		Handshakes: d.HandshakeRate, AcceptSecrets: d.Secrets, PlatformDown: d.PlatformDown,
 		ConnectingCode: a.hub.ConnectingCode(), Refusals: d.Refusals, Cuts: d.Cuts,
 	}, nil
 }

@@ -71,7 +71,10 @@ func (a *API) mode(r *http.Request, d *hubtest.Device) (any, error) {
 	case !slices.Contains(known, in.Mode):
 		return nil, fmt.Errorf("mode %q: give one of %v", in.Mode, known)
 	case a.hub.Profile() != hubtest.ProfileNew:
-		return nil, fmt.Errorf("mode: the server %v knows no update modes: start the hub with --profile new", a.hub.Profile())
+		return nil, fmt.Errorf(
+			"mode: the server %v knows no update modes: start the hub with --profile new",
+			a.hub.Profile(),
+		)
 	}
 	d.SetMode(in.Mode, in.Allowed)
 	return view(d), nil
@@ -103,7 +106,12 @@ func (a *API) script(r *http.Request, d *hubtest.Device) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{"result": got.Result, "output": got.Output, "return": got.Return, "reason": got.Reason}, nil
+	return map[string]string{
+		"result": got.Result,
+		"output": got.Output,
+		"return": got.Return,
+		"reason": got.Reason,
+	}, nil
 }
 
 // extensions attaches, detaches, and asks extensions for what the hub asks them for.

@@ -28,7 +28,10 @@ func (d *desk) puppet(id, api string) *puppet {
 	require.NoError(d.t, err)
 	d.t.Cleanup(func() { _ = conn.Abort() })
 	p := &puppet{d.t, conn}
-	p.says(`["1","1","device","phx_join",{"device_api_version":"` + api + `","nerves_fw_uuid":"fw-1","meta":{"firmware_validated":true}}]`)
+	p.says(
+		`["1","1","device","phx_join",{"device_api_version":"` + api +
+			`","nerves_fw_uuid":"fw-1","meta":{"firmware_validated":true}}]`,
+	)
 	p.hears(`"phx_reply",{"response":{},"status":"ok"}`)
 	return p
 }
@@ -80,7 +83,10 @@ func TestAScriptIsRun(t *testing.T) {
 	p := d.puppet("dev-1", "2.1.0")
 	go func() {
 		ref := strings.Split(p.hears("scripts/run"), `"`)[9]
-		p.says(`["1","2","device","scripts/run",{"ref":"` + ref + `","result":"completed","output":"hello","return":"2"}]`)
+		p.says(
+			`["1","2","device","scripts/run",{"ref":"` + ref +
+				`","result":"completed","output":"hello","return":"2"}]`,
+		)
 	}()
 	require.JSONEq(t, `{"result":"completed","output":"hello","return":"2","reason":""}`,
 		d.want(200, "POST", "/v1/devices/dev-1/script", `{"text":"1+1"}`))
@@ -100,13 +106,29 @@ func TestAnOperatorUsesShells(t *testing.T) {
 	p := d.puppet("dev-1", "2.3.0")
 	p.says(`["2","2","console","phx_join",{}]`)
 	p.hears(`"console","phx_reply"`)
-	d.want(200, "POST", "/v1/devices/dev-1/shells/console", `{"keys":"ls\r","rows":24,"columns":80,"restart":true}`)
-	for _, frame := range []string{`"restart",{}`, `"window_size",{"height":24,"width":80}`, `"dn",{"data":"ls\r"}`} {
+	d.want(
+		200,
+		"POST",
+		"/v1/devices/dev-1/shells/console",
+		`{"keys":"ls\r","rows":24,"columns":80,"restart":true}`,
+	)
+	for _, frame := range []string{
+		`"restart",{}`, `"window_size",{"height":24,"width":80}`,
+		`"dn",{"data":"ls\r"}`,
+	} {
 		p.hears(frame)
 	}
 	go p.says(`["2","3","console","up",{"data":"app.img\r\n"}]`)
-	require.JSONEq(t, `{"text":"app.img\r\n","next":9}`, d.want(200, "GET", "/v1/devices/dev-1/shells/console?wait_ms=60000&for=img", ""))
-	require.JSONEq(t, `{"text":"","next":9}`, d.want(200, "GET", "/v1/devices/dev-1/shells/console?from=9&wait_ms=1", ""))
+	require.JSONEq(
+		t,
+		`{"text":"app.img\r\n","next":9}`,
+		d.want(200, "GET", "/v1/devices/dev-1/shells/console?wait_ms=60000&for=img", ""),
+	)
+	require.JSONEq(
+		t,
+		`{"text":"","next":9}`,
+		d.want(200, "GET", "/v1/devices/dev-1/shells/console?from=9&wait_ms=1", ""),
+	)
 	require.JSONEq(t, `{"text":"","next":0}`, d.want(200, "GET", "/v1/devices/dev-1/shells/local", ""))
 }
 
@@ -117,25 +139,49 @@ func TestExtensionsAreAsked(t *testing.T) {
 	p.hears(`["geo","health"]`)
 	p.says(`["2","3","extensions","health:attached",{}]`)
 	p.hears("health:check")
-	d.want(200, "POST", "/v1/devices/dev-1/extensions", `{"attach":["geo"],"detach":["logging"],"ask":["health"]}`)
-	for _, frame := range []string{`"attach",{"extensions":["geo"]}`, `"detach",{"extensions":["logging"]}`, `"health:check",{}`} {
+	d.want(
+		200,
+		"POST",
+		"/v1/devices/dev-1/extensions",
+		`{"attach":["geo"],"detach":["logging"],"ask":["health"]}`,
+	)
+	for _, frame := range []string{
+		`"attach",{"extensions":["geo"]}`,
+		`"detach",{"extensions":["logging"]}`, `"health:check",{}`,
+	} {
 		p.hears(frame)
 	}
 	d.want(409, "POST", "/v1/devices/dev-1/extensions", `{"ask":["geo"]}`)
 	p.says(`["2","4","extensions","health:report",{"value":{"metrics":{"load_1min":0.5}}}]`)
 	require.NoError(t, d.hub.Device("dev-1").WaitReport(t.Context(), "health:report"))
-	require.JSONEq(t, `{"health:report":{"count":1,"dropped":0,"last":{"value":{"metrics":{"load_1min":0.5}}}}}`,
-		d.want(200, "GET", "/v1/devices/dev-1/reports", ""))
+	require.JSONEq(
+		t,
+		`{"health:report":{"count":1,"dropped":0,"last":{"value":{"metrics":{"load_1min":0.5}}}}}`,
+		d.want(200, "GET", "/v1/devices/dev-1/reports", ""),
+	)
 }
 
 func TestUpdateModes(t *testing.T) {
 	d := newDesk(t, hubtest.Memory)
 	p := d.puppet("dev-1", "2.4.0")
-	require.Contains(t, d.want(200, "PUT", "/v1/devices/dev-1/mode", `{"mode":"device_managed","device_may_change":true}`), `"mode":"device_managed"`)
+	require.Contains(
+		t,
+		d.want(
+			200,
+			"PUT",
+			"/v1/devices/dev-1/mode",
+			`{"mode":"device_managed","device_may_change":true}`,
+		),
+		`"mode":"device_managed"`,
+	)
 	p.hears(`"update_mode",{"mode":"device_managed","managed_updates_allowed":true}`)
 	old := newDesk(t, hubtest.Memory, hubtest.ProfileSnapshot)
 	old.hub.Device("dev-1")
-	require.Contains(t, old.want(400, "PUT", "/v1/devices/dev-1/mode", `{"mode":"off"}`), "--profile new")
+	require.Contains(
+		t,
+		old.want(400, "PUT", "/v1/devices/dev-1/mode", `{"mode":"off"}`),
+		"--profile new",
+	)
 }
 
 func TestTheHistoryOfUpdates(t *testing.T) {
@@ -155,9 +201,16 @@ func TestTheHistoryOfUpdates(t *testing.T) {
 		Progress []progressView
 		Blocked  *time.Time `json:"blocked_until"`
 	}
-	require.NoError(t, json.Unmarshal([]byte(d.want(200, "GET", "/v1/devices/dev-1/updates", "")), &got))
+	require.NoError(
+		t,
+		json.Unmarshal([]byte(d.want(200, "GET", "/v1/devices/dev-1/updates", "")), &got),
+	)
 	require.Nil(t, got.Current)
-	require.Equal(t, updateView{UUID: "fw-2", Status: "failed", Progress: 5, Manual: true}, got.Past[0].updateView)
+	require.Equal(
+		t,
+		updateView{UUID: "fw-2", Status: "failed", Progress: 5, Manual: true},
+		got.Past[0].updateView,
+	)
 	require.Equal(t, "no space", got.Past[0].Reason)
 	require.NotNil(t, got.Past[0].Offered)
 	require.Equal(t, []string{"received", "failed"}, got.Statuses)
@@ -170,15 +223,25 @@ func TestDeploymentsAndThePenaltyBox(t *testing.T) {
 	p := d.puppet("dev-1", "2.3.0")
 	d.want(200, "POST", "/v1/firmware?uuid=fw-2&size=10&"+described, "")
 	d.hub.Device("dev-1")
-	p.says(`["3","3","device","phx_join",{"device_api_version":"2.3.0","nerves_fw_uuid":"fw-1","nerves_fw_product":"bench",` +
-		`"nerves_fw_platform":"folder","nerves_fw_architecture":"any","meta":{"firmware_validated":true}}]`)
+	p.says(
+		`["3","3","device","phx_join",{"device_api_version":"2.3.0","nerves_fw_uuid":"fw-1","nerves_fw_product":"bench",` +
+			`"nerves_fw_platform":"folder","nerves_fw_architecture":"any","meta":{"firmware_validated":true}}]`,
+	)
 	p.hears(`["3","3","device","phx_reply"`)
-	require.Contains(t, d.want(200, "POST", "/v1/firmware/fw-2/deployment", ""), `"id":1,"firmware":"fw-2","stopped":false`)
+	require.Contains(
+		t,
+		d.want(200, "POST", "/v1/firmware/fw-2/deployment", ""),
+		`"id":1,"firmware":"fw-2","stopped":false`,
+	)
 	require.Contains(t, p.hears(`"update",{`), `"deployment_id":1`)
 	p.says(`["3","4","device","status_update",{"status":"ignored"}]`)
 	require.NoError(t, d.hub.Device("dev-1").WaitStatus(t.Context(), "ignored"))
 	require.NotContains(t, d.want(200, "GET", "/v1/devices/dev-1/updates", ""), `"blocked_until":null`)
-	require.Contains(t, d.want(200, "GET", "/v1/deployments", ""), `"offered":1,"completed":0,"failed":1`)
+	require.Contains(
+		t,
+		d.want(200, "GET", "/v1/deployments", ""),
+		`"offered":1,"completed":0,"failed":1`,
+	)
 	require.Contains(t, d.want(200, "DELETE", "/v1/deployments/1", ""), `"stopped":true`)
 	d.want(200, "DELETE", "/v1/devices/dev-1/penalty", "")
 	require.Contains(t, d.want(200, "GET", "/v1/devices/dev-1/updates", ""), `"blocked_until":null`)
@@ -227,7 +290,11 @@ func TestTheDoors(t *testing.T) {
 	d.want(200, "POST", "/v1/cut", "")
 	require.Zero(t, status())
 	require.Equal(t, 101, status())
-	require.Contains(t, d.want(200, "PATCH", "/v1/settings", `{"handshakes_per_s":7}`), `"handshakes_per_s":7`)
+	require.Contains(
+		t,
+		d.want(200, "PATCH", "/v1/settings", `{"handshakes_per_s":7}`),
+		`"handshakes_per_s":7`,
+	)
 	d.want(200, "DELETE", "/v1/devices/dev-1", "")
 	require.Equal(t, 401, status())
 	d.want(200, "PUT", "/v1/devices/dev-1", "")
@@ -256,7 +323,11 @@ func TestTroubleWithChannels(t *testing.T) {
 // A drain's end is told; what the hub was started with is what counts when a call says nothing.
 func TestDrainWithinATime(t *testing.T) {
 	d := newDesk(t, hubtest.Memory)
-	d.api = New(d.hub, d.dir, Options{DrainBatch: 1, DrainEvery: time.Hour, DrainWithin: time.Millisecond})
+	d.api = New(
+		d.hub,
+		d.dir,
+		Options{DrainBatch: 1, DrainEvery: time.Hour, DrainWithin: time.Millisecond},
+	)
 	codes := map[int]int{}
 	var all []*puppet
 	for i := range 3 {
@@ -271,5 +342,9 @@ func TestDrainWithinATime(t *testing.T) {
 		codes[<-ended]++
 	}
 	require.Equal(t, map[int]int{1012: 1, 1000: 2}, codes)
-	require.JSONEq(t, `{"in_time":true}`, d.want(200, "POST", "/v1/drain", `{"batch":10,"every_ms":0,"within_ms":1000}`))
+	require.JSONEq(
+		t,
+		`{"in_time":true}`,
+		d.want(200, "POST", "/v1/drain", `{"batch":10,"every_ms":0,"within_ms":1000}`),
+	)
 }

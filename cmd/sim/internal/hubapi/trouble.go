@@ -43,13 +43,16 @@ func (a *API) refuseJoins(r *http.Request, d *hubtest.Device) (any, error) {
 		return nil, err
 	}
 	if in.Times < 0 {
-		return nil, errors.New("refuse joins: times must not be negative; 0 takes the refusals of the topic back")
+		return nil, errors.New(
+			"refuse joins: times must not be negative; 0 takes the refusals of the topic back",
+		)
 	}
 	d.RefuseJoins(in.Topic, in.Times, []byte(in.Response))
 	return nil, nil
 }
 
-// know makes the hub know a device that may not have come yet, takes its removal back, or moves it to another product.
+// know makes the hub know a device that may not have come yet, takes its removal back, or moves it
+// to another product.
 func (a *API) know(r *http.Request) (any, error) {
 	var in struct {
 		Product string `json:"product"`

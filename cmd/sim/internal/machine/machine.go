@@ -40,7 +40,10 @@ func slots(dir string, size int64) slotdev.Config {
 	env := filepath.Join(dir, "uboot.env")
 	return slotdev.Config{
 		A: filepath.Join(dir, "slot-a.img"), B: filepath.Join(dir, "slot-b.img"), Size: size,
-		Env: []slotdev.Location{{Path: env, Size: recordSize}, {Path: env, Offset: recordSize, Size: recordSize}},
+		Env: []slotdev.Location{
+			{Path: env, Size: recordSize},
+			{Path: env, Offset: recordSize, Size: recordSize},
+		},
 	}
 }
 
@@ -51,7 +54,10 @@ func New(dir string, o Options) (config string, err error) {
 	}
 	for _, text := range []string{dir, o.Identity, o.URL, o.CA, o.Key, o.Secret} {
 		if strings.ContainsAny(text, "\"\\\n\r") {
-			return "", fmt.Errorf("make a machine: %q: quotes, backslashes and line ends are not possible", text)
+			return "", fmt.Errorf(
+				"make a machine: %q: quotes, backslashes and line ends are not possible",
+				text,
+			)
 		}
 	}
 	if o.Identity == "" || o.URL == "" || o.Key == "" || o.Secret == "" || o.Size < 1 {
@@ -72,7 +78,8 @@ func New(dir string, o Options) (config string, err error) {
 		return "", fmt.Errorf("make a machine: %w", err)
 	}
 	config = filepath.Join(dir, "device.toml")
-	if err := renameio.WriteFile(config, []byte(text.String()), 0o600); err != nil { // it holds the secret
+	// it holds the secret
+	if err := renameio.WriteFile(config, []byte(text.String()), 0o600); err != nil {
 		return "", fmt.Errorf("make a machine: %w", err)
 	}
 	return config, nil
@@ -88,7 +95,8 @@ func Boot(dir string) (slot string, err error) {
 }
 
 func configuration() *template.Template {
-	return template.Must(template.New("device.toml").Parse(`# A machine on a desk. See the README for all keys.
+	return template.Must(
+		template.New("device.toml").Parse(`# A machine on a desk. See the README for all keys.
 [identity]
 value = "{{.Identity}}"
 
@@ -121,5 +129,6 @@ enabled = true
 
 [control]
 socket = "{{.Dir}}/agent.sock"
-`))
+`),
+	)
 }

@@ -13,7 +13,13 @@ import (
 	"github.com/hublink-go/hublink/firmware/slotdev"
 )
 
-var desk = Options{Identity: "bench-1", Size: 1 << 20, URL: "ws://127.0.0.1:4001", Key: "nhp_bench", Secret: "s"}
+var desk = Options{
+	Identity: "bench-1",
+	Size:     1 << 20,
+	URL:      "ws://127.0.0.1:4001",
+	Key:      "nhp_bench",
+	Secret:   "s",
+}
 
 // written is the part of the configuration that has to fit the folder.
 type written struct {
@@ -64,7 +70,11 @@ func TestBootFollowsTheRecord(t *testing.T) {
 
 	dev, err := slotdev.Open(slots(dir, 0))
 	require.NoError(t, err)
-	target := firmware.Target{UUID: "fw-2", Meta: firmware.Metadata{"uuid": "fw-2", "version": "1.1.0"}, Size: 4}
+	target := firmware.Target{
+		UUID: "fw-2",
+		Meta: firmware.Metadata{"uuid": "fw-2", "version": "1.1.0"},
+		Size: 4,
+	}
 	staging, err := dev.Begin(t.Context(), target)
 	require.NoError(t, err)
 	_, err = staging.WriteAt([]byte("boot"), 0)

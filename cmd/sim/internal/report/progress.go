@@ -10,7 +10,8 @@ import (
 	"golang.org/x/term"
 )
 
-// Bar shows how far something is: a bar on a terminal, else a line for every tenth. All methods may be called from any goroutine.
+// Bar shows how far something is: a bar on a terminal, else a line for every tenth. All methods may
+// be called from any goroutine.
 type Bar struct {
 	print *Printer
 	name  string
@@ -27,9 +28,14 @@ func (p *Printer) NewBar(name string) *Bar {
 	b := &Bar{print: p, name: name}
 	if p != nil && !p.JSON && isTerminal(p.Out) {
 		b.bars = mpb.New(mpb.WithOutput(p.Out), mpb.WithWidth(64))
-		b.bar = b.bars.AddBar(100,
+		b.bar = b.bars.AddBar(
+			100,
 			mpb.PrependDecorators(decor.Name(name+" ")),
-			mpb.AppendDecorators(decor.Percentage(decor.WC{W: 5}), decor.Elapsed(decor.ET_STYLE_GO, decor.WC{W: 6})))
+			mpb.AppendDecorators(
+				decor.Percentage(decor.WC{W: 5}),
+				decor.Elapsed(decor.ET_STYLE_GO, decor.WC{W: 6}),
+			),
+		)
 	}
 	return b
 }

@@ -7,8 +7,9 @@ import (
 	"sync"
 )
 
-// Printer writes to one output. With JSON set it keeps to a JSON object in the last line and leaves out what is for people. A nil
-// Printer prints nothing. All methods may be called from any goroutine.
+// Printer writes to one output. With JSON set it keeps to a JSON object in the last line and leaves
+// out what is for people. A nil Printer prints nothing. All methods may be called from any
+// goroutine.
 type Printer struct {
 	Out  io.Writer
 	JSON bool

@@ -19,7 +19,8 @@ func Limits() transport.Limits {
 	return transport.Limits{Message: 64 << 20, Fragments: 1 << 20, WriteTimeout: time.Minute}
 }
 
-// echo sends back what comes until the peer closes. The buffer is the message's own: the next one may overwrite it.
+// echo sends back what comes until the peer closes. The buffer is the message's own: the next one
+// may overwrite it.
 func echo(ctx context.Context, conn transport.Conn) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Abort() })
 	defer stop()
@@ -40,7 +41,11 @@ func Serve(ctx context.Context, ln net.Listener, compress transport.Compression)
 	server := &http.Server{
 		ReadHeaderTimeout: 10 * time.Second,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			conn, err := transport.Upgrade(w, r, transport.UpgradeOptions{Limits: Limits(), Compress: compress})
+			conn, err := transport.Upgrade(
+				w,
+				r,
+				transport.UpgradeOptions{Limits: Limits(), Compress: compress},
+			)
 			if err == nil { // else the client has been told
 				echo(links, conn)
 			}
@@ -71,7 +76,11 @@ func Client(ctx context.Context, target string, compress transport.Compression) 
 	return nil
 }
 
-func dial(ctx context.Context, target string, compress transport.Compression) (transport.Conn, error) {
+func dial(
+	ctx context.Context,
+	target string,
+	compress transport.Compression,
+) (transport.Conn, error) {
 	u, err := url.Parse(target)
 	if err != nil {
 		return nil, fmt.Errorf("the URL cannot be read: %w", err)
@@ -80,9 +89,15 @@ func dial(ctx context.Context, target string, compress transport.Compression) (t
 	return d.Dial(ctx, transport.Request{URL: u})
 }
 
-// Fuzz goes through all cases of a fuzzing server, whose URL has no path, as agent, and asks it for its report. line is told how far it
-// is, and of cases whose handshake has failed, which the error counts.
-func Fuzz(ctx context.Context, server, agent string, compress transport.Compression, line func(format string, args ...any)) error {
+// Fuzz goes through all cases of a fuzzing server, whose URL has no path, as agent, and asks it for
+// its report. line is told how far it is, and of cases whose handshake has failed, which the error
+// counts.
+func Fuzz(
+	ctx context.Context,
+	server, agent string,
+	compress transport.Compression,
+	line func(format string, args ...any),
+) error {
 	server = strings.TrimSuffix(server, "/")
 	cases, err := countCases(ctx, server, compress)
 	if err != nil {

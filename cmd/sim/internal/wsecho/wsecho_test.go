@@ -103,13 +103,20 @@ func TestCaseThatIsNotLetIn(t *testing.T) {
 	defer server.Close()
 	var lines []string
 	line := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	err := Fuzz(t.Context(), "ws"+strings.TrimPrefix(server.URL, "http"), "a", transport.Uncompressed, line)
+	err := Fuzz(
+		t.Context(),
+		"ws"+strings.TrimPrefix(server.URL, "http"),
+		"a",
+		transport.Uncompressed,
+		line,
+	)
 	require.EqualError(t, err, "1 of 2 cases could not be dialled: see above")
 	require.Len(t, lines, 2)
 	require.Contains(t, lines[0], "case 1 of 2: ")
 	require.Contains(t, lines[0], "403")
 	require.Equal(t, []string{
-		"/getCaseCount", "/runCase?case=1&agent=a", "/runCase?case=2&agent=a", "case <nil>", "/updateReports?agent=a",
+		"/getCaseCount", "/runCase?case=1&agent=a", "/runCase?case=2&agent=a", "case <nil>",
+		"/updateReports?agent=a",
 	}, f.asked)
 }
 
@@ -119,6 +126,10 @@ func TestWhatIsNoFuzzingServer(t *testing.T) {
 	defer server.Close()
 	u, err := url.Parse(server.URL)
 	require.NoError(t, err)
-	require.ErrorContains(t, Fuzz(t.Context(), "ws://"+u.Host, "x", 0, t.Logf), "is it a fuzzing server?")
+	require.ErrorContains(
+		t,
+		Fuzz(t.Context(), "ws://"+u.Host, "x", 0, t.Logf),
+		"is it a fuzzing server?",
+	)
 	require.Error(t, Client(t.Context(), "ws://"+u.Host+"%zz", 0))
 }

@@ -28,7 +28,11 @@ func (e *Env) Get(key string) (string, bool) {
 // Set gives key a value; the empty one removes it, as in U-Boot. It fails with ErrEntry.
 func (e *Env) Set(key, value string) error {
 	if key == "" || strings.ContainsAny(key, "=\x00") || strings.ContainsRune(value, 0) {
-		return fmt.Errorf("key %.64q: %w: it is empty or has a '=' or NUL where none may be", key, ErrEntry)
+		return fmt.Errorf(
+			"key %.64q: %w: it is empty or has a '=' or NUL where none may be",
+			key,
+			ErrEntry,
+		)
 	}
 	if value == "" {
 		e.Delete(key)
@@ -61,7 +65,8 @@ func (e *Env) Clone() *Env { return &Env{entries: slices.Clone(e.entries)} }
 // Equal reports whether both have the same entries in the same order.
 func (e *Env) Equal(other *Env) bool { return slices.Equal(e.entries, other.entries) }
 
-// Keys returns the keys that begin with prefix, in the order of the environment, without those that are there twice.
+// Keys returns the keys that begin with prefix, in the order of the environment, without those that
+// are there twice.
 func (e *Env) Keys(prefix string) []string {
 	var keys []string
 	seen := map[string]bool{}

@@ -119,7 +119,16 @@ func TestNewest(t *testing.T) {
 	for _, c := range []struct {
 		a, b byte
 		want int
-	}{{0, 0, 0}, {1, 0, 0}, {0, 1, 1}, {255, 0, 1}, {0, 255, 0}, {100, 227, 1}, {227, 100, 0}, {5, 5, 0}} {
+	}{
+		{0, 0, 0},
+		{1, 0, 0},
+		{0, 1, 1},
+		{255, 0, 1},
+		{0, 255, 0},
+		{100, 227, 1},
+		{227, 100, 0},
+		{5, 5, 0},
+	} {
 		require.Equal(t, c.want, Newest(c.a, c.b), "%d and %d", c.a, c.b)
 	}
 }
@@ -150,7 +159,8 @@ func TestModel(t *testing.T) {
 	})
 }
 
-// Anything may stand on a disk. What is taken for an environment can be written again, with all that is not ours as it was.
+// Anything may stand on a disk. What is taken for an environment can be written again, with all
+// that is not ours as it was.
 func FuzzDecode(f *testing.F) {
 	f.Add(region(f, single)[4:], false)
 	f.Add(region(f, redundant)[5:], true)

@@ -38,7 +38,8 @@ func header(redundant bool) int {
 	return 4
 }
 
-// Decode reads one copy. It fails with ErrDamaged or ErrSize. The flags are 0 unless the environment is redundant.
+// Decode reads one copy. It fails with ErrDamaged or ErrSize. The flags are 0 unless the
+// environment is redundant.
 func Decode(region []byte, redundant bool) (*Env, byte, error) {
 	if len(region) < MinSize || len(region) > MaxSize {
 		return nil, 0, ErrSize
@@ -95,7 +96,8 @@ func seal(region []byte, redundant bool) []byte {
 	return region
 }
 
-// Newest reports which of two whole copies counts, 0 or 1: the one whose flags are ahead, counting modulo 256, or else the first.
+// Newest reports which of two whole copies counts, 0 or 1: the one whose flags are ahead, counting
+// modulo 256, or else the first.
 func Newest(flags0, flags1 byte) int {
 	if int8(flags1-flags0) > 0 { //nolint:gosec // the wrap-around is what counts
 		return 1

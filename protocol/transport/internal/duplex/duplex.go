@@ -1,8 +1,10 @@
-// Package duplex makes pairs of connected byte streams in memory that behave as TCP connections do where it matters for a
-// protocol: a bounded buffer each way, half-close, reset, deadlines. net.Pipe has none of the first three: two ends
-// that write at the same time wait for each other for ever.
+// Package duplex makes pairs of connected byte streams in memory that behave as TCP connections do
+// where it matters for a protocol: a bounded buffer each way, half-close, reset, deadlines.
+// net.Pipe has none of the first three: two ends that write at the same time wait for each other
+// for ever.
 //
-// It has no goroutine and no real time of its own: all waiting is durable in the sense of testing/synctest.
+// It has no goroutine and no real time of its own: all waiting is durable in the sense of
+// testing/synctest.
 package duplex
 
 import (
@@ -23,7 +25,17 @@ const keptSize = 512
 // New returns the two ends of a connection. The names are what their addresses say.
 func New(a, b string) (*End, *End) {
 	up, down := newStream(), newStream()
-	return &End{in: down, out: up, local: Addr(a), remote: Addr(b)}, &End{in: up, out: down, local: Addr(b), remote: Addr(a)}
+	return &End{
+		in:     down,
+		out:    up,
+		local:  Addr(a),
+		remote: Addr(b),
+	}, &End{
+		in:     up,
+		out:    down,
+		local:  Addr(b),
+		remote: Addr(a),
+	}
 }
 
 // Addr is the address of an end.

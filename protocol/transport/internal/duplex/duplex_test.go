@@ -75,11 +75,14 @@ func TestDeadlines(t *testing.T) {
 		a, _ := duplex.New("a", "b")
 		start := time.Now()
 		_ = a.SetReadDeadline(start.Add(time.Second))
-		if _, err := a.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(start) != time.Second {
+		if _, err := a.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) ||
+			time.Since(start) != time.Second {
 			t.Errorf("read ended after %v: %v", time.Since(start), err)
 		}
 		_ = a.SetWriteDeadline(start.Add(3 * time.Second))
-		if n, err := a.Write(make([]byte, 100_000)); n != 64<<10 || !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(start) != 3*time.Second {
+		if n, err := a.Write(make([]byte, 100_000)); n != 64<<10 ||
+			!errors.Is(err, os.ErrDeadlineExceeded) ||
+			time.Since(start) != 3*time.Second {
 			t.Errorf("write ended after %v: %d, %v", time.Since(start), n, err)
 		}
 		_ = a.SetDeadline(time.Time{})

@@ -28,9 +28,11 @@ type Config struct {
 const (
 	InStart    InputKind = iota + 1 // first of all
 	InReceived                      // Message of another node
-	InLocal                         // Device has Entry here now; Newest is the number of its newest connection
-	InRevoked                       // tokens of Device made until Time are worthless; zero: until now by the cluster's clock
-	InStop                          // last of all
+	// Device has Entry here now; Newest is the number of its newest connection
+	InLocal
+	// tokens of Device made until Time are worthless; zero: until now by the cluster's clock
+	InRevoked
+	InStop // last of all
 )
 
 // InputKind says what happened.
@@ -48,14 +50,17 @@ type Input struct {
 
 // Kinds of effects.
 const (
-	DoSend     EffectKind = iota + 1 // Message to Node, or to all if that is empty
-	DoRemote                         // Device has Entry on Node now
-	DoStamp                          // the connection of Device with number Newest has the stamp Time
-	DoReplace                        // close the connections of Device here up to number Newest: there is a newer one on Node
-	DoRevoke                         // tokens of Device made until Time are worthless; close its connections here
-	DoNodeUp                         // Node is heard
-	DoNodeDown                       // Node is not heard any more, or has said that it stops; its devices have gone before
-	DoConflict                       // another node has this one's name
+	DoSend   EffectKind = iota + 1 // Message to Node, or to all if that is empty
+	DoRemote                       // Device has Entry on Node now
+	DoStamp                        // the connection of Device with number Newest has the stamp Time
+	// close the connections of Device here up to number Newest: there is a newer one on Node
+	DoReplace
+	// tokens of Device made until Time are worthless; close its connections here
+	DoRevoke
+	DoNodeUp // Node is heard
+	// Node is not heard any more, or has said that it stops; its devices have gone before
+	DoNodeDown
+	DoConflict // another node has this one's name
 )
 
 // EffectKind says what is to be done.
@@ -92,7 +97,12 @@ type local struct {
 
 // New gives a core that has heard nothing yet.
 func New(cfg Config) *Core {
-	return &Core{cfg: cfg, own: map[string]local{}, peers: map[string]*peer{}, revoked: map[string]int64{}}
+	return &Core{
+		cfg:     cfg,
+		own:     map[string]local{},
+		peers:   map[string]*peer{},
+		revoked: map[string]int64{},
+	}
 }
 
 // Deadline is when Step wants to be called again; zero: never.
@@ -131,7 +141,8 @@ func (c *Core) Step(now time.Time, in Input, out []Effect) []Effect {
 // passed does what is due.
 func (c *Core) passed(now time.Time, out []Effect) []Effect {
 	if late := now.Sub(c.Deadline()); late > Beat {
-		// This node was asleep, so what the others said may still be waiting: they are given the time that it slept.
+		// This node was asleep, so what the others said may still be waiting: they are given the time
+		// that it slept.
 		for _, p := range c.peers {
 			if p.heard = p.heard.Add(late); p.heard.After(now) {
 				p.heard = now
@@ -184,7 +195,10 @@ func (c *Core) changed(now time.Time, in Input, out []Effect) []Effect {
 	after := local{entry: in.Entry, newest: max(in.Newest, before.newest)}
 	if after.entry.Stamp = before.entry.Stamp; in.Newest > before.newest {
 		after.entry.Stamp = c.clock.next(now)
-		out = append(out, Effect{Kind: DoStamp, Device: in.Device, Newest: in.Newest, Time: after.entry.Stamp})
+		out = append(
+			out,
+			Effect{Kind: DoStamp, Device: in.Device, Newest: in.Newest, Time: after.entry.Stamp},
+		)
 	}
 	if metaBytes(after.entry.Meta) > MaxMeta {
 		after.entry.Meta = nil
@@ -237,7 +251,8 @@ func metaBytes(meta map[string]string) (n int) {
 	return n
 }
 
-// hybrid is a clock that runs with that of the node that is most ahead, and never gives a time twice. Microseconds of Unix time.
+// hybrid is a clock that runs with that of the node that is most ahead, and never gives a time
+// twice. Microseconds of Unix time.
 type hybrid struct {
 	ahead int64 // of the machine's clock
 	last  int64 // greatest time given or seen

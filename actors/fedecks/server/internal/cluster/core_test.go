@@ -15,7 +15,10 @@ import (
 )
 
 func TestNewestConnectionWinsWhateverTheClocksSay(t *testing.T) {
-	for _, skew := range []time.Duration{-24 * time.Hour, -time.Millisecond, 0, time.Millisecond, time.Hour} {
+	for _, skew := range []time.Duration{
+		-24 * time.Hour, -time.Millisecond, 0, time.Millisecond,
+		time.Hour,
+	} {
 		w := newWorld(t)
 		w.start("a", skew, false)
 		w.start("b", 0, false)
@@ -44,7 +47,8 @@ func TestLostChangeIsHealedByTheNextBeat(t *testing.T) {
 	w.agreed()
 }
 
-// The clock that is ahead counts between its beats too: what b stamps a second after it is later than what a stamped in between.
+// The clock that is ahead counts between its beats too: what b stamps a second after it is later
+// than what a stamped in between.
 func TestClockOfTheOthersGoesOn(t *testing.T) {
 	w := newWorld(t)
 	w.start("a", time.Hour, false)
@@ -69,7 +73,13 @@ func TestWordsOfTheDead(t *testing.T) {
 	w.join("a", "dev-1")
 	w.deliver()
 	for _, kind := range []string{cluster.KindBye, cluster.KindChange} {
-		late := cluster.Message{Kind: kind, From: "a", Epoch: old, Seq: 2, Changes: []cluster.Change{{Device: "dev-1"}}}
+		late := cluster.Message{
+			Kind:    kind,
+			From:    "a",
+			Epoch:   old,
+			Seq:     2,
+			Changes: []cluster.Change{{Device: "dev-1"}},
+		}
 		w.step("b", cluster.Input{Kind: cluster.InReceived, Message: late})
 	}
 	w.agreed()
@@ -164,7 +174,8 @@ func TestNodeOfTheSameNameAfterARestart(t *testing.T) {
 	require.Empty(t, w.nodes["b"].remote["old"])
 }
 
-// A node that comes back with a clock that was put back is not heard until the one before it counts as dead.
+// A node that comes back with a clock that was put back is not heard until the one before it counts
+// as dead.
 func TestNodeThatRestartsInItsPast(t *testing.T) {
 	w := newWorld(t, "a", "b")
 	w.join("a", "old")
@@ -180,13 +191,26 @@ func TestNodeThatRestartsInItsPast(t *testing.T) {
 
 func TestTwoNodesOfOneNameAreSeen(t *testing.T) {
 	w := newWorld(t, "a")
-	w.step("a", cluster.Input{Kind: cluster.InReceived, Message: cluster.Message{Kind: cluster.KindBeat, From: "a", Epoch: 1}})
+	w.step(
+		"a",
+		cluster.Input{
+			Kind:    cluster.InReceived,
+			Message: cluster.Message{Kind: cluster.KindBeat, From: "a", Epoch: 1},
+		},
+	)
 	require.Equal(t, 1, w.nodes["a"].conflict)
-	w.step("a", cluster.Input{Kind: cluster.InReceived, Message: cluster.Message{Kind: cluster.KindBeat, From: "a", Epoch: w.nodes["a"].cfg.Epoch}})
+	w.step(
+		"a",
+		cluster.Input{
+			Kind:    cluster.InReceived,
+			Message: cluster.Message{Kind: cluster.KindBeat, From: "a", Epoch: w.nodes["a"].cfg.Epoch},
+		},
+	)
 	require.Equal(t, 1, w.nodes["a"].conflict, "its own words are none")
 }
 
-// A node that was stopped for a while (SIGSTOP, a suspended machine) does not take the others for dead when it wakes.
+// A node that was stopped for a while (SIGSTOP, a suspended machine) does not take the others for
+// dead when it wakes.
 func TestWhoSleptDoesNotTakeOthersForDead(t *testing.T) {
 	w := newWorld(t, "a", "b")
 	w.join("b", "dev-1")
@@ -217,7 +241,8 @@ func TestRevocationIsLaterThanTheClocksOfAll(t *testing.T) {
 // stateOf is what a node tells who asks.
 func stateOf(w *world, name string) (all []cluster.Change) {
 	ask := cluster.Message{Kind: cluster.KindWant, From: "z", Epoch: 1}
-	for _, e := range w.nodes[name].core.Step(w.now.Add(w.nodes[name].skew), cluster.Input{Kind: cluster.InReceived, Message: ask}, nil) {
+	for _, e := range w.nodes[name].core.Step(w.now.Add(w.nodes[name].skew),
+		cluster.Input{Kind: cluster.InReceived, Message: ask}, nil) {
 		if e.Message.Kind == cluster.KindState {
 			all = append(all, e.Message.Changes...)
 		}
@@ -225,23 +250,34 @@ func stateOf(w *world, name string) (all []cluster.Change) {
 	return all
 }
 
-// Whatever happens (connections, losses, partitions, deaths, clocks that differ), nodes that hear each other again agree within a
-// dead node's time, and every device has one connection at most.
+// Whatever happens (connections, losses, partitions, deaths, clocks that differ), nodes that hear
+// each other again agree within a dead node's time, and every device has one connection at most.
 func TestNodesAgreeInTheEnd(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(t)
 		w.dice.Uint64()
 		names := []string{"a", "b", "c", "d"}
 		start := func(name string) {
-			w.start(name, time.Duration(rapid.IntRange(-5000, 5000).Draw(rt, "skew"))*time.Millisecond, false)
+			w.start(
+				name,
+				time.Duration(rapid.IntRange(-5000, 5000).Draw(rt, "skew"))*time.Millisecond,
+				false,
+			)
 		}
 		for _, name := range names {
 			start(name)
 		}
 		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
 			alive := slices.Sorted(maps.Keys(w.nodes))
-			name, device := rapid.SampledFrom(alive).Draw(rt, "node"), dev(rapid.IntRange(0, 4).Draw(rt, "device"))
-			switch rapid.SampledFrom([]string{"join", "join", "join", "leave", "pass", "deliver", "lose", "part", "heal", "kill", "start"}).Draw(rt, "what") {
+			name, device := rapid.SampledFrom(alive).
+				Draw(rt, "node"),
+				dev(
+					rapid.IntRange(0, 4).Draw(rt, "device"),
+				)
+			switch rapid.SampledFrom([]string{
+				"join", "join", "join", "leave", "pass", "deliver", "lose",
+				"part", "heal", "kill", "start",
+			}).Draw(rt, "what") {
 			case "join":
 				w.join(name, device)
 			case "leave":
@@ -261,7 +297,10 @@ func TestNodesAgreeInTheEnd(t *testing.T) {
 					w.kill(name)
 				}
 			case "start":
-				if missing := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return slices.Contains(alive, n) }); len(missing) > 0 {
+				if missing := slices.DeleteFunc(slices.Clone(names),
+					func(n string) bool { return slices.Contains(alive, n) }); len(
+					missing,
+				) > 0 {
 					w.now = w.now.Add(20 * time.Second) // beyond what clocks differ by
 					start(missing[0])
 				}
@@ -282,8 +321,12 @@ func TestNodesAgreeInTheEnd(t *testing.T) {
 
 func TestMessages(t *testing.T) {
 	m := cluster.Message{
-		Version: 1, Kind: cluster.KindChange, From: "a", Epoch: 5, Clock: 9, Seq: 1 << 40, Device: "d", Topic: "t", Data: []byte{0, 255}, Code: 1008, Reason: "r",
-		Part: 1, Parts: 2, Changes: []cluster.Change{{Device: "x", Entry: cluster.Entry{Sessions: 2, Since: 1, Stamp: 3, Meta: map[string]string{"k": "v"}}}, {Device: "y", Revoked: 4}},
+		Version: 1, Kind: cluster.KindChange, From: "a", Epoch: 5, Clock: 9, Seq: 1 << 40, Device: "d",
+		Topic: "t", Data: []byte{0, 255}, Code: 1008, Reason: "r",
+		Part: 1, Parts: 2, Changes: []cluster.Change{{Device: "x", Entry: cluster.Entry{
+			Sessions: 2,
+			Since:    1, Stamp: 3, Meta: map[string]string{"k": "v"},
+		}}, {Device: "y", Revoked: 4}},
 	}
 	data, err := cluster.Encode(m)
 	require.NoError(t, err)
@@ -292,7 +335,8 @@ func TestMessages(t *testing.T) {
 	require.Equal(t, m, got)
 
 	for name, bad := range map[string]cluster.Message{
-		"no name": {}, "clock": {From: "a", Clock: 1 << 60}, "stamp": {From: "a", Changes: []cluster.Change{{Entry: cluster.Entry{Stamp: -1}}}},
+		"no name": {}, "clock": {From: "a", Clock: 1 << 60},
+		"stamp":    {From: "a", Changes: []cluster.Change{{Entry: cluster.Entry{Stamp: -1}}}},
 		"sessions": {From: "a", Changes: []cluster.Change{{Entry: cluster.Entry{Sessions: -1}}}},
 	} {
 		data, err := cluster.Encode(bad)
@@ -307,8 +351,20 @@ func TestMessages(t *testing.T) {
 }
 
 func FuzzMessages(f *testing.F) {
-	for _, kind := range []string{cluster.KindBeat, cluster.KindChange, cluster.KindState, cluster.KindWant, cluster.KindBye} {
-		data, err := cluster.Encode(cluster.Message{Kind: kind, From: "b", Epoch: 1, Seq: 1, Parts: 1, Changes: []cluster.Change{{Device: "d", Entry: cluster.Entry{Sessions: 1, Stamp: 1}}}})
+	for _, kind := range []string{
+		cluster.KindBeat, cluster.KindChange, cluster.KindState,
+		cluster.KindWant, cluster.KindBye,
+	} {
+		data, err := cluster.Encode(
+			cluster.Message{
+				Kind:    kind,
+				From:    "b",
+				Epoch:   1,
+				Seq:     1,
+				Parts:   1,
+				Changes: []cluster.Change{{Device: "d", Entry: cluster.Entry{Sessions: 1, Stamp: 1}}},
+			},
+		)
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -8,7 +8,8 @@ import (
 	"github.com/hublink-go/hublink/protocol/etf"
 )
 
-// Kinds of messages between nodes. Those from KindPush on do not concern the core: they are for the connections of a node.
+// Kinds of messages between nodes. Those from KindPush on do not concern the core: they are for the
+// connections of a node.
 const (
 	KindBeat   = "beat"   // I live, and this many changes have I made
 	KindChange = "change" // my next change
@@ -25,10 +26,11 @@ const (
 type Message struct {
 	Version int    `etf:"v"`
 	Kind    string `etf:"k"`
-	From    string `etf:"n"`           // name of the node
-	Epoch   int64  `etf:"e,omitempty"` // when it started; tells a node from the one of the same name before it
-	Clock   int64  `etf:"c,omitempty"` // of the node, microseconds of Unix time
-	Seq     uint64 `etf:"q,omitempty"` // number of its last change
+	From    string `etf:"n"` // name of the node
+	// when it started; tells a node from the one of the same name before it
+	Epoch int64  `etf:"e,omitempty"`
+	Clock int64  `etf:"c,omitempty"` // of the node, microseconds of Unix time
+	Seq   uint64 `etf:"q,omitempty"` // number of its last change
 
 	Part    int      `etf:"p,omitempty"` // of Parts, from 0
 	Parts   int      `etf:"o,omitempty"`
@@ -41,7 +43,8 @@ type Message struct {
 	Reason string `etf:"r,omitempty"`
 }
 
-// Change is what has become of a device on a node. With Revoked it says only that tokens made until then are worthless.
+// Change is what has become of a device on a node. With Revoked it says only that tokens made until
+// then are worthless.
 type Change struct {
 	Device  string `etf:"d"`
 	Entry   Entry  `etf:"e,omitempty"`
@@ -50,10 +53,12 @@ type Change struct {
 
 // Entry is a device as one node knows it. The zero Entry: it is not connected there.
 type Entry struct {
-	Sessions int               `etf:"s,omitempty"`
-	Since    int64             `etf:"t,omitempty"` // of the oldest connection, microseconds of Unix time by the node's own clock
-	Stamp    int64             `etf:"c,omitempty"` // of the newest connection, microseconds of the hybrid clock
-	Meta     map[string]string `etf:"m,omitempty"` // of the newest connection
+	Sessions int `etf:"s,omitempty"`
+	// of the oldest connection, microseconds of Unix time by the node's own clock
+	Since int64 `etf:"t,omitempty"`
+	// of the newest connection, microseconds of the hybrid clock
+	Stamp int64             `etf:"c,omitempty"`
+	Meta  map[string]string `etf:"m,omitempty"` // of the newest connection
 }
 
 const version = 1
@@ -96,7 +101,11 @@ func Decode(data []byte) (Message, error) {
 	}
 	for _, c := range m.Changes {
 		if c.Entry.Sessions < 0 || !plausible(c.Entry.Stamp) || !plausible(c.Revoked) {
-			return Message{}, fmt.Errorf("message of node %q: device %q has an impossible state", m.From, c.Device)
+			return Message{}, fmt.Errorf(
+				"message of node %q: device %q has an impossible state",
+				m.From,
+				c.Device,
+			)
 		}
 	}
 	return m, nil

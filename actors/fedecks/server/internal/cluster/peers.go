@@ -102,7 +102,8 @@ func (c *Core) follow(now time.Time, p *peer, m Message, out []Effect) []Effect 
 	return out
 }
 
-// collect takes a part of a node's state; the last one puts all of it in the place of what was known.
+// collect takes a part of a node's state; the last one puts all of it in the place of what was
+// known.
 func (c *Core) collect(now time.Time, p *peer, m Message, out []Effect) []Effect {
 	if p.known && m.Seq <= p.seq {
 		return out
@@ -157,7 +158,8 @@ func (c *Core) learn(node string, devices map[string]Entry, ch Change, out []Eff
 		out = append(out, Effect{Kind: DoRemote, Node: node, Device: ch.Device, Entry: ch.Entry})
 	}
 	mine, here := c.own[ch.Device]
-	if here && !c.cfg.AllowAll && ch.Entry.Sessions > 0 && c.newer(ch.Entry.Stamp, node, mine.entry.Stamp) {
+	if here && !c.cfg.AllowAll && ch.Entry.Sessions > 0 &&
+		c.newer(ch.Entry.Stamp, node, mine.entry.Stamp) {
 		out = append(out, Effect{Kind: DoReplace, Node: node, Device: ch.Device, Newest: mine.newest})
 	}
 	return out
@@ -169,5 +171,6 @@ func (c *Core) newer(stamp int64, node string, mine int64) bool {
 }
 
 func same(a, b Entry) bool {
-	return a.Sessions == b.Sessions && a.Since == b.Since && a.Stamp == b.Stamp && maps.Equal(a.Meta, b.Meta)
+	return a.Sessions == b.Sessions && a.Since == b.Since && a.Stamp == b.Stamp &&
+		maps.Equal(a.Meta, b.Meta)
 }

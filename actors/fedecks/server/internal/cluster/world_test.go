@@ -46,8 +46,9 @@ type node struct {
 
 func newWorld(t *testing.T, names ...string) *world {
 	w := &world{
-		t: t, now: time.Unix(1_700_000_000, 0), nodes: map[string]*node{}, dice: rand.New(rand.NewPCG(1, 2)),
-		cut: func(_, _ string) bool { return false }, sent: map[string]int{},
+		t: t, now: time.Unix(1_700_000_000, 0), nodes: map[string]*node{},
+		dice: rand.New(rand.NewPCG(1, 2)),
+		cut:  func(_, _ string) bool { return false }, sent: map[string]int{},
 	}
 	for _, name := range names {
 		w.start(name, 0, false)
@@ -57,8 +58,14 @@ func newWorld(t *testing.T, names ...string) *world {
 
 func (w *world) start(name string, skew time.Duration, all bool) *node {
 	n := &node{
-		skew: skew, sessions: map[string]uint64{}, remote: map[string]map[string]cluster.Entry{}, revoked: map[string]int64{}, up: map[string]bool{},
-		cfg: cluster.Config{Node: name, Epoch: w.now.Add(skew).UnixMicro(), AllowAll: all, Life: time.Hour},
+		skew: skew, sessions: map[string]uint64{}, remote: map[string]map[string]cluster.Entry{},
+		revoked: map[string]int64{}, up: map[string]bool{},
+		cfg: cluster.Config{
+			Node:     name,
+			Epoch:    w.now.Add(skew).UnixMicro(),
+			AllowAll: all,
+			Life:     time.Hour,
+		},
 	}
 	n.core = cluster.New(n.cfg)
 	w.nodes[name] = n
@@ -79,7 +86,8 @@ func (w *world) step(name string, in cluster.Input) {
 			require.NoError(w.t, err)
 			w.sent[e.Message.Kind]++
 			for to := range maps.Keys(w.nodes) {
-				if to != name && (e.Node == "" || e.Node == to) && !w.cut(name, to) && w.dice.Float64() >= w.loss {
+				if to != name && (e.Node == "" || e.Node == to) && !w.cut(name, to) &&
+					w.dice.Float64() >= w.loss {
 					w.mail = append(w.mail, letter{name, to, data})
 				}
 			}
@@ -145,7 +153,15 @@ func (w *world) join(name, device string) {
 	n := w.nodes[name]
 	n.newest++
 	n.sessions[device] = n.newest
-	w.step(name, cluster.Input{Kind: cluster.InLocal, Device: device, Newest: n.newest, Entry: cluster.Entry{Sessions: 1, Since: w.now.UnixMicro()}})
+	w.step(
+		name,
+		cluster.Input{
+			Kind:   cluster.InLocal,
+			Device: device,
+			Newest: n.newest,
+			Entry:  cluster.Entry{Sessions: 1, Since: w.now.UnixMicro()},
+		},
+	)
 }
 
 func (w *world) leave(name, device string) {
