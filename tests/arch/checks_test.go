@@ -166,6 +166,14 @@ func TestTheChecksFind(t *testing.T) {
 			"large interface", tooLargeIn, "actors", "",
 			"type t interface { a(); b(); c(); d(); e(); error }", "6 methods",
 		},
+		{
+			"a type with many methods", tooLargeIn, "actors", "",
+			"type t[K, V any] struct{}\n" + strings.Repeat("func (*t[K, V]) m() {}\n", 31), "31 methods",
+		},
+		{
+			"two types with fewer", tooLargeIn, "actors", "",
+			strings.Repeat("func (*t) m() {}\nfunc (u) m() {}\n", 30), "",
+		},
 		{"long file", tooLargeIn, "actors", "", strings.Repeat("\n", 600), "lines"},
 		{"long test file", tooLargeIn, "actors", "p_test.go", strings.Repeat("\n", 600), ""},
 	} {
@@ -188,6 +196,25 @@ func TestTheChecksFind(t *testing.T) {
 }
 
 func tooLargeIn(p *pkg) []string { return slices.Collect(maps.Values(sizes(p))) }
+
+func TestStaleRowsAreFound(t *testing.T) {
+	for _, c := range []struct {
+		row  row
+		want int
+	}{
+		{row{path: "actors", may: []string{"supervisor", "protocol/..."}}, 0},
+		{row{path: "protocol/..."}, 0},
+		{row{path: "actors", may: []string{"..."}}, 0},
+		{row{path: "actors/link"}, 1},
+		{row{path: "supervisor/internal/..."}, 1},
+		{row{path: "actors", may: []string{"supervisor/internal/...", "firmware"}}, 2},
+	} {
+		got := stale([]row{c.row}, []string{"actors", "protocol/hub", "supervisor"})
+		if len(got) != c.want {
+			t.Errorf("%+v: %q, want %d", c.row, got, c.want)
+		}
+	}
+}
 
 func TestDocumentationIsMissed(t *testing.T) {
 	for src, ok := range map[string]bool{

@@ -12,11 +12,23 @@ const (
 	fileLines        = 600
 	functionLines    = 60
 	structFields     = 15
+	typeMethods      = 30 // over all files of the package
 	interfaceMethods = 5
 )
 
-// tooLarge are those that may be larger: "file: name", each with its reason.
-var tooLarge = map[string]string{}
+// tooLarge are those that may be larger: "file: name", or "package.Type" for its methods, each with
+// its reason. TestSizes fails when one of them is no longer larger.
+var tooLarge = map[string]string{
+	"actors.Device":               "to be divided",
+	"cmd/sim/internal/hubapi.API": "to be divided",
+	"firmware.Machine":            "to be divided",
+	"protocol/etf/erltext.parser": "to be divided",
+	"protocol/hubtest.Device":     "to be divided",
+	"protocol/hubtest.Hub":        "to be divided",
+	"protocol/hubtest.session":    "to be divided",
+	"supervisor.Supervisor":       "to be divided",
+	"supervisor.cell":             "to be divided",
+}
 
 func TestSizes(t *testing.T) {
 	seen := map[string]bool{}
@@ -29,7 +41,7 @@ func TestSizes(t *testing.T) {
 	}
 	for key := range tooLarge {
 		if !seen[key] {
-			t.Errorf("%s is not too large any more: take it off the list", key)
+			t.Errorf("%s is within the limits: take it off the list", key)
 		}
 	}
 }
@@ -37,20 +49,20 @@ func TestSizes(t *testing.T) {
 // sizes returns complaints by "file: name".
 func sizes(p *pkg) map[string]string {
 	out := map[string]string{}
+	for _, m := range methods(p) {
+		if m.n > typeMethods {
+			out[m.name] = fmt.Sprintf("%s%s has %d methods, more than %d",
+				m.file.at(m.node), m.name, m.n, typeMethods)
+		}
+	}
 	for _, f := range p.files {
 		if f.test || f.generated {
 			continue
 		}
 		complain := func(n ast.Node, name, what string, is, limit int) {
 			if is > limit {
-				out[f.name+": "+name] = fmt.Sprintf(
-					"%s%s has %d %s, more than %d",
-					f.at(n),
-					name,
-					is,
-					what,
-					limit,
-				)
+				out[f.name+": "+name] = fmt.Sprintf("%s%s has %d %s, more than %d",
+					f.at(n), name, is, what, limit)
 			}
 		}
 		complain(f.syntax, "file", "lines", f.fset.Position(f.syntax.FileEnd).Line, fileLines)

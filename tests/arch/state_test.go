@@ -70,13 +70,15 @@ func assignments(f *file) (complaints []string) {
 	return complaints
 }
 
-// base is the identifier at the start of x[i].y, or nil.
+// base is the identifier at the start of x[i].y or *x[i, j], or nil.
 func base(x ast.Expr) *ast.Ident {
 	for {
 		switch e := x.(type) {
 		case *ast.Ident:
 			return e
 		case *ast.IndexExpr:
+			x = e.X
+		case *ast.IndexListExpr:
 			x = e.X
 		case *ast.SelectorExpr:
 			x = e.X

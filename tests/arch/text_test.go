@@ -17,7 +17,7 @@ var foreign = regexp.MustCompile(
 )
 
 func TestNoMachineInTheRepository(t *testing.T) {
-	walk(t, func(name string) {
+	walk(t, root, func(name string) {
 		info, err := os.Stat(filepath.Join(root, name))
 		if err != nil || info.Size() > 1<<20 {
 			return

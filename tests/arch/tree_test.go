@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"go/types"
 	"io/fs"
+	"iter"
 	"os"
 	"path"
 	"path/filepath"
@@ -51,12 +52,18 @@ func (f *file) imports() []string {
 	return out
 }
 
-// load parses every package of the tree. Modules of their own below it are not part of it.
+// load parses every package of this tree.
 func load(t *testing.T) []*pkg {
+	t.Helper()
+	return loadFrom(t, root)
+}
+
+// loadFrom parses every package of the tree below root, but not the modules inside it.
+func loadFrom(t *testing.T, root string) []*pkg {
 	t.Helper()
 	byPath := map[string]*pkg{}
 	fset := token.NewFileSet()
-	walk(t, func(name string) {
+	walk(t, root, func(name string) {
 		if path.Ext(name) != ".go" {
 			return
 		}
@@ -84,9 +91,9 @@ func load(t *testing.T) []*pkg {
 	return all
 }
 
-// walk visits the files of the repository, by their names below root, but not what was built,
+// walk visits the files of a repository, by their names below root, but not what was built,
 // installed or recorded.
-func walk(t *testing.T, visit func(name string)) {
+func walk(t *testing.T, root string, visit func(name string)) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(full string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -172,4 +179,21 @@ func (empty) Import(p string) (*types.Package, error) {
 	imported := types.NewPackage(p, strings.TrimPrefix(name, "go-"))
 	imported.MarkComplete()
 	return imported, nil
+}
+
+// declarations yields what the sources declare, and the file where it stands, but not what tests
+// and generated files declare.
+func (p *pkg) declarations() iter.Seq2[*file, ast.Decl] {
+	return func(yield func(*file, ast.Decl) bool) {
+		for _, f := range p.files {
+			if f.test || f.generated {
+				continue
+			}
+			for _, d := range f.syntax.Decls {
+				if !yield(f, d) {
+					return
+				}
+			}
+		}
+	}
 }
