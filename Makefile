@@ -1,4 +1,4 @@
-# The commands of this repository. `make test` is everything that CI runs.
+# The commands of this repository. CI runs `make check` and `make test`, see .ci/run.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -14,6 +14,7 @@ PROGRAMS := \
 	gcc:gcc gcc:libc6-dev \
 	erl:erlang-base /var/lib/dpkg/info/erlang-crypto.list:erlang-crypto \
 	fw_printenv:libubootenv-tool \
+	losetup:mount \
 	node:nodejs npm:npm \
 	nginx:nginx \
 	/usr/lib/python3/dist-packages/websockets:python3-websockets
@@ -31,16 +32,16 @@ TIMEOUT := 6m
 FUZZTIME := 10s
 BENCHTIME := 0.5s
 
-.PHONY: test check deps programs tools npm fmt lint build bench fuzz scale measure clean
+.PHONY: test check deps programs npm tools fmt build bench fuzz scale measure fresh clean
 
-# The last lines are go test's own. Without the test cache: CI wants to know, not to remember. Allocations are counted apart: under the race
-# detector pools forget.
-test: deps check
+# All tests. It does not use the test cache, so that CI sees what the code does now. Allocations are counted apart: under the race detector
+# pools forget. The last lines are go test's own.
+test: deps
 	@for dir in $(MODULES); do go -C "$$dir" test -timeout $(TIMEOUT) ./...; done
 	go test -count=1 -run 'Allocat|CostOfAMessage' ./protocol/...
 	HUBLINK_REQUIRE_TOOLS=1 CGO_ENABLED=1 go test -race -count=1 -timeout $(TIMEOUT) ./...
 
-# What can be said without running anything; seconds but for the first time.
+# Formatting, vet and the linter. Its first run builds the linter, which takes minutes.
 check: tools
 	@unformatted=$$($(GOFUMPT) -l .); \
 	if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
@@ -48,7 +49,7 @@ check: tools
 	$(GOLANGCI) run
 	@for dir in $(MODULES); do (cd "$$dir" && go vet ./... && $(GOLANGCI) run); done
 
-deps: programs tools npm
+deps: programs npm
 
 programs:
 	@missing=(); \
@@ -73,8 +74,8 @@ npm:
 fmt: $(GOFUMPT)
 	$(GOFUMPT) -w .
 
-# Static and stripped: one file that runs on any Linux of its architecture. GOOS and GOARCH work as usual. What protoactor-go imports and
-# nobody uses is left out, see cmd/device/unlinked.
+# Static and stripped: one file that runs on any Linux of its architecture. GOOS and GOARCH work as usual. Packages that
+# protoactor-go imports and the agent never uses are left out, see cmd/device/unlinked.
 SLIM := $(TOOLS)/slim.mod
 UNLINKED := ./cmd/device/unlinked
 
@@ -96,8 +97,8 @@ fuzz:
 		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir"; \
 	done
 
-# What takes too long for every run: a million hostile terms in a process that must stay below 64 MB, 8,000 idle connections of a Fedecks server.
-# Tests that read HUBLINK_SCALE are named here, as package:test.
+# Tests that take too long for every run: a million hostile terms in a process that must stay below 64 MB, 8,000 idle connections of a Fedecks server.
+# SCALE names the tests that read HUBLINK_SCALE, as package:test.
 SCALE := ./protocol/etf:TestHostileTerms
 
 scale:
@@ -107,6 +108,10 @@ scale:
 # Size and memory of the built agent.
 measure: build
 	./tests/measure/run.sh
+
+# The README's two commands on a bare Debian, before each release. Options of the script: make fresh FRESH=--modules
+fresh:
+	./tests/fresh/run.sh $(FRESH)
 
 clean:
 	rm -rf bin .tools

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hublink-go/hublink/firmware"
 	"github.com/hublink-go/hublink/firmware/slotdev"
+	"github.com/hublink-go/hublink/tests/needs"
 )
 
 // loop makes a block device of a file; only root can, and not in every container.
@@ -19,13 +20,13 @@ func loop(t *testing.T, path string, size int64) string {
 	t.Helper()
 	require.NoError(t, os.WriteFile(path, nil, 0o600))
 	require.NoError(t, os.Truncate(path, size))
-	losetup, err := exec.LookPath("losetup")
-	if err != nil || os.Geteuid() != 0 {
-		t.Skip("SKIPPED: no losetup or not root, block devices were NOT tried")
+	losetup := needs.Program(t, "losetup", "block devices")
+	if os.Geteuid() != 0 {
+		t.Skip("SKIPPED: not root, NOT checked: block devices")
 	}
 	out, err := exec.Command(losetup, "--find", "--show", path).CombinedOutput()
 	if err != nil {
-		t.Skipf("SKIPPED: losetup: %s: block devices were NOT tried", out)
+		t.Skipf("SKIPPED: losetup: %s, NOT checked: block devices", out)
 	}
 	device := strings.TrimSpace(string(out))
 	t.Cleanup(func() { _ = exec.Command(losetup, "--detach", device).Run() })
@@ -82,7 +83,7 @@ func TestBlockDevices(t *testing.T) {
 		require.NoError(t, syscall.Stat(cfg.A, &info))
 		node := filepath.Join(dir, "node")
 		if err := syscall.Mknod(node, syscall.S_IFBLK|0o600, int(info.Rdev)); err != nil {
-			t.Skipf("SKIPPED: mknod: %v", err)
+			t.Skipf("SKIPPED: mknod: %v, NOT checked: two nodes of one device", err)
 		}
 		cfg := cfg
 		cfg.B = node
