@@ -41,7 +41,7 @@ func BenchmarkWrite(b *testing.B) {
 	}
 }
 
-// BenchmarkFlip is a flip and its taking back: two writes of the boot record, each synced and read
+// BenchmarkFlip is a flip and its revert: two writes of the boot record, each synced and read
 // back.
 func BenchmarkFlip(b *testing.B) {
 	dir := b.TempDir()

@@ -7,15 +7,19 @@ import (
 	"path/filepath"
 
 	"github.com/hublink-go/hublink/firmware"
-	"github.com/hublink-go/hublink/firmware/slotdev/internal/ubootenv"
+	"github.com/hublink-go/hublink/firmware/slotdev/bootrecord"
+	"github.com/hublink-go/hublink/firmware/slotdev/internal/uboot"
 )
 
-// Config says where slots and boot record are.
+// Config names the slots and their boot record.
 type Config struct {
 	A, B string // slots: files or block devices, symbolic links to them included
 	// bytes of a slot; files that are missing or shorter are made that long. 0: as long as they are
-	Size     int64
-	Env      []Location        // of the boot record: one copy, or better two
+	Size int64
+	// one copy of a U-Boot environment, or better two; empty with Record
+	Env []Location
+	// the boot record of another boot loader; nil: the U-Boot environment in Env
+	Record   bootrecord.Store
 	Metadata firmware.Metadata // keys of the running firmware that the boot record does not have
 	BootID   string            // differs from boot to boot; empty: the kernel's
 	Storage  Storage           // nil: the files and devices of this machine
@@ -28,8 +32,8 @@ type Location struct {
 	Size   int64  // bytes, header included: 16 to 1 MiB, the same for both copies
 }
 
-// Validate reports everything that is wrong with the config, as far as that can be said without
-// looking at files.
+// Validate reports everything that is wrong with the config, as far as that shows without looking
+// at files.
 func (c *Config) Validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
@@ -41,37 +45,24 @@ func (c *Config) Validate() error {
 	if c.Size < 0 {
 		bad("slot size %d: it is negative", c.Size)
 	}
-	if n := len(c.Env); n != 1 && n != 2 {
-		bad("the boot record has %d copies: give one or two", n)
-	}
-	for i, l := range c.Env {
-		if l.Path == "" || l.Offset < 0 || l.Size < ubootenv.MinSize || l.Size > ubootenv.MaxSize {
-			bad(
-				"copy %d of the boot record: it needs a path, an offset that is not negative, and a size of %d to %d bytes",
-				i+1,
-				ubootenv.MinSize,
-				ubootenv.MaxSize,
-			)
-		}
-	}
-	if len(c.Env) == 2 {
-		switch a, b := c.Env[0], c.Env[1]; {
-		case a.Size != b.Size:
-			bad(
-				"the copies of the boot record have %d and %d bytes: they have to be equally long",
-				a.Size,
-				b.Size,
-			)
-		case filepath.Clean(a.Path) == filepath.Clean(b.Path) && overlap(a, b):
-			bad("the copies of the boot record overlap, at %d and %d of %s", a.Offset, b.Offset, a.Path)
-		}
+	switch {
+	case c.Record == nil:
+		errs = append(errs, uboot.Validate(c.locations()))
+	case len(c.Env) > 0:
+		bad("there are two boot records: give a U-Boot environment or another one")
 	}
 	return errors.Join(errs...)
 }
 
-func overlap(a, b Location) bool { return a.Offset < b.Offset+b.Size && b.Offset < a.Offset+a.Size }
+func (c *Config) locations() []uboot.Location {
+	at := make([]uboot.Location, len(c.Env))
+	for i, l := range c.Env {
+		at[i] = uboot.Location(l)
+	}
+	return at
+}
 
-// open fills in what is not given, and looks for one thing under two names.
+// open fills in the values that are not given, and refuses one thing under two names.
 func (c *Config) open() error {
 	if err := c.Validate(); err != nil {
 		return err
@@ -79,43 +70,54 @@ func (c *Config) open() error {
 	if c.Storage == nil {
 		c.Storage = osStorage{}
 	}
-	if err := c.distinct(c.A, c.B); err != nil {
+	if err := c.distinct(); err != nil {
 		return err
 	}
-	for _, l := range c.Env {
+	if c.Record == nil {
+		if err := c.apart(); err != nil {
+			return err
+		}
+		c.Record = uboot.Store{Storage: c.Storage, At: c.locations()}
+		c.Env = nil
+	}
+	for _, path := range c.Record.Paths() {
 		for _, slot := range [...]string{c.A, c.B} {
-			if same, err := c.same(l.Path, slot); err != nil {
+			if same, err := c.same(path, slot); err != nil {
 				return err
 			} else if same {
-				return fmt.Errorf("the boot record in %s is inside of the slot %s: an update would overwrite it", l.Path, slot)
+				return fmt.Errorf("the boot record in %s is inside of the slot %s: "+
+					"an update would overwrite it", path, slot)
 			}
-		}
-	}
-	if len(c.Env) == 2 && overlap(c.Env[0], c.Env[1]) {
-		if same, err := c.same(c.Env[0].Path, c.Env[1].Path); err != nil {
-			return err
-		} else if same {
-			return fmt.Errorf("the copies of the boot record overlap: %s and %s are the same", c.Env[0].Path,
-				c.Env[1].Path)
 		}
 	}
 	return nil
 }
 
 // distinct refuses two slots that are one.
-func (c *Config) distinct(a, b string) error {
-	same, err := c.same(a, b)
+func (c *Config) distinct() error {
+	same, err := c.same(c.A, c.B)
 	if err == nil && same {
-		err = fmt.Errorf(
-			"the slots %s and %s are the same: an update would overwrite the running firmware",
-			a,
-			b,
-		)
+		err = fmt.Errorf("the slots %s and %s are the same: "+
+			"an update would overwrite the running firmware", c.A, c.B)
 	}
 	return err
 }
 
-// same is Storage.Same, but that a thing that is missing is nothing else.
+// apart refuses copies of the boot record that overlap under two names.
+func (c *Config) apart() error {
+	at := c.locations()
+	if len(at) < 2 || !uboot.Overlap(at[0], at[1]) {
+		return nil
+	}
+	same, err := c.same(at[0].Path, at[1].Path)
+	if err == nil && same {
+		err = fmt.Errorf("the copies of the boot record overlap: %s and %s are the same",
+			at[0].Path, at[1].Path)
+	}
+	return err
+}
+
+// same is Storage.Same, except that a missing file is the same as no other.
 func (c *Config) same(a, b string) (bool, error) {
 	same, err := c.Storage.Same(a, b)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -127,7 +129,7 @@ func (c *Config) same(a, b string) (bool, error) {
 	return same, nil
 }
 
-// slot is the path of slot name.
+// slot returns the path of slot name.
 func (c *Config) slot(name string) string {
 	if name == "a" {
 		return c.A
@@ -135,18 +137,14 @@ func (c *Config) slot(name string) string {
 	return c.B
 }
 
-// capacity is how many bytes slot name takes.
+// capacity returns how many bytes slot name takes.
 func (c *Config) capacity(name string) (int64, error) {
 	f, err := c.Storage.Open(c.slot(name), false)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && c.Size > 0:
 		return c.Size, nil
 	case errors.Is(err, fs.ErrNotExist):
-		return 0, fmt.Errorf(
-			"slot %s: %w: create it, or configure the size that it shall have",
-			name,
-			err,
-		)
+		return 0, fmt.Errorf("slot %s: %w: create it, or configure its size", name, err)
 	case err != nil:
 		return 0, fmt.Errorf("slot %s: %w", name, err)
 	}
@@ -156,11 +154,8 @@ func (c *Config) capacity(name string) (int64, error) {
 		return 0, fmt.Errorf("size of slot %s: %w", name, err)
 	}
 	if size = max(size, c.Size); size == 0 {
-		return 0, fmt.Errorf(
-			"slot %s, %s, is empty: make it as large as a firmware, or configure the size that it shall have",
-			name,
-			c.slot(name),
-		)
+		return 0, fmt.Errorf("slot %s, %s, is empty: make it as large as a firmware, "+
+			"or configure its size", name, c.slot(name))
 	}
 	return size, nil
 }

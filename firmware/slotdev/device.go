@@ -10,25 +10,26 @@ import (
 	"sync"
 
 	"github.com/hublink-go/hublink/firmware"
-	"github.com/hublink-go/hublink/firmware/slotdev/internal/ubootenv"
+	"github.com/hublink-go/hublink/firmware/slotdev/bootrecord"
 )
 
 var (
-	// ErrOnTrial means that the other slot is the only way back, as long as the running firmware is
-	// not committed.
-	ErrOnTrial = errors.New("the running firmware is on trial: commit it or go back first")
+	// ErrNoRecord means that no copy of the boot record is consistent.
+	ErrNoRecord = bootrecord.ErrNone
+	// ErrOnTrial means that the running firmware is not committed, so that the other slot holds the
+	// only firmware to revert to.
+	ErrOnTrial = errors.New("the running firmware is on trial: commit it or revert first")
 	// ErrNotStaged means that the other slot was not filled with that firmware to the end.
 	ErrNotStaged = errors.New("the other slot does not hold that firmware in full")
-	// ErrNoWayBack means that the other slot holds nothing that could be booted.
-	ErrNoWayBack = errors.New("there is no firmware to go back to in the other slot")
+	// ErrNoPrevious means that the other slot holds no firmware that could boot.
+	ErrNoPrevious = errors.New("there is no firmware to revert to in the other slot")
 )
 
 // Device is a pair of slots with its boot record.
 type Device struct {
-	cfg    Config
-	record record
+	cfg Config
 
-	mu   sync.Mutex // the boot record, from reading to writing it
+	mu   sync.Mutex // guards the boot record from loading to saving it, and open
 	open *staging   // nil: none
 }
 
@@ -37,8 +38,8 @@ var (
 	_ firmware.Applier = (*Device)(nil)
 )
 
-// Open checks the config and that the slots are two. It writes nothing, and needs neither slots nor
-// a boot record to be there yet: what misses them says so.
+// Open checks the config and that the slots are two. It writes nothing. Slots and boot record may be
+// missing: the methods that need them fail then.
 func Open(cfg Config) (*Device, error) {
 	if err := cfg.open(); err != nil {
 		return nil, fmt.Errorf("open the slots: %w", err)
@@ -46,18 +47,18 @@ func Open(cfg Config) (*Device, error) {
 	if cfg.BootID == "" {
 		id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 		if err != nil {
-			return nil, fmt.Errorf("open the slots: tell this boot from the next: %w", err)
+			return nil, fmt.Errorf("open the slots: read the ID of this boot: %w", err)
 		}
 		cfg.BootID = strings.TrimSpace(string(id))
 	}
-	return &Device{cfg: cfg, record: record{storage: cfg.Storage, at: cfg.Env}}, nil
+	return &Device{cfg: cfg}, nil
 }
 
-// State implements firmware.Slots. It fails with ErrNoRecord when there is no boot record.
+// State implements firmware.Slots. It fails with ErrNoRecord.
 func (d *Device) State(ctx context.Context) (firmware.BootState, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	_, v, err := d.read(ctx)
+	v, err := d.load(ctx)
 	if err != nil {
 		return firmware.BootState{}, fmt.Errorf("read the boot record: %w", err)
 	}
@@ -87,22 +88,22 @@ func (d *Device) Flip(ctx context.Context, target firmware.Target) error {
 		if v.next == o && v.failed(o) && v.meta(o)["uuid"] == oneLine(target.UUID) {
 			return nil // done already
 		}
-		s := getStaged(v.env)
+		s := getStaged(v.record)
 		if !s.is(o, target) || !s.ready || d.open != nil {
 			return ErrNotStaged
 		}
-		s.ready = false // what is booted may be changed
-		return errors.Join(s.put(v.env), flip(v, target, d.cfg.BootID))
+		s.ready = false // a firmware that boots may change its own slot
+		return errors.Join(s.put(v.record), flip(v, target, d.cfg.BootID))
 	})
 }
 
 // flip puts the other slot on trial.
 func flip(v view, target firmware.Target, bootID string) error {
 	o := other(v.running)
-	if err := describe(v.env, o, target); err != nil {
+	if err := describe(v.record, o, target); err != nil {
 		return err
 	}
-	put(v.env, v.running+"."+keyValidated, "1")
+	put(v.record, v.running+"."+keyValidated, "1")
 	v.activate(o, bootID, true)
 	return nil
 }
@@ -114,72 +115,65 @@ func (d *Device) Commit(ctx context.Context) error {
 		case v.validated(v.running):
 			return nil
 		case v.pending():
-			return errors.New("the way back is prepared already: restart")
+			return errors.New("a revert waits for the reboot: restart")
 		}
 		v.activate(v.running, d.cfg.BootID, false)
-		put(v.env, v.running+"."+keyValidated, "1")
-		v.env.Delete(keyStaged)
+		put(v.record, v.running+"."+keyValidated, "1")
+		put(v.record, keyStaged, "")
 		return nil
 	})
 }
 
-// Revert implements firmware.Slots. It fails with ErrNoWayBack. A flip that waits for its reboot is
-// taken back.
+// Revert implements firmware.Slots. It fails with ErrNoPrevious. It takes back a flip that waits for
+// its reboot.
 func (d *Device) Revert(ctx context.Context) error {
 	return d.change(ctx, "revert", func(v view) error {
 		o := other(v.running)
 		switch {
 		case v.pending() && v.failed(o):
-			undescribe(v.env, o)
+			undescribe(v.record, o)
 			v.activate(v.running, d.cfg.BootID, false)
 			return nil
 		case v.pending():
 			return nil // done already
 		case v.meta(o) == nil || v.failed(o):
-			return ErrNoWayBack
+			return ErrNoPrevious
 		}
 		v.activate(o, d.cfg.BootID, false)
 		return nil
 	})
 }
 
-// read reads the boot record anew.
-func (d *Device) read(ctx context.Context) (content, view, error) {
+// load loads the boot record and reads its meaning.
+func (d *Device) load(ctx context.Context) (view, error) {
 	if err := ctx.Err(); err != nil {
-		return content{}, view{}, err
+		return view{}, err
 	}
-	c, err := d.record.load()
+	r, err := d.cfg.Record.Load()
 	if err != nil {
-		return content{}, view{}, err
+		return view{}, err
 	}
-	v, err := look(c.env.Clone(), d.cfg.BootID)
-	return c, v, err
+	return look(r, d.cfg.BootID)
 }
 
-// change reads the boot record, lets edit change it and writes it, once, unless it is as before.
+// change loads the boot record, lets edit change it and saves it.
 func (d *Device) change(ctx context.Context, what string, edit func(view) error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.changeLocked(ctx, what, edit)
 }
 
+// changeLocked is change for a caller that holds d.mu.
 func (d *Device) changeLocked(ctx context.Context, what string, edit func(view) error) error {
-	c, v, err := d.read(ctx)
+	v, err := d.load(ctx)
 	if err == nil {
 		err = edit(v)
 	}
 	if err == nil {
-		err = d.save(c, v.env)
+		err = v.record.Save()
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	return nil
-}
-
-func (d *Device) save(c content, env *ubootenv.Env) error {
-	if env.Equal(c.env) {
-		return nil
-	}
-	return d.record.store(c, env)
 }

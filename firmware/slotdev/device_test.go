@@ -15,6 +15,7 @@ import (
 
 	"github.com/hublink-go/hublink/firmware"
 	"github.com/hublink-go/hublink/firmware/slotdev"
+	"github.com/hublink-go/hublink/firmware/slotdev/bootrecord/recordtest"
 )
 
 func TestConfigErrors(t *testing.T) {
@@ -41,6 +42,7 @@ func TestConfigErrors(t *testing.T) {
 		"offset that is not":      func(c *slotdev.Config) { c.Env[1].Offset = -1 },
 		"equally long":            func(c *slotdev.Config) { c.Env[1].Size = 0x1000 },
 		"copies of the boot reco": func(c *slotdev.Config) { c.Env[1].Offset = 0x1fff },
+		"two boot records":        func(c *slotdev.Config) { c.Record = recordtest.NewMemory(1, 100) },
 	} {
 		c := ok()
 		spoil(&c)
@@ -50,12 +52,11 @@ func TestConfigErrors(t *testing.T) {
 	}
 }
 
-// One thing under two names would be overwritten while it runs.
+// An update would overwrite one thing under two names while it runs.
 func TestOneThingUnderTwoNames(t *testing.T) {
 	for name, spoil := range map[string]func(t *testing.T, c *slotdev.Config){
 		"symbolic link": func(t *testing.T, c *slotdev.Config) {
-			require.NoError(t, os.Symlink(c.A,
-				c.B))
+			require.NoError(t, os.Symlink(c.A, c.B))
 		},
 		"hard link": func(t *testing.T, c *slotdev.Config) { require.NoError(t, os.Link(c.A, c.B)) },
 		"through a folder": func(t *testing.T, c *slotdev.Config) {
@@ -109,7 +110,7 @@ func TestRunningSlotIsNeverOpenedForWriting(t *testing.T) {
 	require.Equal(t, before, disk.Writable("a"))
 }
 
-func TestTheOtherSlotIsTheOnlyWayBackOnTrial(t *testing.T) {
+func TestBeginOnTrialIsRefused(t *testing.T) {
 	cfg, disk := onDisk(1, 2)
 	require.NoError(t, slotdev.Create(cfg, factory, strings.NewReader(image)))
 	d := open(t, cfg)
@@ -126,7 +127,7 @@ func TestTheOtherSlotIsTheOnlyWayBackOnTrial(t *testing.T) {
 	require.Equal(t, before, disk.Bytes("a"))
 	require.NoError(t, d.Revert(t.Context()))
 	_, err = d.Begin(t.Context(), firmware.Target{UUID: "3"})
-	require.ErrorIs(t, err, slotdev.ErrOnTrial, "also when the way back is prepared")
+	require.ErrorIs(t, err, slotdev.ErrOnTrial, "also when a revert waits for the reboot")
 	require.ErrorContains(t, d.Commit(t.Context()), "restart")
 }
 
@@ -182,7 +183,7 @@ func (readOnly) Claim(path string, _ int64) (slotdev.File, error) {
 	return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrPermission}
 }
 
-// A full disk is found out before anything is given up.
+// Begin reports a full disk before it changes anything.
 func TestFullDisk(t *testing.T) {
 	cfg, disk := onDisk(1, 2)
 	require.NoError(t, slotdev.Create(cfg, factory, nil))
@@ -198,7 +199,7 @@ func TestFullDisk(t *testing.T) {
 	require.Equal(t, before, after)
 }
 
-// What the boot record has no room for is found out before the download.
+// Begin reports before the download that the boot record has no room for the description.
 func TestBootRecordTooSmall(t *testing.T) {
 	cfg, _ := onDisk(1, 2)
 	require.NoError(t, slotdev.Create(cfg, factory, nil))
@@ -220,7 +221,7 @@ func TestBootRecordTooSmall(t *testing.T) {
 	require.Nil(t, state.Other)
 }
 
-// The metadata of an offer must not look like other entries, nor replace what is not its own.
+// The metadata of an offer neither looks like other entries nor replaces keys of others.
 func TestMetadataIsTame(t *testing.T) {
 	cfg, _ := onDisk(1, 2)
 	require.NoError(t, slotdev.Create(cfg, factory, nil))

@@ -1,5 +1,5 @@
 // Package slotdev keeps firmware in two slots, on plain files or block devices, with a boot record
-// in the format of a U-Boot environment.
+// that the boot loader shares.
 //
 //	dev, err := slotdev.Open(slotdev.Config{A: "/dev/mmcblk0p2", B: "/dev/mmcblk0p3", Env: []slotdev.Location{...}})
 //	state, err := dev.State(ctx)
@@ -9,40 +9,40 @@
 //
 // # The boot record
 //
-// It has the keys that Nerves systems use: nerves_fw_active, and for each slot the description
-// a.nerves_fw_uuid, a.nerves_fw_version and so on, with a.nerves_fw_validated. A flip sets
-// nerves_fw_active, upgrade_available=1 and bootcount=0. The boot loader is expected to count
-// bootcount up at each start while upgrade_available is 1 and, beyond bootlimit (3 unless it says
-// something else), to boot the other slot: to set nerves_fw_active to it and upgrade_available to
-// 0. A commit sets upgrade_available=0 and the slot's nerves_fw_validated=1. A slot without
-// nerves_fw_uuid is undescribed; the described other slot with nerves_fw_validated=0 was gone back
-// from.
+// The boot record is a bootrecord.Store: a U-Boot environment (Config.Env), or the record of another
+// boot loader (Config.Record). It has the keys that Nerves systems use: nerves_fw_active, and for
+// each slot the description a.nerves_fw_uuid, a.nerves_fw_version and so on, with
+// a.nerves_fw_validated. A flip sets nerves_fw_active, upgrade_available=1 and bootcount=0. The boot
+// loader counts bootcount up at each start while upgrade_available is 1 and, beyond bootlimit (3
+// unless the record has another one), boots the other slot: it sets nerves_fw_active to that slot
+// and upgrade_available to 0. A commit sets upgrade_available=0 and the slot's
+// nerves_fw_validated=1. A slot without nerves_fw_uuid is undescribed. A described slot that does
+// not run and has nerves_fw_validated=0 was reverted.
 //
-// Two keys are our own: hublink_staged, what the other slot is being filled with, and
-// hublink_pending, which slot runs while a flip or revert waits for the reboot. Keys that this
-// package does not know stay as they are.
+// Two keys are Hublink's: hublink_staged describes the firmware that fills the slot that does not
+// run, and hublink_pending names the running slot while a flip or revert waits for the reboot. Other
+// keys stay as they are.
 //
 // # Power loss
 //
-// With two copies each write goes to the older one, is synced and read back, and counts from the
-// moment that its CRC is right: at any time one copy is whole, so that a flip happens or does not.
-// With one copy only the part that changes is written. That is as good as long as it lies in one
-// sector of the medium, 512 bytes of which the header is the first: a power loss between two
-// sectors loses the boot record. Use two copies.
+// With two copies of the boot record each write goes to the older one, so that one copy is
+// consistent at any time and a flip happens or does not. With one copy only the part that changes is
+// written. That is as good as long as it lies in one sector of the medium, 512 bytes of which the
+// header is the first: a power loss between two sectors loses the boot record. Use two copies.
 //
 // # Ownership and safety
 //
-// One Device per boot record, in one process, which may use it from several goroutines. Programs
-// like fw_setenv may be used beside it, but not at the same moment. The running slot is never
-// opened for writing; a slot that is mounted or otherwise in use is refused, as are two slots that
-// are the same file or device under two names, and a boot record inside of a slot.
+// A boot record belongs to one Device in one process; several goroutines may use the Device.
+// Programs like fw_setenv may write the record too, but not at the same moment. The Device never
+// opens the running slot for writing. It refuses a slot that is mounted or otherwise in use, two
+// slots that are one file or device under two names, and a boot record inside of a slot.
 //
-// Written bytes are synced and dropped from the page cache in steps, so that memory stays flat
-// whatever the size of the firmware. Files are allocated in full before the first byte is written:
-// a full disk is found out at the start.
+// A staging syncs written bytes and drops them from the page cache in steps, so that the use of
+// memory does not depend on the size of the firmware. Begin allocates a file in full before the
+// first byte is written, and so reports a full disk at the start.
 //
-// # What it does not do
+// # Limits
 //
-// It checks no hash and no signature, knows no partition table, and does not write raw flash (MTD,
-// UBI).
+// The package checks no hash and no signature, knows no partition table, and does not write raw
+// flash (MTD, UBI).
 package slotdev

@@ -16,11 +16,8 @@ type unixStat = syscall.Stat_t
 type osFile struct{ *os.File }
 
 func openFile(path string, flag int) (*osFile, error) {
-	f, err := os.OpenFile(
-		path,
-		flag|unix.O_NONBLOCK,
-		0o644,
-	) // so that a named pipe is refused, not waited for
+	// O_NONBLOCK: opening a named pipe returns at once, and the check below refuses it.
+	f, err := os.OpenFile(path, flag|unix.O_NONBLOCK, 0o644)
 	if err != nil {
 		return nil, err
 	}
@@ -43,10 +40,11 @@ func (f *osFile) closeUnless(err error) (File, error) {
 	return f, nil
 }
 
-// Size is the length of a file or the capacity of a device. The position that it moves is nobody's.
+// Size returns the length of a file or the capacity of a device. It moves the position of the file,
+// which no other method uses.
 func (f *osFile) Size() (int64, error) { return f.Seek(0, io.SeekEnd) }
 
-// Sync makes all that was written survive a power loss and drops it from the page cache.
+// Sync makes everything that was written survive a power loss and drops it from the page cache.
 func (f *osFile) Sync() error {
 	if err := f.File.Sync(); err != nil {
 		return err
@@ -58,17 +56,17 @@ func (f *osFile) Sync() error {
 }
 
 // ReadAt reads without leaving the bytes in the page cache. The kernel keeps a piece that it read
-// ahead as long as a part of it was not dropped with the rest, so everything before goes too.
+// ahead until all of that piece is dropped, so ReadAt drops everything before the bytes too.
 func (f *osFile) ReadAt(p []byte, off int64) (int, error) {
 	n, err := f.File.ReadAt(p, off)
-	_ = f.control(
-		func(fd uintptr) error { return unix.Fadvise(int(fd), 0, off+int64(n), unix.FADV_DONTNEED) },
-	) // advice
+	_ = f.control(func(fd uintptr) error { // advice
+		return unix.Fadvise(int(fd), 0, off+int64(n), unix.FADV_DONTNEED)
+	})
 	return n, err
 }
 
-// reserve makes a file of old bytes size bytes long, with space for all of them, or leaves it as it
-// was.
+// reserve makes a file of old bytes size bytes long, with space for all of them. When it fails, the
+// file keeps its old length.
 func (f *osFile) reserve(size, old int64) error {
 	err := f.control(func(fd uintptr) error {
 		for {

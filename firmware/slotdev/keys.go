@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/hublink-go/hublink/firmware"
-	"github.com/hublink-go/hublink/firmware/slotdev/internal/ubootenv"
+	"github.com/hublink-go/hublink/firmware/slotdev/bootrecord"
 )
 
 // Keys of the boot record. Those of a slot have its name and a dot before them.
@@ -20,30 +20,30 @@ const (
 	keyCount     = "bootcount"
 	keyLimit     = "bootlimit"
 	keyStaged    = "hublink_staged"
-	// "<running slot> <boot ID>", while another slot is the next to boot
+	// "<running slot> <boot ID>", while the other slot is the next to boot
 	keyPending = "hublink_pending"
 
 	metaPrefix = "nerves_fw_"
-	// of the slot's data partition: no part of a firmware's description
+	// of the slot's data partition, which is no part of the description of a firmware
 	partPrefix   = "application_part"
 	defaultLimit = 3
 )
 
-// view is what the boot record means.
+// view is the meaning of a boot record.
 type view struct {
-	env     *ubootenv.Env
+	record  bootrecord.Record
 	running string // slot
 	next    string // slot
 }
 
-// look reads env in the boot that bootID names.
-func look(env *ubootenv.Env, bootID string) (view, error) {
-	active, _ := env.Get(keyActive)
+// look reads record in the boot that bootID names.
+func look(record bootrecord.Record, bootID string) (view, error) {
+	active, _ := record.Get(keyActive)
 	if active != "a" && active != "b" {
 		return view{}, fmt.Errorf("the boot record has %s=%.16q: it has to be a or b", keyActive, active)
 	}
-	v := view{env: env, running: active, next: active}
-	pending, _ := env.Get(keyPending)
+	v := view{record: record, running: active, next: active}
+	pending, _ := record.Get(keyPending)
 	if slot, id, ok := strings.Cut(pending, " "); ok && id == bootID && slot == other(active) {
 		v.running = slot
 	}
@@ -57,42 +57,42 @@ func other(slot string) string {
 	return "a"
 }
 
-// pending reports whether the next boot is of another slot.
+// pending reports whether the next boot is of the slot that does not run.
 func (v view) pending() bool { return v.running != v.next }
 
-// validated reports whether slot is committed. What holds for both slots is about the next one.
+// validated reports whether slot is committed. The keys without a slot are about the next slot.
 func (v view) validated(slot string) bool {
 	if slot == v.next {
-		switch s, _ := v.env.Get(keyUpgrade); s {
+		switch s, _ := v.record.Get(keyUpgrade); s {
 		case "0":
 			return true
 		case "1":
 			return false
 		}
 	}
-	s, ok := v.env.Get(slot + "." + keyValidated)
+	s, ok := v.record.Get(slot + "." + keyValidated)
 	if !ok && slot == v.next {
-		s, _ = v.env.Get(keyValidated)
+		s, _ = v.record.Get(keyValidated)
 	}
 	return s != "0"
 }
 
 // failed reports whether slot holds a firmware that was, or is, on trial and is not committed.
 func (v view) failed(slot string) bool {
-	s, _ := v.env.Get(slot + "." + keyValidated)
+	s, _ := v.record.Get(slot + "." + keyValidated)
 	return s == "0"
 }
 
-// describes reports whether the key, without prefix, describes a firmware.
+// describes reports whether key, without prefix, describes a firmware.
 func describes(key string) bool { return key != "validated" && !strings.HasPrefix(key, partPrefix) }
 
-// meta is the description of slot; nil when it is undescribed.
+// meta returns the description of slot, or nil when slot is undescribed.
 func (v view) meta(slot string) firmware.Metadata {
 	m := firmware.Metadata{}
 	prefix := slot + "." + metaPrefix
-	for _, k := range v.env.Keys(prefix) {
+	for _, k := range v.record.Keys(prefix) {
 		if name := strings.TrimPrefix(k, prefix); name != "validated" {
-			m[name], _ = v.env.Get(k)
+			m[name], _ = v.record.Get(k)
 		}
 	}
 	if m["uuid"] == "" {
@@ -102,21 +102,22 @@ func (v view) meta(slot string) firmware.Metadata {
 }
 
 // undescribe removes the description of slot.
-func undescribe(env *ubootenv.Env, slot string) {
+func undescribe(record bootrecord.Record, slot string) {
 	prefix := slot + "." + metaPrefix
-	for _, k := range env.Keys(prefix) {
+	for _, k := range record.Keys(prefix) {
 		if !strings.HasPrefix(k, prefix+partPrefix) {
-			env.Delete(k)
+			put(record, k, "")
 		}
 	}
 }
 
-// describe makes slot the place of target. It fails when a key or value cannot be written.
-func describe(env *ubootenv.Env, slot string, target firmware.Target) error {
+// describe replaces the description of slot by that of target. It fails when the boot record cannot
+// hold a key or a value.
+func describe(record bootrecord.Record, slot string, target firmware.Target) error {
 	if target.UUID == "" {
-		return errors.New("the firmware has no uuid: a slot without one is taken for empty")
+		return errors.New("the firmware has no uuid: a slot without one counts as empty")
 	}
-	undescribe(env, slot)
+	undescribe(record, slot)
 	for _, k := range slices.Sorted(maps.Keys(target.Meta)) {
 		if !describes(k) || k == "uuid" {
 			continue
@@ -124,11 +125,11 @@ func describe(env *ubootenv.Env, slot string, target firmware.Target) error {
 		if k == "" || strings.IndexFunc(k, func(r rune) bool { return !wordRune(r) }) >= 0 {
 			return fmt.Errorf("metadata key %.64q: it may have letters, digits, '_', '-' and '.'", k)
 		}
-		if err := env.Set(slot+"."+metaPrefix+k, oneLine(target.Meta[k])); err != nil {
+		if err := record.Put(slot+"."+metaPrefix+k, oneLine(target.Meta[k])); err != nil {
 			return fmt.Errorf("metadata: %w", err)
 		}
 	}
-	return env.Set(slot+"."+metaPrefix+"uuid", oneLine(target.UUID))
+	return record.Put(slot+"."+metaPrefix+"uuid", oneLine(target.UUID))
 }
 
 func wordRune(r rune) bool {
@@ -136,7 +137,8 @@ func wordRune(r rune) bool {
 		strings.ContainsRune("_-.", r)
 }
 
-// oneLine keeps a value from looking like more entries to those who read the output of fw_printenv.
+// oneLine replaces line breaks by spaces, so that a value cannot look like further entries in the
+// output of fw_printenv.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\r' {
@@ -146,68 +148,60 @@ func oneLine(s string) string {
 	}, s)
 }
 
-// put sets keys to values that cannot fail: pairs of constants, slots and numbers.
-func put(env *ubootenv.Env, pairs ...string) {
+// put sets pairs of key and value that every boot record can hold: constants, slots and numbers. The
+// empty value removes a key.
+func put(record bootrecord.Record, pairs ...string) {
 	for i := 0; i < len(pairs); i += 2 {
-		_ = env.Set(pairs[i], pairs[i+1])
+		_ = record.Put(pairs[i], pairs[i+1])
 	}
 }
 
 // activate makes slot the next to boot, in the boot that bootID names.
 func (v view) activate(slot, bootID string, trial bool) {
-	put(v.env, keyActive, slot, keyCount, "0")
+	put(v.record, keyActive, slot, keyCount, "0")
 	if trial {
-		put(v.env, keyUpgrade, "1", keyValidated, "0", slot+"."+keyValidated, "0")
+		put(v.record, keyUpgrade, "1", keyValidated, "0", slot+"."+keyValidated, "0")
 	} else {
-		put(v.env, keyUpgrade, "0", keyValidated, "1")
+		put(v.record, keyUpgrade, "0", keyValidated, "1")
 	}
-	v.env.Delete(keyPending)
+	put(v.record, keyPending, "")
 	if slot != v.running {
-		put(v.env, keyPending, v.running+" "+bootID)
+		put(v.record, keyPending, v.running+" "+bootID)
 	}
-	if _, ok := v.env.Get(keyLimit); !ok {
-		put(v.env, keyLimit, strconv.Itoa(defaultLimit))
+	if _, ok := v.record.Get(keyLimit); !ok {
+		put(v.record, keyLimit, strconv.Itoa(defaultLimit))
 	}
 }
 
-// staged is what the other slot is filled with.
+// staged is the firmware that fills the slot that does not run.
 type staged struct {
 	slot   string
 	ready  bool // Finish was called
 	target firmware.Target
 }
 
-// is reports whether the slot holds bytes of target.
+// is reports whether slot holds bytes of target.
 func (s staged) is(slot string, target firmware.Target) bool {
 	return s.slot == slot && s.target.UUID == target.UUID && s.target.Size == target.Size &&
 		s.target.Checksum == target.Checksum
 }
 
-func (s staged) put(env *ubootenv.Env) error {
+func (s staged) put(record bootrecord.Record) error {
 	state := "open"
 	if s.ready {
 		state = "ready"
 	}
-	return env.Set(
-		keyStaged,
-		fmt.Sprintf("%s %s %d %q %q", s.slot, state, s.target.Size, s.target.Checksum, s.target.UUID),
-	)
+	return record.Put(keyStaged, fmt.Sprintf("%s %s %d %q %q",
+		s.slot, state, s.target.Size, s.target.Checksum, s.target.UUID))
 }
 
-// getStaged reads what put has written; anything else is nothing.
-func getStaged(env *ubootenv.Env) staged {
+// getStaged reads what put wrote. It returns the zero value for anything else.
+func getStaged(record bootrecord.Record) staged {
 	var s staged
 	var state string
-	text, _ := env.Get(keyStaged)
-	n, err := fmt.Sscanf(
-		text,
-		"%1s %5s %d %q %q",
-		&s.slot,
-		&state,
-		&s.target.Size,
-		&s.target.Checksum,
-		&s.target.UUID,
-	)
+	text, _ := record.Get(keyStaged)
+	n, err := fmt.Sscanf(text, "%1s %5s %d %q %q",
+		&s.slot, &state, &s.target.Size, &s.target.Checksum, &s.target.UUID)
 	if n != 5 || err != nil {
 		return staged{}
 	}

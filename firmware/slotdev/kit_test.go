@@ -11,6 +11,7 @@ import (
 	"github.com/hublink-go/hublink/firmware"
 	"github.com/hublink-go/hublink/firmware/firmwaretest"
 	"github.com/hublink-go/hublink/firmware/slotdev"
+	"github.com/hublink-go/hublink/firmware/slotdev/bootrecord/recordtest"
 )
 
 var factory = firmware.Metadata{
@@ -23,7 +24,7 @@ var factory = firmware.Metadata{
 
 const image = "the factory's firmware"
 
-// files is a config for fresh files, with that many copies of the boot record in one file.
+// files returns a config for new files, with that many copies of the boot record in one file.
 func files(t *testing.T, copies int) slotdev.Config {
 	t.Helper()
 	dir := t.TempDir()
@@ -37,7 +38,7 @@ func files(t *testing.T, copies int) slotdev.Config {
 	return cfg
 }
 
-// onDisk is a config for fresh files on a disk that can lose its power.
+// onDisk returns a config for new files on a disk that can lose its power.
 func onDisk(seed uint64, copies int) (slotdev.Config, *firmwaretest.Disk) {
 	d := firmwaretest.NewDisk(seed)
 	cfg := slotdev.Config{A: "a", B: "b", Size: 64 << 10, Storage: d}
@@ -54,7 +55,7 @@ func open(t *testing.T, cfg slotdev.Config) *slotdev.Device {
 	return d
 }
 
-// rig makes a device as the kits want it.
+// rig makes a device for the kits.
 func rig(t *testing.T, cfg slotdev.Config, read func(path string) []byte) firmwaretest.Rig {
 	t.Helper()
 	require.NoError(t, slotdev.Create(cfg, factory, bytes.NewReader([]byte(image))))
@@ -90,6 +91,11 @@ func rigs() map[string]func(t *testing.T) firmwaretest.Rig {
 	return map[string]func(t *testing.T) firmwaretest.Rig{
 		"files, one copy of the boot record":   onFiles(1),
 		"files, two copies of the boot record": onFiles(2),
+		"the record of another boot loader": func(t *testing.T) firmwaretest.Rig {
+			cfg, d := onDisk(1, 0)
+			cfg.Size, cfg.Record = 1<<20, recordtest.NewMemory(1, 4096)
+			return rig(t, cfg, d.Bytes)
+		},
 		"memory": func(t *testing.T) firmwaretest.Rig {
 			cfg, d := onDisk(1, 2)
 			cfg.Size = 1 << 20

@@ -15,7 +15,7 @@ import (
 	"github.com/hublink-go/hublink/tests/needs"
 )
 
-// tools are U-Boot's own programs for the boot record of cfg.
+// tools are U-Boot's programs for the boot record of cfg.
 type tools struct {
 	t          *testing.T
 	conf       string
@@ -45,7 +45,7 @@ func (x tools) run(program string, args ...string) string {
 	return string(out)
 }
 
-// all is the whole environment.
+// all returns the environment.
 func (x tools) all() map[string]string {
 	x.t.Helper()
 	env := map[string]string{}
@@ -57,8 +57,8 @@ func (x tools) all() map[string]string {
 	return env
 }
 
-// U-Boot's tools read what is written here, here is read what they write, and of two copies both
-// take the same for the newer one.
+// U-Boot's tools and slotdev read what the other one wrote, and take the same one of two copies for
+// the newer one.
 func TestUBootTools(t *testing.T) {
 	for copies := 1; copies <= 2; copies++ {
 		t.Run(fmt.Sprint(copies, " copies"), func(t *testing.T) {
@@ -127,7 +127,7 @@ func TestUBootTools(t *testing.T) {
 	}
 }
 
-// A record that a Nerves system wrote has none of our keys.
+// A record that a Nerves system wrote has no keys of Hublink.
 func TestRecordOfAnotherProgram(t *testing.T) {
 	for _, c := range []struct {
 		name      string
@@ -135,7 +135,7 @@ func TestRecordOfAnotherProgram(t *testing.T) {
 		validated bool
 		reverted  bool
 	}{
-		{"no word about validation", nil, true, false},
+		{"no key about validation", nil, true, false},
 		{"on trial", map[string]string{"upgrade_available": "1"}, false, false},
 		{
 			"committed",
@@ -143,13 +143,13 @@ func TestRecordOfAnotherProgram(t *testing.T) {
 			true,
 			false,
 		},
-		{"the slot's own word", map[string]string{
+		{"the key of the slot", map[string]string{
 			"b.nerves_fw_validated": "0",
 			"nerves_fw_validated":   "1",
 		}, false, false},
-		{"the old word for both", map[string]string{"nerves_fw_validated": "0"}, false, false},
+		{"the old key for both slots", map[string]string{"nerves_fw_validated": "0"}, false, false},
 		{
-			"gone back",
+			"reverted",
 			map[string]string{"upgrade_available": "0", "a.nerves_fw_validated": "0"},
 			true,
 			true,

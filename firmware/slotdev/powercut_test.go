@@ -16,8 +16,7 @@ import (
 	"github.com/hublink-go/hublink/firmware/slotdev"
 )
 
-// life is a device that takes one update, from whatever state it is in, and may lose its power in
-// any act.
+// life is a device that takes one update, from any state, and may lose its power in any act.
 type life struct {
 	t     *testing.T
 	cfg   slotdev.Config
@@ -41,20 +40,15 @@ func newLife(t *testing.T, seed uint64, copies int) *life {
 	}
 	running := maps.Clone(factory)
 	if copies == 2 { // so long that a write can be torn
-		running["description"], l.next.Meta["description"] = strings.Repeat(
-			"old ",
-			150,
-		), strings.Repeat(
-			"new ",
-			150,
-		)
+		running["description"] = strings.Repeat("old ", 150)
+		l.next.Meta["description"] = strings.Repeat("new ", 150)
 	}
 	require.NoError(t, slotdev.Create(cfg, running, bytes.NewReader([]byte(image))))
 	l.old = disk.Bytes("a")
 	return l
 }
 
-// live boots, and goes on to the committed update. It fails only when the power goes.
+// live boots and goes on to the committed update. It fails only when the power fails.
 func (l *life) live() error {
 	for range 10 {
 		slot, err := slotdev.Boot(l.cfg)
@@ -108,8 +102,8 @@ func (l *life) update(d *slotdev.Device) error {
 	return d.Flip(l.t.Context(), l.next)
 }
 
-// whole checks what has to hold whenever the power comes back.
-func (l *life) whole(when string) {
+// consistent checks what has to hold each time the power comes back.
+func (l *life) consistent(when string) {
 	l.disk.Restore()
 	state, err := open(l.t, l.cfg).State(l.t.Context())
 	require.NoError(l.t, err, "%s: the boot record is readable", when)
@@ -118,15 +112,15 @@ func (l *life) whole(when string) {
 		require.True(
 			l.t,
 			bytes.HasPrefix(l.disk.Bytes("b"), l.image),
-			"%s: what may be booted is whole: %+v",
+			"%s: a slot that may boot holds the firmware in full: %+v",
 			when,
 			state,
 		)
 	}
 }
 
-// With two copies of the boot record, or one in one sector, the device boots a whole firmware
-// whenever the power goes, and gets to the new one in the end.
+// With two copies of the boot record, or one in one sector, the device boots a firmware in full
+// after a power cut in any act, and the new one in the end.
 func TestPowerCutAnywhere(t *testing.T) {
 	for copies := 1; copies <= 2; copies++ {
 		t.Run(fmt.Sprint(copies, " copies"), func(t *testing.T) {
@@ -140,7 +134,7 @@ func TestPowerCutAnywhere(t *testing.T) {
 					l := newLife(t, seed, copies)
 					l.disk.CutAfter(cut)
 					require.ErrorIs(t, l.live(), firmwaretest.ErrPowerCut)
-					l.whole(fmt.Sprintf("seed %d, act %d", seed, cut))
+					l.consistent(fmt.Sprintf("seed %d, act %d", seed, cut))
 					l.end()
 				}
 			}
@@ -148,7 +142,7 @@ func TestPowerCutAnywhere(t *testing.T) {
 	}
 }
 
-// The power goes again and again.
+// The power fails several times in a row.
 func TestPowerCutsInARow(t *testing.T) {
 	for seed := range uint64(300) {
 		l := newLife(t, seed, 2)
@@ -158,7 +152,7 @@ func TestPowerCutsInARow(t *testing.T) {
 			if err := l.live(); err != nil {
 				require.ErrorIs(t, err, firmwaretest.ErrPowerCut)
 			}
-			l.whole(fmt.Sprint("seed ", seed))
+			l.consistent(fmt.Sprint("seed ", seed))
 		}
 		l.end()
 	}
@@ -174,7 +168,7 @@ func (l *life) end() {
 	require.True(l.t, bytes.HasPrefix(l.disk.Bytes("b"), l.image))
 }
 
-// A medium that does not keep what it was given is found out.
+// Begin reports a medium that does not keep the boot record.
 func TestWornOutMedium(t *testing.T) {
 	cfg, disk := onDisk(1, 2)
 	require.NoError(t, slotdev.Create(cfg, factory, nil))

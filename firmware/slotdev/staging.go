@@ -14,25 +14,25 @@ import (
 const syncEvery = 4 << 20
 
 // Begin implements firmware.Applier. It fails with *firmware.TooLargeError or ErrOnTrial before it
-// changes anything. A staging that is still open, because its owner crashed, is closed. A flip that
-// waits for its reboot is taken back.
+// changes anything. It closes a staging that is still open because its owner crashed, and takes back
+// a flip that waits for its reboot.
 func (d *Device) Begin(ctx context.Context, target firmware.Target) (firmware.Staging, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	c, v, err := d.read(ctx)
+	v, err := d.load(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("begin an update: %w", err)
 	}
-	s, err := d.claim(v, target)
+	s, err := d.claim(ctx, v, target)
 	if err != nil {
 		return nil, fmt.Errorf("begin an update: slot %s: %w", other(v.running), err)
 	}
-	undescribe(v.env, s.slot)
+	undescribe(v.record, s.slot)
 	if v.pending() {
 		v.activate(v.running, d.cfg.BootID, false)
 	}
-	if err = (staged{slot: s.slot, target: target}).put(v.env); err == nil {
-		err = d.save(c, v.env)
+	if err = (staged{slot: s.slot, target: target}).put(v.record); err == nil {
+		err = v.record.Save()
 	}
 	if err != nil {
 		_ = s.file.Close()
@@ -42,9 +42,9 @@ func (d *Device) Begin(ctx context.Context, target firmware.Target) (firmware.St
 	return s, nil
 }
 
-// claim opens the slot that is not running, if all that can be known before says that target can be
-// taken there.
-func (d *Device) claim(v view, target firmware.Target) (*staging, error) {
+// claim opens the slot that does not run, after it checked everything that shows before the download
+// that the slot can take target.
+func (d *Device) claim(ctx context.Context, v view, target firmware.Target) (*staging, error) {
 	slot := other(v.running)
 	if !v.validated(v.running) {
 		return nil, ErrOnTrial
@@ -56,7 +56,7 @@ func (d *Device) claim(v view, target firmware.Target) (*staging, error) {
 	if target.Size > capacity {
 		return nil, &firmware.TooLargeError{Size: target.Size, Capacity: capacity}
 	}
-	if err := d.rehearse(v, target); err != nil {
+	if err := d.rehearse(ctx, target); err != nil {
 		return nil, err
 	}
 	if d.open != nil {
@@ -66,24 +66,27 @@ func (d *Device) claim(v view, target firmware.Target) (*staging, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.cfg.distinct(d.cfg.A, d.cfg.B); err != nil { // it may not have been there before
+	if err := d.cfg.distinct(); err != nil { // a slot may have been missing before
 		_ = f.Close()
 		return nil, err
 	}
 	return &staging{dev: d, file: f, slot: slot, target: target, capacity: capacity}, nil
 }
 
-// rehearse finds out before the download whether the boot record will have room for the
-// description.
-func (d *Device) rehearse(v view, target firmware.Target) error {
-	v.env = v.env.Clone()
-	if err := (staged{slot: other(v.running), ready: true, target: target}).put(v.env); err != nil {
+// rehearse reports whether the boot record will have room for the description of target.
+func (d *Device) rehearse(ctx context.Context, target firmware.Target) error {
+	v, err := d.load(ctx) // a record of its own, which it does not save
+	if err != nil {
+		return err
+	}
+	s := staged{slot: other(v.running), ready: true, target: target}
+	if err := s.put(v.record); err != nil {
 		return err
 	}
 	if err := flip(v, target, d.cfg.BootID); err != nil {
 		return err
 	}
-	return d.record.fits(v.env)
+	return v.record.Fits()
 }
 
 // staging is the open slot.
@@ -146,12 +149,12 @@ func (s *staging) Finish(ctx context.Context) error {
 		return fmt.Errorf("close slot %s: %w", s.slot, err)
 	}
 	return d.changeLocked(ctx, "finish slot "+s.slot, func(v view) error {
-		now := getStaged(v.env)
+		now := getStaged(v.record)
 		if v.running == s.slot || !now.is(s.slot, s.target) {
-			return errors.New("the boot record was changed meanwhile")
+			return errors.New("another program changed the boot record meanwhile")
 		}
 		now.ready = true
-		return now.put(v.env)
+		return now.put(v.record)
 	})
 }
 
@@ -161,7 +164,7 @@ func (s *staging) Abort() error {
 	return s.close()
 }
 
-// close is called with the device locked.
+// close closes the slot. Its caller holds dev.mu.
 func (s *staging) close() error {
 	if s.closed.Swap(true) {
 		return errClosed

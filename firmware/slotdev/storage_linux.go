@@ -35,15 +35,11 @@ func (s osStorage) Claim(path string, size int64) (File, error) {
 		}
 		return f.closeUnless(f.reserve(max(size, info.Size()), info.Size()))
 	}
-	f, err := openFile(
-		path,
-		os.O_RDWR|os.O_EXCL,
-	) // exclusive: of a block device the kernel refuses it while it is mounted
+	// O_EXCL: the kernel refuses a block device that is mounted.
+	f, err := openFile(path, os.O_RDWR|os.O_EXCL)
 	if errors.Is(err, unix.EBUSY) {
-		return nil, fmt.Errorf(
-			"%w: it is mounted or otherwise in use; is the boot record wrong about which slot is running?",
-			err,
-		)
+		return nil, fmt.Errorf("%w: it is mounted or otherwise in use; "+
+			"is the boot record wrong about which slot is running?", err)
 	}
 	if err != nil {
 		return nil, err
@@ -55,7 +51,7 @@ func (s osStorage) Claim(path string, size int64) (File, error) {
 	return f.closeUnless(err)
 }
 
-// create makes a file of size bytes, or none.
+// create makes a file of size bytes. It leaves no file behind when it fails.
 func (osStorage) create(path string, size int64) (File, error) {
 	f, err := openFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	if err != nil {
@@ -87,9 +83,7 @@ func (osStorage) Same(a, b string) (bool, error) {
 	return os.SameFile(ia, ib), nil
 }
 
-func isBlock(
-	i fs.FileInfo,
-) bool {
+func isBlock(i fs.FileInfo) bool {
 	return i.Mode()&(fs.ModeDevice|fs.ModeCharDevice) == fs.ModeDevice
 }
 

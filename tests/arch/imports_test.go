@@ -37,8 +37,16 @@ var rows = []row{
 
 	{"firmware", nil, purely},
 	{"firmware/fetch", []string{"firmware"}, false},
-	{"firmware/slotdev", []string{"firmware", "firmware/slotdev/internal/..."}, false},
-	{"firmware/slotdev/internal/...", nil, false},
+	{"firmware/internal/ubootenv", nil, purely},
+	{"firmware/slotdev", []string{
+		"firmware", "firmware/slotdev/bootrecord", "firmware/slotdev/internal/...",
+	}, false},
+	{"firmware/slotdev/bootrecord", nil, purely},
+	{"firmware/slotdev/bootrecord/recordtest", []string{"firmware/slotdev/bootrecord"}, false},
+	// Slots know a boot record by its interface; the U-Boot environment is one implementation.
+	{"firmware/slotdev/internal/uboot", []string{
+		"firmware/internal/ubootenv", "firmware/slotdev/bootrecord",
+	}, false},
 	{"firmware/firmwaretest", []string{"firmware"}, false},
 
 	{"supervisor", nil, false},

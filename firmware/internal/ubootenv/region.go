@@ -15,13 +15,13 @@ const (
 )
 
 var (
-	// ErrDamaged means that a copy is not whole: it was never written, or torn.
+	// ErrDamaged means that a copy is not consistent: it was never written, or torn.
 	ErrDamaged = errors.New("the CRC of the U-Boot environment does not fit its content")
 	// ErrSize means that a copy cannot have that size.
 	ErrSize = fmt.Errorf("a U-Boot environment has %d to %d bytes", MinSize, MaxSize)
 )
 
-// FullError says that the entries do not fit.
+// FullError means that the entries do not fit.
 type FullError struct {
 	Need, Size int // bytes
 }
@@ -38,7 +38,7 @@ func header(redundant bool) int {
 	return 4
 }
 
-// Decode reads one copy. It fails with ErrDamaged or ErrSize. The flags are 0 unless the
+// Decode reads one copy and returns its entries and flags. It fails with ErrDamaged or ErrSize. The flags are 0 unless the
 // environment is redundant.
 func Decode(region []byte, redundant bool) (*Env, byte, error) {
 	if len(region) < MinSize || len(region) > MaxSize {
@@ -60,7 +60,7 @@ func Decode(region []byte, redundant bool) (*Env, byte, error) {
 	return env, flags, nil
 }
 
-// Encode makes a copy of size bytes. It fails with *FullError or ErrSize.
+// Encode returns a copy of size bytes. It fails with *FullError or ErrSize.
 func (e *Env) Encode(size int, flags byte, redundant bool) ([]byte, error) {
 	if size < MinSize || size > MaxSize {
 		return nil, ErrSize
@@ -70,7 +70,7 @@ func (e *Env) Encode(size int, flags byte, redundant bool) ([]byte, error) {
 		need += len(entry) + 1
 	}
 	if len(e.entries) == 0 {
-		need++ // an end of two NULs even so
+		need++ // an empty environment also ends with two NULs
 	}
 	if need > size {
 		return nil, &FullError{Need: need, Size: size}
@@ -96,8 +96,8 @@ func seal(region []byte, redundant bool) []byte {
 	return region
 }
 
-// Newest reports which of two whole copies counts, 0 or 1: the one whose flags are ahead, counting
-// modulo 256, or else the first.
+// Newest returns which one of two consistent copies counts, 0 or 1: the one whose flags are ahead,
+// counting modulo 256, or else the first.
 func Newest(flags0, flags1 byte) int {
 	if int8(flags1-flags0) > 0 { //nolint:gosec // the wrap-around is what counts
 		return 1

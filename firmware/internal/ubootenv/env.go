@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// ErrEntry means that a key or a value cannot be written.
+// ErrEntry means that an environment cannot hold a key or a value.
 var ErrEntry = errors.New("not possible in a U-Boot environment")
 
 // Env is an environment. The zero value is an empty one.
@@ -15,7 +15,8 @@ type Env struct {
 	entries []string // "key=value", in the order of the environment
 }
 
-// Get returns the value of key. Of several entries the last one counts, as in U-Boot.
+// Get returns the value of key, and whether key is set. The last one of several entries counts, as
+// in U-Boot.
 func (e *Env) Get(key string) (string, bool) {
 	for _, entry := range slices.Backward(e.entries) {
 		if k, v, ok := strings.Cut(entry, "="); ok && k == key {
@@ -25,14 +26,11 @@ func (e *Env) Get(key string) (string, bool) {
 	return "", false
 }
 
-// Set gives key a value; the empty one removes it, as in U-Boot. It fails with ErrEntry.
+// Set sets key to value; the empty value removes key, as in U-Boot. It fails with ErrEntry.
 func (e *Env) Set(key, value string) error {
 	if key == "" || strings.ContainsAny(key, "=\x00") || strings.ContainsRune(value, 0) {
-		return fmt.Errorf(
-			"key %.64q: %w: it is empty or has a '=' or NUL where none may be",
-			key,
-			ErrEntry,
-		)
+		return fmt.Errorf("key %.64q: %w: the key is empty or has a '=', or a NUL is in key or value",
+			key, ErrEntry)
 	}
 	if value == "" {
 		e.Delete(key)
@@ -59,14 +57,13 @@ func named(key string) func(string) bool {
 	}
 }
 
-// Clone returns a copy that can be changed by itself.
+// Clone returns a copy that is changed apart from e.
 func (e *Env) Clone() *Env { return &Env{entries: slices.Clone(e.entries)} }
 
 // Equal reports whether both have the same entries in the same order.
 func (e *Env) Equal(other *Env) bool { return slices.Equal(e.entries, other.entries) }
 
-// Keys returns the keys that begin with prefix, in the order of the environment, without those that
-// are there twice.
+// Keys returns each key that begins with prefix once, in the order of the environment.
 func (e *Env) Keys(prefix string) []string {
 	var keys []string
 	seen := map[string]bool{}

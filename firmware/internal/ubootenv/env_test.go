@@ -43,7 +43,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-func TestSetKeepsPlaceAndStrangers(t *testing.T) {
+func TestSetKeepsPlaceAndOtherEntries(t *testing.T) {
 	env := &Env{entries: []string{"b=1", "no equals sign", "a=1", "b=2", "=", "c=x=y"}}
 	value, _ := env.Get("b")
 	require.Equal(t, "2", value, "the last one counts")
@@ -102,9 +102,9 @@ func TestSizes(t *testing.T) {
 }
 
 func TestEveryDamageIsFound(t *testing.T) {
-	whole := region(t, redundant)
-	for i := range whole {
-		broken := bytes.Clone(whole)
+	intact := region(t, redundant)
+	for i := range intact {
+		broken := bytes.Clone(intact)
 		broken[i] ^= 1
 		_, _, err := Decode(broken, true)
 		if i == 4 { // the flags are not covered
@@ -133,7 +133,7 @@ func TestNewest(t *testing.T) {
 	}
 }
 
-// What is set is what is there, in any order, and survives being written and read.
+// Get returns what Set set last, in any order of keys, also after encoding and decoding.
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		env, model := &Env{}, map[string]string{}
@@ -159,8 +159,8 @@ func TestModel(t *testing.T) {
 	})
 }
 
-// Anything may stand on a disk. What is taken for an environment can be written again, with all
-// that is not ours as it was.
+// Decode takes any bytes. An environment that it accepts encodes again, and entries that were not
+// set stay as they were.
 func FuzzDecode(f *testing.F) {
 	f.Add(region(f, single)[4:], false)
 	f.Add(region(f, redundant)[5:], true)
@@ -188,7 +188,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// sealed puts a right CRC before data.
+// sealed returns data with a correct CRC before it.
 func sealed(data []byte, redundant bool) []byte {
 	raw := append(make([]byte, header(redundant)), data...)
 	if len(raw) < MinSize {
