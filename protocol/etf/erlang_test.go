@@ -125,7 +125,8 @@ Echo = fun F(<<>>, Acc) -> lists:reverse(Acc);
            F(<<N:32, B:N/binary, Rest/binary>>, Acc) ->
                T = binary_to_term(B),
                Ways = [[{minor_version,0}], [{minor_version,1}], [{minor_version,2}], [compressed]],
-               Out = [begin X = term_to_binary(T, W), <<(byte_size(X)):32, X/binary>> end || W <- Ways],
+               Out = [begin X = term_to_binary(T, W), <<(byte_size(X)):32, X/binary>> end
+                      || W <- Ways],
                F(Rest, [Out | Acc])
        end,
 {ok, In} = file:read_file("in"),

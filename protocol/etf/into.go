@@ -52,7 +52,8 @@ func (f *filler) fill(t Term, v reflect.Value) error {
 		if !ok {
 			return misfit(t, v, "")
 		}
-		if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText(slices.Clone(text)); err != nil {
+		into := v.Addr().Interface().(encoding.TextUnmarshaler)
+		if err := into.UnmarshalText(slices.Clone(text)); err != nil {
 			return misfit(t, v, "its text is not accepted")
 		}
 		return nil

@@ -32,6 +32,11 @@ const (
 	mutualTLS
 )
 
+// echoes upgrades every request and sends each message back.
+func echoes(*http.Request) transporttest.Answer {
+	return transporttest.Answer{Serve: transporttest.Echo}
+}
+
 // socketHub starts a hub on a socket of this machine.
 func socketHub(t testing.TB, s security, hub transporttest.Hub) (*transport.WebSocket, *url.URL) {
 	t.Helper()

@@ -18,11 +18,7 @@ func TestCostOfAMessage(t *testing.T) {
 	for name, s := range map[string]security{"TCP": plain, "TLS": serverTLS} {
 		t.Run(name, func(t *testing.T) {
 			calls := &counter{}
-			d, u := socketHub(
-				t,
-				s,
-				func(*http.Request) transporttest.Answer { return transporttest.Answer{Serve: transporttest.Echo} },
-			)
+			d, u := socketHub(t, s, echoes)
 			d.NetDial = func(ctx context.Context, network, addr string) (nc net.Conn, err error) {
 				calls.Conn, err = new(net.Dialer).DialContext(ctx, network, addr)
 				return calls, err

@@ -390,11 +390,7 @@ func TestRefusalWithoutItsBody(t *testing.T) {
 }
 
 func TestInsecureWhenAsked(t *testing.T) {
-	d, u := socketHub(
-		t,
-		serverTLS,
-		func(*http.Request) transporttest.Answer { return transporttest.Answer{Serve: transporttest.Echo} },
-	)
+	d, u := socketHub(t, serverTLS, echoes)
 	d.TLS.RootCAs, d.TLS.InsecureSkipVerify = nil, true
 	d.TLS.NextProtos = []string{"h2", "http/1.1"} // for downloads, say; a WebSocket needs HTTP/1.1
 	c, err := d.Dial(t.Context(), transport.Request{URL: u})

@@ -320,11 +320,7 @@ func TestProxyIsChosenByTarget(t *testing.T) {
 
 // Over sockets, with the hub's usual ways: TLS, a client certificate, compression.
 func TestProxyOverSockets(t *testing.T) {
-	d, u := socketHub(
-		t,
-		mutualTLS,
-		func(*http.Request) transporttest.Answer { return transporttest.Answer{Serve: transporttest.Echo} },
-	)
+	d, u := socketHub(t, mutualTLS, echoes)
 	proxy := accepting(t, func(nc net.Conn) {
 		head := make([]byte, 0, 1024)
 		for !strings.HasSuffix(string(head), "\r\n\r\n") {
