@@ -5,11 +5,9 @@ package transport_test
 import (
 	"context"
 	"net"
-	"net/http"
 	"testing"
 
 	"github.com/hublink-go/hublink/protocol/transport"
-	"github.com/hublink-go/hublink/protocol/transport/transporttest"
 )
 
 // A small message costs one write and one read of the stream below TLS, and no allocation once the

@@ -22,7 +22,6 @@ var tooLarge = map[string]string{
 	"actors.Device":               "to be divided",
 	"cmd/sim/internal/hubapi.API": "to be divided",
 	"firmware.Machine":            "to be divided",
-	"protocol/etf/erltext.parser": "to be divided",
 	"protocol/hubtest.Device":     "to be divided",
 	"protocol/hubtest.Hub":        "to be divided",
 	"protocol/hubtest.session":    "to be divided",

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/hublink-go/hublink/protocol/etf"
@@ -52,34 +51,6 @@ func (e *LimitError) Error() string {
 // Is makes errors.Is(err, etf.ErrLimit) work.
 func (e *LimitError) Is(target error) bool { return target == etf.ErrLimit }
 
-// place gives line and column of an offset.
-func (p *parser) place(at int) (line, column int) {
-	before := p.text[:at]
-	line = 1 + strings.Count(before, "\n")
-	return line, 1 + utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:])
-}
-
-// wrong is an error at offset at.
-func (p *parser) wrong(at int, reason string) error {
-	line, column := p.place(at)
-	return &SyntaxError{Line: line, Column: column, Reason: reason}
-}
-
-// expected is the error that something else stands here.
-func (p *parser) expected(what string) error {
-	if p.cut && p.pos >= len(p.text)-utf8.UTFMax {
-		return p.beyond("bytes of text", p.limits.Bytes)
-	}
-	c := p.peek()
-	line, column := p.place(p.pos)
-	return &SyntaxError{
-		Line:       line,
-		Column:     column,
-		Reason:     "expected " + what + ", found " + show(c),
-		incomplete: c == end,
-	}
-}
-
 func show(c rune) string {
 	switch {
 	case c == end:
@@ -90,9 +61,4 @@ func show(c rune) string {
 		return "the end of the line"
 	}
 	return strconv.QuoteRune(c)
-}
-
-func (p *parser) beyond(limit string, most int) error {
-	line, column := p.place(p.pos)
-	return &LimitError{Line: line, Column: column, Limit: limit, Max: most}
 }

@@ -3,8 +3,6 @@ package erltext
 import (
 	"cmp"
 	"math"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/hublink-go/hublink/protocol/etf"
 )
@@ -36,7 +34,7 @@ func Parse(text string) (etf.Term, error) {
 	if err != nil {
 		return nil, err
 	}
-	rest := &parser{text: text, pos: used}
+	rest := scanner{text: text, pos: used}
 	if rest.blanks(); rest.peek() != end {
 		return nil, rest.expected("the end")
 	}
@@ -47,7 +45,7 @@ func Parse(text string) (etf.Term, error) {
 // took. Errors are those of the function Parse; a *SyntaxError that is ErrIncomplete says that the
 // text ends inside the term, or before its full stop.
 func (cfg Parser) Parse(text string) (t etf.Term, used int, err error) {
-	p := &parser{text: text, limits: cfg.Limits.withDefaults()}
+	p := &parser{scanner: scanner{text: text, limits: cfg.Limits.withDefaults()}}
 	if len(text) > p.limits.Bytes {
 		p.text, p.cut = text[:p.limits.Bytes], true
 	}
@@ -64,74 +62,12 @@ func (cfg Parser) Parse(text string) (t etf.Term, used int, err error) {
 	return t, p.pos, nil
 }
 
-// parser walks over one text.
+// parser makes terms of what the scanner reads, within the limits.
 type parser struct {
-	text   string
-	pos    int
-	limits Limits
-	left   int  // elements that may still come
-	octets int  // of binaries that may still come
-	keys   int  // how many map keys we are inside of
-	cut    bool // the text was longer than it may be
-}
-
-// end is what stands behind the text.
-const end rune = -1
-
-// peek gives the next character; utf8.RuneError is a fault of the text too.
-func (p *parser) peek() rune {
-	if p.pos >= len(p.text) {
-		return end
-	}
-	c, _ := utf8.DecodeRuneInString(p.text[p.pos:])
-	return c
-}
-
-// next goes on by one character.
-func (p *parser) next() {
-	_, n := utf8.DecodeRuneInString(p.text[p.pos:])
-	p.pos += n
-}
-
-// skip reads what is written in ASCII, if it stands here.
-func (p *parser) skip(what string) bool {
-	if !strings.HasPrefix(p.text[p.pos:], what) {
-		return false
-	}
-	p.pos += len(what)
-	return true
-}
-
-func blank(c rune) bool { return c >= 0 && c <= ' ' || c >= 0x80 && c <= 0xa0 }
-
-// blanks reads over blanks and comments.
-func (p *parser) blanks() {
-	for {
-		c := p.peek()
-		switch {
-		case blank(c):
-			p.next()
-		case c == '%':
-			n := strings.IndexByte(p.text[p.pos:], '\n')
-			if n < 0 {
-				n = len(p.text) - p.pos
-			}
-			p.pos += n
-		default:
-			return
-		}
-	}
-}
-
-// stop reads the full stop behind a term.
-func (p *parser) stop() error {
-	if p.blanks(); !p.skip(".") {
-		return p.expected(`"." behind the term`)
-	}
-	if c := p.peek(); c != end && !blank(c) && c != '%' {
-		return p.expected(`a blank behind "."`)
-	}
-	return nil
+	scanner
+	left   int // elements that are left of the limit
+	octets int // octets of binaries that are left of the limit
+	keys   int // depth of map keys around the current term
 }
 
 // claim takes n elements off what may still come.
@@ -226,6 +162,25 @@ func (p *parser) list(depth int) (etf.Term, error) {
 			return nil, p.expected(`",", "|" or "]"`)
 		}
 	}
+}
+
+// charlist reads a string, or several behind each other, which are one.
+func (p *parser) charlist() (etf.Term, error) {
+	l := etf.List{}
+	for p.peek() == '"' {
+		text, err := p.quoted('"')
+		if err != nil {
+			return nil, err
+		}
+		if err := p.claim(len(text)); err != nil {
+			return nil, err
+		}
+		for _, c := range text {
+			l = append(l, etf.Int(c))
+		}
+		p.blanks()
+	}
+	return l, nil
 }
 
 // tail reads what follows "|". A tail that is a list goes on with the same list.

@@ -41,20 +41,6 @@ func (p *parser) number() (etf.Term, error) {
 	return p.integer(digits, 10, negative)
 }
 
-// digits reads one digit at least; single underscores between them are left out.
-func (p *parser) digits(base int) (string, error) {
-	start := p.pos
-	is := func(i int) bool { return i < len(p.text) && value(p.text[i]) < base }
-	for is(p.pos) || p.pos > start && p.text[p.pos-1] != '_' && p.pos < len(p.text) &&
-		p.text[p.pos] == '_' && is(p.pos+1) {
-		p.pos++
-	}
-	if p.pos == start {
-		return "", p.expected("a digit")
-	}
-	return strings.ReplaceAll(p.text[start:p.pos], "_", ""), nil
-}
-
 // value is that of a digit; none: 36.
 func value(c byte) int {
 	switch {
@@ -151,15 +137,6 @@ func lower(c rune) bool { return c >= 'a' && c <= 'z' || c >= 0xdf && c <= 0xff 
 func inWord(c rune) bool {
 	return lower(c) || digit(c) || c == '_' || c == '@' || c >= 'A' && c <= 'Z' ||
 		c >= 0xc0 && c <= 0xde && c != 0xd7
-}
-
-// word reads the characters of a word.
-func (p *parser) word() string {
-	start := p.pos
-	for inWord(p.peek()) {
-		p.next()
-	}
-	return p.text[start:p.pos]
 }
 
 func (p *parser) bareAtom() (etf.Term, error) {

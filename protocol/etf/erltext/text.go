@@ -3,8 +3,6 @@ package erltext
 import (
 	"strconv"
 	"unicode/utf8"
-
-	"github.com/hublink-go/hublink/protocol/etf"
 )
 
 // escapes are the letters behind a backslash that have a meaning; others mean themselves.
@@ -21,18 +19,18 @@ var escapes = map[rune]rune{
 }
 
 // quoted reads the characters between quotes.
-func (p *parser) quoted(quote rune) ([]rune, error) {
-	p.next()
+func (s *scanner) quoted(quote rune) ([]rune, error) {
+	s.next()
 	var out []rune
 	for {
-		if p.peek() == quote {
-			p.next()
+		if s.peek() == quote {
+			s.next()
 			return out, nil
 		}
-		if p.peek() == end {
-			return nil, p.expected(`a closing ` + string(quote))
+		if s.peek() == end {
+			return nil, s.expected(`a closing ` + string(quote))
 		}
-		c, err := p.char()
+		c, err := s.char()
 		if err != nil {
 			return nil, err
 		}
@@ -41,43 +39,43 @@ func (p *parser) quoted(quote rune) ([]rune, error) {
 }
 
 // char reads a character or what is escaped.
-func (p *parser) char() (rune, error) {
-	at := p.pos
-	c := p.peek()
-	if c == end || p.broken() {
-		return 0, p.expected("a character")
+func (s *scanner) char() (rune, error) {
+	at := s.pos
+	c := s.peek()
+	if c == end || s.broken() {
+		return 0, s.expected("a character")
 	}
-	if p.next(); c != '\\' {
+	if s.next(); c != '\\' {
 		return c, nil
 	}
-	c = p.peek()
+	c = s.peek()
 	switch {
-	case c == end || p.broken():
-		return 0, p.expected("what is escaped")
+	case c == end || s.broken():
+		return 0, s.expected("what is escaped")
 	case c >= '0' && c <= '7':
-		return p.code(at, 8, p.run(8, 3))
-	case p.skip("x{"):
-		digits := p.run(16, utf8.UTFMax*2)
-		if digits == "" || !p.skip("}") {
-			return 0, p.expected(`hexadecimal digits and "}"`)
+		return s.code(at, 8, s.run(8, 3))
+	case s.skip("x{"):
+		digits := s.run(16, utf8.UTFMax*2)
+		if digits == "" || !s.skip("}") {
+			return 0, s.expected(`hexadecimal digits and "}"`)
 		}
-		return p.code(at, 16, digits)
-	case p.skip("x"):
-		digits := p.run(16, 2)
+		return s.code(at, 16, digits)
+	case s.skip("x"):
+		digits := s.run(16, 2)
 		if len(digits) < 2 {
-			return 0, p.expected("two hexadecimal digits")
+			return 0, s.expected("two hexadecimal digits")
 		}
-		return p.code(at, 16, digits)
-	case p.skip("^"):
-		if c = p.peek(); c < '?' || c > 'z' {
-			return 0, p.expected("a letter")
+		return s.code(at, 16, digits)
+	case s.skip("^"):
+		if c = s.peek(); c < '?' || c > 'z' {
+			return 0, s.expected("a letter")
 		}
-		if p.next(); c == '?' {
+		if s.next(); c == '?' {
 			return 0x7f, nil
 		}
 		return c & 0x1f, nil
 	}
-	p.next()
+	s.next()
 	if meant, ok := escapes[c]; ok {
 		return meant, nil
 	}
@@ -85,44 +83,25 @@ func (p *parser) char() (rune, error) {
 }
 
 // broken says whether what stands here is not UTF-8. (U+FFFD itself is.)
-func (p *parser) broken() bool {
-	c, n := utf8.DecodeRuneInString(p.text[p.pos:])
+func (s *scanner) broken() bool {
+	c, n := utf8.DecodeRuneInString(s.text[s.pos:])
 	return c == utf8.RuneError && n <= 1
 }
 
 // run reads as many digits as there are, but no more than most.
-func (p *parser) run(base, most int) string {
-	start := p.pos
-	for p.pos < len(p.text) && p.pos < start+most && value(p.text[p.pos]) < base {
-		p.pos++
+func (s *scanner) run(base, most int) string {
+	start := s.pos
+	for s.pos < len(s.text) && s.pos < start+most && value(s.text[s.pos]) < base {
+		s.pos++
 	}
-	return p.text[start:p.pos]
+	return s.text[start:s.pos]
 }
 
 // code makes the character of a number.
-func (p *parser) code(at, base int, digits string) (rune, error) {
+func (s *scanner) code(at, base int, digits string) (rune, error) {
 	n, err := strconv.ParseInt(digits, base, 32)
 	if err != nil || !utf8.ValidRune(rune(n)) {
-		return 0, p.wrong(at, "there is no such character")
+		return 0, s.wrong(at, "there is no such character")
 	}
 	return rune(n), nil
-}
-
-// charlist reads a string, or several behind each other, which are one.
-func (p *parser) charlist() (etf.Term, error) {
-	l := etf.List{}
-	for p.peek() == '"' {
-		text, err := p.quoted('"')
-		if err != nil {
-			return nil, err
-		}
-		if err := p.claim(len(text)); err != nil {
-			return nil, err
-		}
-		for _, c := range text {
-			l = append(l, etf.Int(c))
-		}
-		p.blanks()
-	}
-	return l, nil
 }
