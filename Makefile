@@ -99,7 +99,7 @@ fuzz:
 
 # Tests that take too long for every run: a million hostile terms in a process that must stay below 64 MB, 8,000 idle connections of a Fedecks server.
 # SCALE names the tests that read HUBLINK_SCALE, as package:test.
-SCALE := ./protocol/etf:TestHostileTerms
+SCALE := ./protocol/etf:TestHostileTerms ./firmware/fwfile:TestMutationsOfSignedArchives
 
 scale:
 	@for pair in $(SCALE); do HUBLINK_SCALE=1 go test -count=1 -timeout 30m -v -run "^$${pair#*:}\$$" "$${pair%%:*}"; done

@@ -29,7 +29,9 @@ type Spec struct {
 
 // Create writes an archive as fwup does: the same entries, headers and meta.conf. Where data are
 // compressed the bytes differ from fwup's, because the compressors do. It is deterministic.
-func Create(w io.Writer, s Spec) error {
+func Create(w io.Writer, s Spec) error { return s.write(&archiver{w: w, far: filler32}) }
+
+func (s *Spec) write(a *archiver) error {
 	meta := s.Meta
 	meta.Resources = append([]Resource(nil), meta.Resources...)
 	for i := range meta.Resources {
@@ -41,7 +43,6 @@ func Create(w io.Writer, s Spec) error {
 	if len(text) < minMeta || len(text) > maxMeta {
 		return fmt.Errorf("meta.conf has %d bytes, and may have %d to %d", len(text), minMeta, maxMeta)
 	}
-	a := &archiver{w: w}
 	if s.Key != nil {
 		a.add(member{name: nameSignature, data: ed25519.Sign(s.Key, text)})
 	}
@@ -99,6 +100,7 @@ type member struct {
 type archiver struct {
 	w         io.Writer
 	n         int64
+	far       int64 // sizes and offsets from here on have 64 bits
 	directory []byte
 	count     int
 	err       error
@@ -137,7 +139,7 @@ func (a *archiver) add(m member) {
 	if m.deflate {
 		method, version, packed = methodDeflate, 20, 0
 	}
-	big := size >= filler32
+	big := size >= a.far
 	if big {
 		version = 45
 	}
@@ -158,7 +160,7 @@ func (a *archiver) add(m member) {
 	} else {
 		_, _ = a.Write(a.put(uint32(packed), uint32(size)))
 	}
-	far := big || at >= filler32
+	far := big || at >= a.far
 	if far {
 		extra = append(a.put(uint16(extra64), uint16(24), size, packed, at), extra...)
 	}
@@ -227,7 +229,7 @@ func (a *archiver) copy(to io.Writer, m member, crc io.Writer) {
 func (a *archiver) finish() {
 	start, size := a.n, int64(len(a.directory))
 	_, _ = a.Write(a.directory)
-	big := start >= filler32
+	big := start >= a.far
 	if big {
 		at := a.n
 		_, _ = a.Write(a.put(uint32(sigEnd64), uint64(44), uint16(45), uint16(45), uint32(0), uint32(0),

@@ -86,6 +86,22 @@ func TestCreateIsRead(t *testing.T) {
 	}
 }
 
+// Sizes and offsets of 64 bits are written and read, here from the first byte on.
+func TestArchivesOver4GiB(t *testing.T) {
+	for _, far := range []int64{0, 70, 200} {
+		var b bytes.Buffer
+		s := small(map[string]string{"rootfs.img": strings.Repeat("data", 100), "boot.txt": "x"})
+		require.NoError(t, s.write(&archiver{w: &b, far: far}))
+		_, entries, err := read(bytes.NewReader(b.Bytes()), Options{Keys: []Key{publicKey()}})
+		require.NoError(t, err, far)
+		require.Len(t, entries, 2)
+		for n := range b.Len() {
+			_, _, err := read(bytes.NewReader(b.Bytes()[:n]), Options{Keys: []Key{publicKey()}})
+			require.Error(t, err, n)
+		}
+	}
+}
+
 // From what fwup's archives say Create makes them again: the same bytes but for what is compressed.
 func TestCreateAsFwup(t *testing.T) {
 	want := golden.Read(t, filepath.Join(testdata, "fixtures/fwup/fw/app-1.1.0-unsigned.fw"))
@@ -144,7 +160,8 @@ func records(archive []byte) []byte {
 // Whatever is cut off, the archive is refused with the reason that it ends early.
 func TestEveryTruncationIsRefused(t *testing.T) {
 	var b bytes.Buffer
-	require.NoError(t, Create(&b, small(map[string]string{"rootfs.img": "some data", "boot.txt": "x"})))
+	data := map[string]string{"rootfs.img": "some data", "boot.txt": "x"}
+	require.NoError(t, Create(&b, small(data)))
 	for n := range b.Len() {
 		_, _, err := read(bytes.NewReader(b.Bytes()[:n]), Options{Keys: []Key{publicKey()}})
 		want := ErrTruncated
