@@ -15,8 +15,7 @@ type discard struct{ n int64 }
 func (d *discard) Write(_ context.Context, p []byte) error { d.n += int64(len(p)); return nil }
 func (d *discard) Restart(context.Context) error           { d.n = 0; return nil }
 
-// BenchmarkFetch is the speed over loopback, of a file of 64 MiB; allocations are those of a whole
-// download.
+// BenchmarkFetch downloads a file of 64 MiB over loopback. Allocations are those of one download.
 func BenchmarkFetch(b *testing.B) {
 	data := file(64<<20, 1)
 	s := httptest.NewServer(
@@ -28,25 +27,19 @@ func BenchmarkFetch(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		sink := &discard{}
-		if _, err := d.Fetch(b.Context(), fetch.Source{URL: s.URL, Size: int64(len(data))},
-			sink); err != nil ||
-			sink.n != int64(len(data)) {
+		_, err := d.Fetch(b.Context(), fetch.Source{URL: s.URL, Size: int64(len(data))}, sink)
+		if err != nil || sink.n != int64(len(data)) {
 			b.Fatal(err, sink.n)
 		}
 	}
 }
 
-// printer is a sink that shows what it gets.
+// printer is a sink that prints the bytes.
 type printer struct{}
 
 func (printer) Write(_ context.Context, p []byte) error { fmt.Printf("%s\n", p); return nil }
 
-func (printer) Restart(
-	context.Context,
-) error {
-	fmt.Println("from the start")
-	return nil
-}
+func (printer) Restart(context.Context) error { fmt.Println("from the start"); return nil }
 
 func Example() {
 	n := 0
@@ -61,7 +54,7 @@ func Example() {
 	}))
 	defer s.Close()
 
-	d := fetch.New(fetch.Options{RetryDelay: 1}) // a nanosecond: nobody wants to wait for an example
+	d := fetch.New(fetch.Options{RetryDelay: 1}) // a nanosecond, so that the example does not wait
 	result, err := d.Fetch(context.Background(), fetch.Source{URL: s.URL, Size: 13}, printer{})
 	fmt.Println(result.Size, result.Attempts, err)
 	// Output:

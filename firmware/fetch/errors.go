@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// StatusError is an answer that is neither the file nor a reason to ask again, or was so on the
-// last try.
+// StatusError is an answer without the file: one that is final, or the one of the last try.
 type StatusError struct {
 	Status int
 }
@@ -25,7 +24,7 @@ func (e *StatusError) Error() string {
 	return s
 }
 
-// GaveUpError says that no try is left.
+// GaveUpError means that no try is left.
 type GaveUpError struct {
 	Tries int   // in a row without a new byte
 	Err   error // of the last one
@@ -33,30 +32,30 @@ type GaveUpError struct {
 
 // Error implements error.
 func (e *GaveUpError) Error() string {
-	return fmt.Sprintf("%d attempts in a row brought nothing, the last one: %v", e.Tries, e.Err)
+	return fmt.Sprintf("%d attempts in a row brought no new byte, the last one: %v", e.Tries, e.Err)
 }
 
-// Unwrap returns what went wrong in the last attempt.
+// Unwrap returns the error of the last attempt.
 func (e *GaveUpError) Unwrap() error { return e.Err }
 
-// StallError says that the server went silent.
+// StallError means that the server sent nothing for a while.
 type StallError struct {
 	After time.Duration
 }
 
 // Error implements error.
-func (e *StallError) Error() string { return fmt.Sprintf("nothing came for %v", e.After) }
+func (e *StallError) Error() string { return fmt.Sprintf("the server sent nothing for %v", e.After) }
 
-// SlowError says that the download would take for ever.
+// SlowError means that the download was too slow.
 type SlowError struct {
-	MinSpeed int64         // bytes per second; 0: it took longer than Within altogether
-	Within   time.Duration // how long it was slower
+	MinSpeed int64         // bytes per second; 0: the download took longer than Within
+	Within   time.Duration // how long the download was slower
 }
 
 // Error implements error.
 func (e *SlowError) Error() string {
 	if e.MinSpeed == 0 {
-		return fmt.Sprintf("it was not done within %v", e.Within)
+		return fmt.Sprintf("it did not end within %v", e.Within)
 	}
 	return fmt.Sprintf("it was slower than %d bytes per second for %v", e.MinSpeed, e.Within)
 }
@@ -69,50 +68,44 @@ type RedirectError struct {
 // Error implements error.
 func (e *RedirectError) Error() string { return "redirect: " + e.Reason }
 
-// EncodingError says that the server sent the file encoded although it was asked not to.
+// EncodingError means that the server sent the file encoded despite "Accept-Encoding: identity".
 type EncodingError struct {
 	Encoding string
 }
 
 // Error implements error.
 func (e *EncodingError) Error() string {
-	return fmt.Sprintf(
-		"the server sent the file encoded as %.32q, which was not asked for",
-		e.Encoding,
-	)
+	return fmt.Sprintf("the server sent the file encoded as %.32q, which was not requested", e.Encoding)
 }
 
-// RangeError says that the server answered with other bytes than it was asked for.
+// RangeError means that the server answered with bytes that were not requested.
 type RangeError struct {
-	Offset int64  // of the first byte that was asked for
+	Offset int64  // of the first byte that was requested
 	Answer string // Content-Range; empty: none
 }
 
 // Error implements error.
 func (e *RangeError) Error() string {
-	return fmt.Sprintf(
-		"the server was asked for the bytes from %d on and answered with %.64q",
-		e.Offset,
-		e.Answer,
-	)
+	return fmt.Sprintf("the server got a request for the bytes from %d on and answered with %.64q",
+		e.Offset, e.Answer)
 }
 
-// again is an error that another attempt may get over.
+// again is an error that the next attempt may not have.
 type again struct {
 	error
-	after time.Duration // not before; Retry-After
-	more  bool          // not an error at all: the server gives the file in pieces
+	after time.Duration // the earliest next attempt; Retry-After
+	more  bool          // the server sends the file in pieces, which is no failure
 }
 
 func (e *again) Unwrap() error { return e.error }
 
-// quoting is an error whose text would show what is secret in a URL.
+// quoting is an error whose text would show secrets of a URL.
 type quoting struct{ err error }
 
 func (quoting) Error() string   { return "the request failed with an error that quotes the signed URL" }
 func (e quoting) Unwrap() error { return e.err }
 
-// redact makes an error of the transport safe to be shown.
+// redact returns err, an error of the transport, without the secrets of u in its text.
 func redact(err error, u *url.URL) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {

@@ -18,7 +18,7 @@ import (
 
 var noTime time.Time
 
-// origin is a server that has a bad day: each request may meet another fault, until none is left.
+// origin is a server with a number of faults: each request meets a random one until none is left.
 type origin struct {
 	mu     sync.Mutex // a request that was cut may still be in its handler
 	rng    *rand.Rand
@@ -80,12 +80,12 @@ var faults = []struct {
 		"stall before the headers",
 		func(_ *origin, _ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 	},
-	{"whole instead of range", func(o *origin, w http.ResponseWriter, _ *http.Request) {
+	{"full file instead of a range", func(o *origin, w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("ETag", o.etag())
 		_, _ = w.Write(o.data[:o.rng.IntN(len(o.data)+1)])
 		hangUp(w)
 	}},
-	{"whole without a name", func(o *origin, w http.ResponseWriter, _ *http.Request) {
+	{"full file without a validator", func(o *origin, w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write(o.data[:o.rng.IntN(len(o.data)+1)])
 		hangUp(w)
 	}},
@@ -135,8 +135,7 @@ var faults = []struct {
 	}},
 }
 
-// Whatever goes wrong on the way, in whatever order: in the end the sink has exactly the bytes that
-// the server has.
+// After any faults in any order the sink has exactly the bytes that the server has.
 func TestFaults(t *testing.T) {
 	for seed := range uint64(400) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {

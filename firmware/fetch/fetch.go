@@ -17,10 +17,10 @@ const (
 	maxRetryAfter = 15 * time.Minute
 )
 
-// Fetch downloads src into sink and returns when the sink has the last byte. Result is good in case
-// of an error, too: it says how far it got. Errors of the sink and the context's cause are returned
-// as they are. The others name the host and wrap *StatusError, *RedirectError, *EncodingError,
-// *SlowError, *GaveUpError, or, as size and limit demand, *firmware.ExcessError,
+// Fetch downloads src into sink and returns when the sink has the last byte. With an error, Result
+// holds how far the download got. Fetch returns errors of the sink and the cause of ctx as they are.
+// Other errors name the host and wrap *StatusError, *RedirectError, *EncodingError, *SlowError,
+// *GaveUpError or, because of Source.Size and Source.Limit, *firmware.ExcessError,
 // *firmware.ShortError or *firmware.TooLargeError.
 func (d *Downloader) Fetch(ctx context.Context, src Source, sink Sink) (Result, error) {
 	u, err := parse(src)
@@ -48,19 +48,15 @@ func (d *Downloader) Fetch(ctx context.Context, src Source, sink Sink) (Result, 
 	return Result{Size: r.pos, Attempts: r.number, Validator: r.version.String()}, err
 }
 
-// parse checks what the caller gave. Errors of url.Parse quote the URL.
+// parse checks src. It returns no error of url.Parse, because these quote the URL.
 func parse(src Source) (*url.URL, error) {
 	u, err := url.Parse(src.URL)
 	switch {
 	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
 		return nil, errors.New("download: the URL cannot be used: it has to be http or https with a host")
 	case src.Offset < 0 || src.Size < 0 || src.Limit < 0:
-		return nil, fmt.Errorf(
-			"download: offset %d, size %d, limit %d: none may be negative",
-			src.Offset,
-			src.Size,
-			src.Limit,
-		)
+		return nil, fmt.Errorf("download: offset %d, size %d, limit %d: none may be negative",
+			src.Offset, src.Size, src.Limit)
 	case src.Size > 0 && src.Offset > src.Size:
 		return nil, fmt.Errorf("download: offset %d is beyond the size of %d", src.Offset, src.Size)
 	case src.Limit > 0 && src.Size > src.Limit:
@@ -69,10 +65,10 @@ func parse(src Source) (*url.URL, error) {
 	return u, nil
 }
 
-// sinkError marks what is not ours.
+// sinkError marks an error of the sink.
 type sinkError struct{ error }
 
-// loop makes attempts until the file is there or nothing helps.
+// loop makes attempts until the sink has the file or an error is final.
 func (r *run) loop(ctx context.Context) error {
 	for {
 		err := r.attempt(ctx)
@@ -87,7 +83,7 @@ func (r *run) loop(ctx context.Context) error {
 		if !errors.As(err, &retry) {
 			return err
 		}
-		if r.pos > r.furthest { // a new byte, not one that was there before a restart
+		if r.pos > r.furthest { // a byte that is new even after a restart
 			r.furthest, r.tries = r.pos, 0
 			if retry.more {
 				continue
@@ -101,8 +97,8 @@ func (r *run) loop(ctx context.Context) error {
 	}
 }
 
-// wait sleeps before the next attempt: a random time that may double with each try in vain (full
-// jitter).
+// wait sleeps before the next attempt for a random time whose limit doubles with each try without a
+// new byte (full jitter).
 func (r *run) wait(ctx context.Context, retry *again) error {
 	most := min(r.opts.RetryDelay, firstDelay<<min(r.tries, 20))
 	wait := retry.after + r.jitter(most)

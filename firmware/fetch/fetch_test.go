@@ -90,7 +90,7 @@ func TestRequestHeaders(t *testing.T) {
 	})
 }
 
-// Whoever follows a download hears of an attempt also when its headers condemn it: it was one.
+// OnAttempt is called also for an attempt that fails because of its headers.
 func TestAttemptsThatTheHeadersEnd(t *testing.T) {
 	for name, c := range map[string]struct {
 		size  int

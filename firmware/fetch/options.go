@@ -10,42 +10,42 @@ import (
 	"time"
 )
 
-// Options of a Downloader. The zero value is sensible.
+// Options of a Downloader. The zero value has the defaults below.
 type Options struct {
-	// its Transport is used and nothing else; nil: an own one, without a proxy
+	// only its Transport is used; nil: the one of NewTransport(nil, nil)
 	HTTP      *http.Client
 	UserAgent string // empty: "hublink"
-	// an attempt without a byte, or without an answer, for this long is cut; zero: 60 s
+	// an attempt is cut when no answer or no byte arrives for this long; zero: 60 s
 	Stall time.Duration
-	// longest wait between two attempts, but for Retry-After; zero: 30 s
+	// longest wait between two attempts apart from Retry-After; zero: 30 s
 	RetryDelay time.Duration
-	// attempts in a row without a new byte, then it gives up; zero: 10
+	// attempts in a row without a new byte after which a download fails; zero: 10
 	Tries int
-	// bytes per second over Patience, below it is given up; zero: 3750, negative: any speed
+	// bytes per second over Patience below which a download fails; zero: 3750, negative: any speed
 	MinSpeed int64
 	Patience time.Duration // zero: 5 min
-	MaxTime  time.Duration // of everything; zero: 24 h
-	// the headers of a 200 or 206 are in; nil: nobody listens
+	MaxTime  time.Duration // of a whole download; zero: 24 h
+	// called when the headers of a 200 or 206 have arrived; nil: not called
 	OnAttempt func(Attempt)
-	// an attempt failed, the next one follows after wait; nil: nobody listens
+	// called when an attempt failed and the next one follows after wait; nil: not called
 	OnRetry func(err error, wait time.Duration)
-	// of the waits; with one, only one Fetch at a time. Nil: a random one
+	// source of the waits, which allows only one Fetch at a time; nil: the one of math/rand
 	Rand *rand.Rand
 }
 
-// Attempt is a request that the server answers with bytes, be they too many or too few.
+// Attempt is a request that the server answers with bytes, also when they are too many or too few.
 type Attempt struct {
 	Number int   // from 0, as in the header X-Retry-Number
 	Offset int64 // of the next byte that the sink gets
 	Status int   // 200 or 206
-	Total  int64 // bytes of the whole file, as the server says; negative: it does not
+	Total  int64 // bytes of the file according to the server; negative: not known
 }
 
-// Source is what to download.
+// Source is the file to download.
 type Source struct {
 	URL    string // http or https; it may be signed
 	Offset int64  // where to begin: bytes that the sink has from an earlier Fetch
-	Size   int64  // bytes of the whole file as announced; 0: not known
+	Size   int64  // bytes of the file as announced; 0: not known
 	// bytes that the file may have when Size is not known, for instance the slot's capacity; 0: any
 	// number
 	Limit     int64
@@ -55,28 +55,27 @@ type Source struct {
 // Sink takes the bytes of the file in order. An error of a method ends the download and is what
 // Fetch returns.
 type Sink interface {
-	// Write takes the next bytes, at most 64 KiB, p being valid only during the call. It blocks for
-	// back-pressure.
+	// Write takes the next bytes, at most 64 KiB. p is valid only during the call. Write blocks to slow
+	// the download down.
 	Write(ctx context.Context, p []byte) error
-	// Restart forgets everything: the next byte is byte 0, of a file that may be another one.
+	// Restart discards all bytes: the next byte is byte 0, of a file that may be another one.
 	Restart(ctx context.Context) error
 }
 
-// Result says what was downloaded, or how far it got.
+// Result holds what was downloaded, or how far the download got.
 type Result struct {
 	Size      int64  // bytes of the file that the sink has now, those before Source.Offset included
 	Attempts  int    // requests, not counting redirects
 	Validator string // of the file, for a later Source; empty: the server gave none
 }
 
-// Downloader fetches files. It may be used by several goroutines at a time unless Options.Rand is
-// set.
+// Downloader fetches files. Several goroutines may use it at a time unless Options.Rand is set.
 type Downloader struct {
 	opts Options
 	rt   http.RoundTripper
 }
 
-// New makes a downloader. It starts nothing and holds nothing open.
+// New makes a downloader. It starts no goroutine and opens no connection.
 func New(o Options) *Downloader {
 	or := func(d *time.Duration, standard time.Duration) {
 		if *d <= 0 {
@@ -91,7 +90,7 @@ func New(o Options) *Downloader {
 		o.Tries = 10
 	}
 	if o.MinSpeed == 0 {
-		o.MinSpeed = 30_000 / 8 // 30 kbit/s, as NervesHubLink has it
+		o.MinSpeed = 30_000 / 8 // 30 kbit/s, as in NervesHubLink
 	}
 	if o.UserAgent == "" {
 		o.UserAgent = "hublink"
@@ -112,9 +111,9 @@ func New(o Options) *Downloader {
 	return d
 }
 
-// NewTransport is what a [Downloader] uses that is given none; trust and proxy may be nil. It
-// speaks HTTP/1.1 only, because HTTP/2 would buffer megabytes for a sink that is slower than the
-// server.
+// NewTransport returns the transport that a [Downloader] uses by default; trust and proxy may be
+// nil. It speaks HTTP/1.1 only, because HTTP/2 would buffer megabytes for a sink that is slower than
+// the server.
 func NewTransport(trust *tls.Config, proxy func(*http.Request) (*url.URL, error)) *http.Transport {
 	var p http.Protocols
 	p.SetHTTP1(true)

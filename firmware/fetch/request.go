@@ -10,8 +10,8 @@ import (
 
 const maxRedirects = 5
 
-// request asks for the bytes from pos on and follows redirects, by itself: net/http would tell the
-// next host the signed URL (Referer).
+// request requests the bytes from pos on. It follows redirects itself, because net/http would send
+// the signed URL to the next host (Referer).
 func (r *run) request(ctx context.Context) (*http.Response, error) {
 	u := r.url
 	for hop := 0; ; hop++ {
@@ -38,21 +38,21 @@ func (r *run) request(ctx context.Context) (*http.Response, error) {
 	}
 }
 
-// follow resolves a redirect. Its errors do not quote the address: it may be signed.
+// follow resolves a redirect. Its errors do not quote the address, because it may be signed.
 func follow(from *url.URL, location string) (*url.URL, error) {
 	to, err := from.Parse(location)
 	switch {
 	case location == "" || err != nil || to.Hostname() == "" || to.Scheme != "http" &&
 		to.Scheme != "https":
-		return nil, &RedirectError{Reason: "to an address that is none of http or https"}
+		return nil, &RedirectError{Reason: "to an address that is neither http nor https"}
 	case from.Scheme == "https" && to.Scheme != "https":
-		return nil, &RedirectError{Reason: "from https to http, which anybody could read and change"}
+		return nil, &RedirectError{Reason: "from https to http, where others on the network could read and change the file"}
 	}
 	return to, nil
 }
 
-// ask makes one request. Each has a connection of its own: after a stall the old one is not to be
-// trusted, and nothing idles behind.
+// ask makes one request, on a new connection: a connection that stalled may stall again, and none
+// stays idle after the download.
 func (r *run) ask(ctx context.Context, u *url.URL) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// judge decides what an answer is good for. Without an error and without a body everything is there
-// already.
+// judge decides how an answer continues the download. A part without body means that the sink has
+// the whole file already.
 func (r *run) judge(ctx context.Context, resp *http.Response) (part, error) {
 	switch code := resp.StatusCode; {
 	case code == http.StatusOK || code == http.StatusPartialContent:
@@ -17,7 +17,7 @@ func (r *run) judge(ctx context.Context, resp *http.Response) (part, error) {
 			return part{}, &EncodingError{Encoding: e}
 		}
 		if code == http.StatusOK {
-			return r.whole(ctx, resp)
+			return r.full(ctx, resp)
 		}
 		return r.rest(ctx, resp)
 	case code == http.StatusRequestedRangeNotSatisfiable:
@@ -35,9 +35,9 @@ func (r *run) judge(ctx context.Context, resp *http.Response) (part, error) {
 	}
 }
 
-// whole takes an answer with the file from its first byte. If it is provably the same file, what
-// the sink has is thrown away here.
-func (r *run) whole(ctx context.Context, resp *http.Response) (part, error) {
+// full takes an answer with the file from its first byte. When it is provably the file that the sink
+// has the beginning of, full skips that beginning; otherwise it restarts the sink.
+func (r *run) full(ctx context.Context, resp *http.Response) (part, error) {
 	v := versionOf(resp.Header)
 	p := part{body: resp.Body, end: resp.ContentLength}
 	if r.pos > 0 && r.version.same(v) && (p.end < 0 || p.end >= r.pos) {
@@ -48,8 +48,8 @@ func (r *run) whole(ctx context.Context, resp *http.Response) (part, error) {
 	return p, r.measure(resp.StatusCode, resp.ContentLength, v)
 }
 
-// rest takes an answer that begins where it was asked to, of the file that the sink has the
-// beginning of.
+// rest takes an answer that begins at the requested byte of the file that the sink has the beginning
+// of.
 func (r *run) rest(ctx context.Context, resp *http.Response) (part, error) {
 	c, ok := parseContentRange(resp.Header.Get("Content-Range"))
 	v := versionOf(resp.Header)
@@ -63,7 +63,7 @@ func (r *run) rest(ctx context.Context, resp *http.Response) (part, error) {
 	return part{body: resp.Body, end: c.end}, r.measure(resp.StatusCode, c.total, v)
 }
 
-// wrongRange begins anew after an answer that does not continue what the sink has.
+// wrongRange restarts the download after an answer that does not continue the bytes of the sink.
 func (r *run) wrongRange(ctx context.Context, resp *http.Response) error {
 	err := &RangeError{Offset: r.pos, Answer: resp.Header.Get("Content-Range")}
 	if fail := r.restart(ctx); fail != nil {
@@ -72,7 +72,7 @@ func (r *run) wrongRange(ctx context.Context, resp *http.Response) error {
 	return &again{error: err}
 }
 
-// beyond judges an answer that says that there are no bytes from pos on.
+// beyond judges status 416: according to the server there are no bytes from pos on.
 func (r *run) beyond(ctx context.Context, resp *http.Response) error {
 	c, ok := parseContentRange(resp.Header.Get("Content-Range"))
 	known := ok && c.start < 0
@@ -89,9 +89,8 @@ func (r *run) beyond(ctx context.Context, resp *http.Response) error {
 	return r.wrongRange(ctx, resp)
 }
 
-// measure takes what the server says about the file, tells of the attempt, and ends it when it
-// cannot fit: whoever follows the download shall see that it began, also when it ends with the
-// headers.
+// measure stores total and version of the file and calls OnAttempt, also for an attempt that then
+// fails because its size does not fit.
 func (r *run) measure(status int, total int64, v version) error {
 	r.total = max(r.total, total)
 	r.version.merge(v)
@@ -105,8 +104,8 @@ func (r *run) measure(status int, total int64, v version) error {
 	return r.complete(total)
 }
 
-// contentRange is the header of that name; the end is exclusive. The start is negative in "bytes
-// */total", the total in "bytes a-b/*".
+// contentRange is the header of that name (RFC 9110 section 14.4), with an exclusive end. The start
+// is negative in "bytes */total", the total in "bytes a-b/*".
 type contentRange struct{ start, end, total int64 }
 
 func parseContentRange(s string) (contentRange, bool) {
@@ -131,7 +130,7 @@ func parseContentRange(s string) (contentRange, bool) {
 	return c, found && ok1 && ok2 && first <= last && (c.total < 0 || last < c.total)
 }
 
-// number reads digits; 18 of them are enough for any file.
+// number reads up to 18 digits, which are enough for any file.
 func number(s string) (int64, bool) {
 	if s == "" || len(s) > 18 || strings.Trim(s, "0123456789") != "" {
 		return -1, false
@@ -140,7 +139,7 @@ func number(s string) (int64, bool) {
 	return n, err == nil
 }
 
-// retryAfter reads the header of that name: seconds or a date.
+// retryAfter reads the header of that name (RFC 9110 section 10.2.3): seconds or a date.
 func retryAfter(s string, now time.Time) time.Duration {
 	if n, ok := number(s); ok {
 		return min(time.Duration(min(n, 1<<20))*time.Second, maxRetryAfter)

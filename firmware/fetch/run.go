@@ -24,25 +24,25 @@ type run struct {
 	number   int     // of the attempt, from 0
 	tries    int     // attempts in a row without a new byte
 	pos      int64   // of the next byte for the sink
-	furthest int64   // pos at its highest
-	shortAt  int64   // where the file ended too early; negative: it did not
-	total    int64   // bytes of the file, as the server says; negative: it did not
-	version  version // of the file that the bytes before pos are from
-	answered bool    // the latest attempt was answered with bytes
+	furthest int64   // highest pos
+	shortAt  int64   // where the file ended too early; negative: nowhere
+	total    int64   // bytes of the file according to the server; negative: not known
+	version  version // of the file that the bytes before pos belong to
+	answered bool    // the server answered the latest attempt with bytes
 }
 
-// errMore means that the server gives the file in pieces.
-var errMore = errors.New("the server sent a piece only")
+// errMore means that the server sends the file in pieces.
+var errMore = errors.New("the server sent only a piece of the file")
 
-// part is what an answer holds.
+// part is the content of an answer.
 type part struct {
 	body io.Reader
-	skip int64 // bytes to throw away, because the sink has them
+	skip int64 // bytes that the sink has already
 	end  int64 // offset in the file where the body ends; negative: not known
 }
 
-// attempt makes one request and passes on what it brings. Errors that another attempt may get over
-// are *again.
+// attempt makes one request and passes its bytes to the sink. It returns *again for an error that
+// the next attempt may not have.
 func (r *run) attempt(ctx context.Context) error {
 	r.answered = false
 	inner, cut := context.WithCancelCause(ctx)
@@ -67,7 +67,7 @@ func (r *run) attempt(ctx context.Context) error {
 	return err
 }
 
-// retryUnlessFinal turns an error of the connection into one that is tried again.
+// retryUnlessFinal turns an error of the connection into *again.
 func retryUnlessFinal(ctx context.Context, err error) error {
 	var redirect *RedirectError
 	var status *StatusError
@@ -83,8 +83,8 @@ func retryUnlessFinal(ctx context.Context, err error) error {
 
 var errCut = errors.New("the connection broke")
 
-// copy passes the body on. idle cuts the attempt when it fires; it runs only while the server is
-// waited for.
+// copy passes the body to the sink. idle cuts the attempt when it fires. It runs only while copy
+// reads from the server.
 func (r *run) copy(ctx context.Context, p part, idle *time.Timer) error {
 	for {
 		if p.end >= 0 && r.pos-p.skip >= p.end {
@@ -107,7 +107,7 @@ func (r *run) copy(ctx context.Context, p part, idle *time.Timer) error {
 		case err == io.EOF:
 			return r.ended(p)
 		case err != nil && r.src.Size > 0 && r.pos == r.src.Size:
-			return nil // nothing is missing but the end itself
+			return nil // only the end of the body is missing
 		case err != nil:
 			return fmt.Errorf("%w: %w", errCut, redact(err, r.url))
 		case !inTime:
@@ -116,7 +116,7 @@ func (r *run) copy(ctx context.Context, p part, idle *time.Timer) error {
 	}
 }
 
-// deliver gives the sink its next bytes, unless they are more than there may be.
+// deliver passes the next bytes to the sink, unless the file gets too long.
 func (r *run) deliver(ctx context.Context, p []byte) error {
 	if err := r.tooLong(r.pos + int64(len(p))); err != nil {
 		return err
@@ -128,7 +128,7 @@ func (r *run) deliver(ctx context.Context, p []byte) error {
 	return nil
 }
 
-// tooLong judges a file of n bytes or more.
+// tooLong returns an error when a file of n bytes or more exceeds size or limit.
 func (r *run) tooLong(n int64) error {
 	switch {
 	case r.src.Size > 0 && n > r.src.Size:
@@ -139,7 +139,7 @@ func (r *run) tooLong(n int64) error {
 	return nil
 }
 
-// ended judges a body that ended as it should.
+// ended judges a body that ended without an error.
 func (r *run) ended(p part) error {
 	if r.total >= 0 && r.pos < r.total && p.end >= 0 {
 		return &again{error: errMore, more: true}
@@ -147,7 +147,8 @@ func (r *run) ended(p part) error {
 	return r.complete(r.pos)
 }
 
-// complete judges a file of n bytes. One that ends too early at the same byte twice is that short.
+// complete judges a file that ends after n bytes. A file that ends too early at the same byte twice
+// is that short.
 func (r *run) complete(n int64) error {
 	if r.src.Size == 0 || n >= r.src.Size {
 		return nil
@@ -160,7 +161,7 @@ func (r *run) complete(n int64) error {
 	return &again{error: err}
 }
 
-// restart begins at byte 0 again.
+// restart continues the download with byte 0.
 func (r *run) restart(ctx context.Context) error {
 	r.version, r.total = version{}, -1
 	if r.pos == 0 {

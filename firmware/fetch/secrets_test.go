@@ -12,7 +12,7 @@ import (
 	"github.com/hublink-go/hublink/firmware/fetch"
 )
 
-// No error shows what is secret in a URL, wherever it comes from.
+// No error shows the secrets of a URL.
 func TestSecretsStayHidden(t *testing.T) {
 	locate := func(location string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -45,8 +45,7 @@ func TestSecretsStayHidden(t *testing.T) {
 				}
 				opts := options(c.client)
 				opts.OnRetry = func(err error, _ time.Duration) {
-					require.NotContains(t, err.Error(),
-						"s3cret")
+					require.NotContains(t, err.Error(), "s3cret")
 				}
 				_, err := fetch.New(opts).Fetch(t.Context(), fetch.Source{URL: c.url}, &memory{})
 				require.Error(t, err)

@@ -46,7 +46,7 @@ func TestStallIsCutAndResumed(t *testing.T) {
 		opts.Stall = 20 * time.Second
 		opts.OnRetry = func(err error, wait time.Duration) {
 			silence = time.Since(start)
-			require.EqualError(t, err, "nothing came for 20s")
+			require.EqualError(t, err, "the server sent nothing for 20s")
 			require.Less(t, wait, time.Second, "the first wait is short: the attempt brought bytes")
 		}
 		sink := &memory{}
@@ -57,7 +57,7 @@ func TestStallIsCutAndResumed(t *testing.T) {
 	})
 }
 
-// A slow link that goes on is no stall, however long it takes.
+// A slow link that continues is no stall.
 func TestSlowButHonest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		data := file(4_000_000, 1)
@@ -71,7 +71,7 @@ func TestSlowButHonest(t *testing.T) {
 	})
 }
 
-// A drip that would take years is given up, also when the server hangs up after each byte.
+// A download that would take years fails, also when the server hangs up after each byte.
 func TestFloor(t *testing.T) {
 	data := file(1_000_000, 1)
 	for name, server := range map[string]http.HandlerFunc{
@@ -113,13 +113,13 @@ func TestMaxTime(t *testing.T) {
 			Fetch(t.Context(), fetch.Source{URL: address, Size: 1_000_000}, &memory{})
 		var slow *fetch.SlowError
 		require.ErrorAs(t, err, &slow)
-		require.ErrorContains(t, err, "not done within 1h0m0s")
+		require.ErrorContains(t, err, "did not end within 1h0m0s")
 		require.Equal(t, time.Hour, time.Since(start))
 	})
 }
 
-// The sink's time is nobody's fault: no stall, no lack of speed, and no more is read meanwhile than
-// what the connection buffers.
+// The time that the sink takes counts neither as a stall nor as a slow server, and no more is read
+// meanwhile than what the connection buffers.
 func TestBackPressure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		data := file(300_000, 1)
@@ -133,8 +133,8 @@ func TestBackPressure(t *testing.T) {
 	})
 }
 
-// Tries are for attempts in vain: each new byte gives them back, bytes that were there before do
-// not.
+// Tries count attempts without a new byte. A new byte restores them, a byte that was there before
+// does not.
 func TestTries(t *testing.T) {
 	data := file(500_000, 1)
 	t.Run("progress", func(t *testing.T) {
@@ -162,9 +162,8 @@ func TestTries(t *testing.T) {
 			n := 0
 			opts := options(serve(t, func(w http.ResponseWriter, _ *http.Request) {
 				n++
-				w.Header().
-					Set("ETag", strconv.Quote(strconv.Itoa(n)))
-					// servers behind a balancer that name the same file differently
+				// Servers behind a balancer that name the same file differently.
+				w.Header().Set("ETag", strconv.Quote(strconv.Itoa(n)))
 				w.Header().Set("Content-Length", strconv.Itoa(len(data)))
 				_, _ = w.Write(data[:100_000])
 				hangUp(w)

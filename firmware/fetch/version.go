@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// version tells two files at the same URL apart (RFC 9110, section 8.8).
+// version distinguishes files at one URL by their validators (RFC 9110 section 8.8).
 type version struct {
 	etag     string // with its quotes
 	modified string
-	nameless bool // the server had the chance to say
+	nameless bool // the server answered without a validator
 }
 
 func versionOf(h http.Header) version {
@@ -19,7 +19,7 @@ func versionOf(h http.Header) version {
 	return v
 }
 
-// parseVersion reads what String made.
+// parseVersion reads the result of String.
 func parseVersion(s string) version {
 	switch {
 	case s == "":
@@ -31,7 +31,7 @@ func parseVersion(s string) version {
 	}
 }
 
-// String is the part that says most.
+// String returns the ETag or else the date.
 func (v version) String() string {
 	if v.etag != "" {
 		return v.etag
@@ -39,7 +39,7 @@ func (v version) String() string {
 	return v.modified
 }
 
-// condition is the value of If-Range: a strong ETag, or else a date; "" when there is neither.
+// condition returns the value of If-Range: a strong ETag, or else a date, or else "".
 func (v version) condition() string {
 	if v.strong() {
 		return v.etag
@@ -49,10 +49,11 @@ func (v version) condition() string {
 
 func (v version) strong() bool { return strings.HasPrefix(v.etag, `"`) }
 
-// same reports whether both are the same bytes for certain.
+// same reports whether both certainly name the same bytes.
 func (v version) same(other version) bool { return v.strong() && v.etag == other.etag }
 
-// differs reports whether other is another file. One that has a name now and had none is.
+// differs reports whether other is another file. A file that has a validator now and had none before
+// is another one.
 func (v version) differs(other version) bool {
 	if v.nameless {
 		return !other.nameless
@@ -63,7 +64,7 @@ func (v version) differs(other version) bool {
 	return v.modified != "" && other.modified != "" && v.modified != other.modified
 }
 
-// merge learns what was not known.
+// merge adds the validators of other that v does not have.
 func (v *version) merge(other version) {
 	v.nameless = v.String() == "" && other.nameless
 	if v.etag == "" {
@@ -74,8 +75,8 @@ func (v *version) merge(other version) {
 	}
 }
 
-// pace is how much longer a slow server is borne with: time runs out as it passes and is earned
-// with bytes, never more than at first.
+// pace measures a slow server: the time that is left decreases as it passes and grows with each
+// byte, up to its first value.
 type pace struct {
 	speed int64
 	most  time.Duration
@@ -92,7 +93,7 @@ func (p *pace) earn(n int) {
 	}
 }
 
-// spend reports whether there is patience left after d.
+// spend reports whether time is left after d.
 func (p *pace) spend(d time.Duration) bool {
 	p.left -= d
 	return p.speed < 0 || p.left >= 0
