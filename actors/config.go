@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -226,4 +227,20 @@ func (h *Hub) complete(field, raw string) (*url.URL, error) {
 		}
 	}
 	return u, nil
+}
+
+func parseHubURL(raw string) (*url.URL, error) {
+	if !strings.Contains(raw, "://") {
+		raw = "wss://" + raw
+	}
+	return url.Parse(raw)
+}
+
+// redactURL returns scheme and host of an address that may carry credentials.
+func redactURL(raw string) string {
+	u, err := parseHubURL(raw)
+	if err != nil {
+		return "(unreadable)"
+	}
+	return u.Scheme + "://" + u.Host
 }

@@ -143,7 +143,7 @@ func TestChannelAndConnectionCrashTogether(t *testing.T) {
 		t.Run(topic, func(t *testing.T) {
 			crashes := []string{
 				"link/channel/" + topic + " before any message",
-				"link/connection before actors.askLink",
+				"link/connection before message.AskLink",
 			}
 			var armed atomic.Bool
 			inVirtualTime(t, func(r *rig) {

@@ -4,16 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"math/rand/v2"
+	"strings"
 	"sync"
-	"sync/atomic"
+	"time"
 
-	"github.com/rs/zerolog"
-
-	"github.com/hublink-go/hublink/protocol"
-	"github.com/hublink-go/hublink/protocol/auth"
-	"github.com/hublink-go/hublink/protocol/transport"
+	"github.com/hublink-go/hublink/actors/internal/message"
 	"github.com/hublink-go/hublink/supervisor"
 )
 
@@ -24,33 +19,22 @@ var ErrReboot = errors.New("the device has to reboot")
 // ErrNotRunning is returned by calls that need a device that was started and has not ended.
 var ErrNotRunning = errors.New("the device is not running")
 
+// stopTimeout is what Run gives the tree to stop, over the longest shutdown time of an actor.
+const stopTimeout = 20 * time.Second
+
 // Device is one device agent. New wires it, Start starts it, Wait waits for its end, Stop stops it;
 // Run does all of that. All methods may be called from any goroutine.
 type Device struct {
-	cfg     *Config
-	name    string
-	route   route
-	dialer  transport.Dialer
-	asJSON  atomic.Bool // the hub has refused MessagePack; for the life of the process
-	awaited atomic.Bool // the network, before the first dial
-	board   board
-	clock   atomic.Pointer[auth.Clock]
-	refs
+	name   string
+	own    shared
+	parts  *parts
+	system *supervisor.System // the embedder's; nil: an own one
 
 	mu     sync.Mutex
 	begun  chan struct{} // nil: Start was not called; closed when it has returned
 	sys    *supervisor.System
 	root   *supervisor.Supervisor
-	reboot string // why; empty: nobody asked
-}
-
-// refs are the logical names of the actors that others talk to. They resolve to whoever lives under
-// the name.
-type refs struct {
-	connection supervisor.Ref
-	updater    supervisor.Ref
-	client     supervisor.Ref
-	topics     [topics]supervisor.Ref
+	reboot string // why the device shall reboot; empty: it shall not
 }
 
 // New checks cfg and wires a device. It starts nothing and opens nothing.
@@ -58,7 +42,21 @@ func New(cfg Config) (*Device, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	return newDevice(cfg)
+	urls, err := cfg.Hub.urls()
+	if err != nil {
+		return nil, err
+	}
+	d := &Device{name: cfg.Name, system: cfg.System}
+	if d.name == "" {
+		d.name = "device-" + strings.ReplaceAll(cfg.Identity, "/", "_")
+	}
+	d.own.jitter = newJitter(cfg.Seed, d.name)
+	d.own.logs = logs{base: cfg.Logger, device: cfg.Identity}
+	d.own.events = events{device: cfg.Identity, hook: cfg.OnEvent, log: d.own.logs.actor}
+	d.own.board.Start(time.Now())
+	d.parts = newParts(&cfg, &d.own, d.endForReboot)
+	d.parts.link.Hub.SetURLs(urls)
+	return d, nil
 }
 
 // Start starts the device's actors and returns when they run; it does not wait for the hub. A
@@ -75,19 +73,15 @@ func (d *Device) Start(ctx context.Context) error {
 		return fmt.Errorf("start %s: it has been started before; make a new Device", d.name)
 	}
 	defer close(begun)
-	if err := d.system(); err != nil {
+	if err := d.openSystem(); err != nil {
 		return err
 	}
-	d.resolve()
-	root, err := d.sys.Start(
-		ctx,
-		d.deviceSpec(),
-	) // without the lock: OnEvent may call methods meanwhile
+	d.parts.resolve(d.sys, d.name)
+	// without the lock: OnEvent may call methods meanwhile
+	root, err := d.sys.Start(ctx, d.parts.spec(d.name))
 	if err != nil {
-		stop, cancel := context.WithTimeout(
-			context.WithoutCancel(ctx),
-			stopTimeout,
-		) // ctx may be what has ended it
+		// ctx may be what has ended the start
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 		defer cancel()
 		return errors.Join(fmt.Errorf("start %s: %w", d.name, err), d.release(stop))
 	}
@@ -95,7 +89,7 @@ func (d *Device) Start(ctx context.Context) error {
 	d.root = root
 	leaving := d.reboot != ""
 	d.mu.Unlock()
-	if leaving { // somebody was faster
+	if leaving { // a reboot was asked for during the start
 		d.stopSoon(root)
 	}
 	return nil
@@ -147,7 +141,7 @@ func (d *Device) Run(ctx context.Context) error {
 
 // Reconnect drops the socket, if there is one, and dials at once: the backoff starts anew.
 func (d *Device) Reconnect() error {
-	return d.tell(&d.connection, reconnect{}, "reconnect")
+	return d.tell(&d.parts.channel.Connection, message.Reconnect{}, "reconnect")
 }
 
 // Commit ends the trial of the running firmware, so that the boot loader will not go back from it,
@@ -156,20 +150,20 @@ func (d *Device) Commit(ctx context.Context) error {
 	if !d.alive() {
 		return fmt.Errorf("commit: %w", ErrNotRunning)
 	}
-	res, err := supervisor.Call[committed](ctx, d.updater, commitWanted{})
+	res, err := supervisor.Call[message.Committed](ctx, d.parts.device.Updater, message.CommitWanted{})
 	if err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
-	return res.err
+	return res.Err
 }
 
 // Reboot asks for an orderly reboot: the hub is told, then Client.Reboot is called.
 func (d *Device) Reboot(reason string) error {
-	return d.tell(&d.updater, rebootWanted{reason: reason}, "reboot")
+	return d.tell(&d.parts.device.Updater, message.RebootWanted{Reason: reason}, "reboot")
 }
 
 // Status returns what the device knows of itself. It never blocks and works offline.
-func (d *Device) Status() Status { return d.board.read() }
+func (d *Device) Status() Status { return statusOf(d.own.events.device, d.own.board.Read()) }
 
 // Tree returns a picture of the supervision tree as it stands.
 func (d *Device) Tree(ctx context.Context) (supervisor.TreeNode, error) {
@@ -248,45 +242,30 @@ func (d *Device) stopSoon(root *supervisor.Supervisor) {
 	}()
 }
 
-// path returns the full path of what lives at rel below the device.
-func (d *Device) path(rel string) string { return d.name + "/" + rel }
-
-func (d *Device) ref(rel string) supervisor.Ref { return d.sys.Ref(d.path(rel)) }
-
-func (d *Device) resolve() {
-	d.refs = refs{
-		connection: d.ref("link/connection"),
-		updater:    d.ref("update/updater"),
-		client:     d.ref("client"),
+// openSystem makes sure that there is a system to run under.
+func (d *Device) openSystem() error {
+	if d.system != nil {
+		d.sys = d.system
+		return nil
 	}
-	for t := range topics {
-		d.topics[t] = d.ref("link/channel/" + t.name())
+	sys, err := supervisor.NewSystem(supervisor.Options{
+		Name: d.name, Logger: d.own.logs.base, OnEvent: d.own.events.actorExited,
+	})
+	if err != nil {
+		return fmt.Errorf("start %s: %w", d.name, err)
 	}
+	d.sys = sys
+	return nil
 }
 
-// log makes an actor's logger, with the names that every line carries. A silent one stays as it is:
-// fleets have many.
-func (d *Device) log(actor string) zerolog.Logger {
-	if d.cfg.Logger.GetLevel() == zerolog.Disabled {
-		return d.cfg.Logger
+// release ends the system if it is the device's own.
+func (d *Device) release(ctx context.Context) error {
+	if d.system != nil || d.sys == nil {
+		return nil
 	}
-	return d.cfg.Logger.With().Str("device", d.cfg.Identity).Str("actor", actor).Logger()
-}
-
-func (d *Device) newChannelCore(t topic) *protocol.Channel {
-	ch := protocol.NewChannel(
-		protocol.ChannelConfig{Topic: t.name(), UnmatchedIsFinal: t == topicExtensions},
-		d.rand(uint64(t)),
-	)
-	return &ch
-}
-
-// rand makes a source of jitter: seeded by the config and the device's name, so that a run can be
-// repeated and devices that share a seed do not come back in step.
-func (d *Device) rand(stream uint64) *rand.Rand {
-	name := fnv.New64a()
-	_, _ = name.Write([]byte(d.name)) // hashes do not fail
-	return rand.New(
-		rand.NewPCG(d.cfg.Seed^name.Sum64(), stream),
-	) //nolint:gosec // jitter, not a secret
+	report, err := d.sys.Shutdown(ctx)
+	if err != nil {
+		return err
+	}
+	return report.Err()
 }

@@ -20,45 +20,50 @@
 //	   └─ channel/extensions   when there are extensions
 //
 // Every actor is thin: it owns a pure core (protocol.Socket, protocol.Channel, firmware.Machine),
-// feeds it messages and carries out its effects in order. A crash of any of them is healed by its
-// supervisor, and none of them costs the socket: connection's next incarnation adopts the link
-// value of the previous one, with every frame that was not handled yet and every effect that was
-// decided but not carried out.
+// feeds it messages and carries out its effects in order. What it may use stands in its door, a
+// small struct that tree.go fills. A supervisor restarts an actor that crashes, and the socket
+// survives each of these crashes: connection's next incarnation adopts the link value of the
+// previous one, with every frame that was not handled yet and every effect that was decided but not
+// carried out.
 //
 // # Messages
 //
 // Messages are plain values, immutable after Send, delivered at most once and in order per pair of
-// actors. Each is documented at its type, with its sender and what happens when it is lost. What an
-// actor sends to itself, timers and the next piece of long work, is not in the table.
+// actors. Each is documented at its type, with its sender and what happens when it is lost: those
+// that cross rooms in internal/message, those inside a room (in lower case) there. What an actor
+// sends to itself, timers and the next piece of long work, is not in the table.
 //
-//	from                  to                    messages
-//	reader, dialer        connection            wake
-//	channels              connection            askLink, transmit, deviceJoined, reconnect
-//	connection            channels              linkState, sent, delivered, confirmed
-//	channel/device        updater               offered, channelUp, channelDown, askParams, reportWritten, reportConfirmed, rebootWanted
-//	updater               channel/device        joinParams, askChannel, push
-//	channel/device        channel/extensions    extensionsPending, extensionsOffered
-//	channel/extensions    channel/device        askOffered
-//	channel/extensions    <extension>           extensionAttached, extensionDetached, extensionMessage
-//	<extension>           channel/extensions    extensionReady, extensionPush
-//	updater               applier               (its child spec), finish
-//	applier               updater               prepared, advanced, applied, applyFailed
-//	updater               downloader            (its child spec)
-//	downloader            updater               attemptStarted, fetched, fetchFailed
-//	downloader            applier               chunk, rewind
-//	applier               downloader            more
-//	errands               updater, channel/extensions  errandDone, with transferUp or extensionStarted
-//	updater               client                decide, tellProgress, tellError, doReboot
-//	channel/device        client                tellConnected, tellDisconnected, tellIdentify
-//	client                updater               decided
-//	client                connection            hangup
-//	Device                connection, updater   reconnect, commitWanted, rebootWanted
+//	from                to                  messages
+//	reader, dialer      connection          wake
+//	channels            connection          AskLink, Transmit, DeviceJoined, Reconnect
+//	connection          channels            LinkState, Sent, Delivered, Confirmed
+//	channel/device      updater             Offered, ChannelUp, ChannelDown, AskParams, ReportWritten,
+//	                                        ReportConfirmed, RebootWanted
+//	updater             channel/device      JoinParams, AskChannel, Push
+//	channel/device      channel/extensions  ExtensionsPending, ExtensionsOffered
+//	channel/extensions  channel/device      AskOffered
+//	channel/extensions  <extension>         ExtensionAttached, ExtensionDetached, ExtensionMessage
+//	<extension>         channel/extensions  ExtensionReady, ExtensionPush
+//	updater             applier             (its child spec), finish
+//	applier             updater             prepared, advanced, applied, applyFailed
+//	updater             downloader          (its child spec)
+//	downloader          updater             attemptStarted, fetched, fetchFailed
+//	downloader          applier             chunk, rewind
+//	applier             downloader          more
+//	errands             updater             errand.Done, with transferUp
+//	errands             channel/extensions  errand.Done, with extensionStarted
+//	updater             client              Decide, TellProgress, TellError, DoReboot
+//	channel/device      client              TellConnected, TellDisconnected, TellIdentify
+//	client              updater             Decided
+//	client              connection          Hangup
+//	Device              connection          Reconnect
+//	Device              updater             CommitWanted, RebootWanted
 //
 // # Ownership and limits
 //
 // A Device owns what it starts and nothing that it is given: Slots, Applier, Journal and System
 // belong to the embedder and are used until Stop returns. [Config.OnEvent] is called synchronously
 // and must not block; [Client] callbacks may take their time. The memory of an update does not
-// depend on the size of the firmware. The package opens no file and starts no process of its own
-// accord; [FileJournal] and [FileClock] do what their names say.
+// depend on the size of the firmware. The package opens no file and starts no process unless the
+// config asks for it, with [FileJournal] or [FileClock].
 package actors

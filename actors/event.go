@@ -4,6 +4,10 @@ import (
 	"errors"
 	"time"
 
+	"github.com/rs/zerolog"
+
+	"github.com/hublink-go/hublink/actors/internal/errand"
+	"github.com/hublink-go/hublink/firmware"
 	"github.com/hublink-go/hublink/supervisor"
 )
 
@@ -61,22 +65,64 @@ func (k EventKind) String() string {
 	return "unknown"
 }
 
-// emit stamps e and hands it to the embedder, whose panic is nobody's end.
-func (d *Device) emit(e Event) {
-	if d.cfg.OnEvent == nil {
+// events tells the embedder what the actors of one device have to tell.
+type events struct {
+	device string
+	hook   func(Event) // nil: none
+	log    func(actor string) *zerolog.Logger
+}
+
+// emit stamps e and hands it to the embedder. It recovers a panic of the hook and logs it.
+func (s *events) emit(e Event) {
+	if s.hook == nil {
 		return
 	}
-	e.Time, e.Device = time.Now(), d.cfg.Identity
-	if err := try(func() error { d.cfg.OnEvent(e); return nil }); err != nil {
-		log := d.log("event")
-		log.Error().Err(err).Str("event", e.Kind.String()).Msg("OnEvent panicked")
+	e.Time, e.Device = time.Now(), s.device
+	if err := errand.Try(func() error { s.hook(e); return nil }); err != nil {
+		s.log("event").Error().Err(err).Str("event", e.Kind.String()).Msg("OnEvent panicked")
 	}
 }
 
-// supervisorEvent makes events of crashes. The supervisor has logged them.
-func (d *Device) supervisorEvent(e supervisor.Event) {
+// Joined implements channels.DeviceEvents.
+func (s *events) Joined() { s.emit(Event{Kind: EventConnected}) }
+
+// SocketLost implements link.Events.
+func (s *events) SocketLost(cause error) { s.emit(Event{Kind: EventDisconnected, Err: cause}) }
+
+// ConnectFailed implements link.Events.
+func (s *events) ConnectFailed(cause error, advice string) {
+	s.emit(Event{Kind: EventConnectFailed, Err: cause, Detail: advice})
+}
+
+// Quarantined implements channels.ExtensionEvents.
+func (s *events) Quarantined(extension string, reason error) {
+	s.emit(Event{Kind: EventExtensionQuarantined, Name: extension, Err: reason})
+}
+
+// UpdateNoted implements update.Events; a note without a kind is for the log only.
+func (s *events) UpdateNoted(note firmware.Note, uuid, reason string, err error) {
+	if kind, ok := noteKinds[note]; ok {
+		s.emit(Event{Kind: kind, UUID: uuid, Detail: reason, Err: err})
+	}
+}
+
+var noteKinds = map[firmware.Note]EventKind{
+	firmware.NoteOffered:     EventOffered,
+	firmware.NoteBusy:        EventUpdateIgnored,
+	firmware.NoteIgnored:     EventUpdateIgnored,
+	firmware.NoteRescheduled: EventUpdateRescheduled,
+	firmware.NoteStarted:     EventUpdateStarted,
+	firmware.NoteCompleted:   EventUpdateCompleted,
+	firmware.NoteFailed:      EventUpdateFailed,
+	firmware.NoteCommitted:   EventCommitted,
+	firmware.NoteReverted:    EventReverted,
+	firmware.NoteRebooting:   EventRebooting,
+}
+
+// actorExited makes events of crashes. The supervisor has logged them.
+func (s *events) actorExited(e supervisor.Event) {
 	if e.Kind == supervisor.EventExited && !errors.Is(e.Reason, supervisor.ErrNormal) &&
 		!errors.Is(e.Reason, supervisor.ErrShutdown) {
-		d.emit(Event{Kind: EventActorExited, Name: e.Path, Err: e.Reason})
+		s.emit(Event{Kind: EventActorExited, Name: e.Path, Err: e.Reason})
 	}
 }

@@ -1,11 +1,9 @@
 package actors
 
 import (
-	"maps"
-	"slices"
-	"sync"
 	"time"
 
+	"github.com/hublink-go/hublink/actors/internal/board"
 	"github.com/hublink-go/hublink/firmware"
 )
 
@@ -52,92 +50,30 @@ type Counters struct {
 	Joins     uint64 // joins of the device channel
 	BadFrames uint64 // frames that could not be read
 	Stale     uint64 // messages of an older join
-	Dropped   uint64 // messages that were nobody's
+	Dropped   uint64 // messages without a receiver
 	Unknown   uint64 // events that this version does not know
 	Downloads uint64 // bytes of firmware downloaded
 }
 
-// board is where the actors of one device write down what Status shows. It is the only thing that
-// they share; nobody decides anything from it.
-type board struct {
-	mu    sync.Mutex
-	s     Status
-	known []string // kinds of problems since the last join
-}
-
-// maxKnown bounds the kinds of problems that are known: a hub may word its refusals as it likes.
-const maxKnown = 16
-
-func (b *board) count(f func(*Counters)) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	f(&b.s.Counters)
-}
-
-func (b *board) set(f func(*Status)) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	f(&b.s)
-}
-
-func (b *board) read() Status {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	s := b.s
-	s.Firmware = maps.Clone(s.Firmware)
-	s.Extensions = append([]string(nil), s.Extensions...)
-	if s.Update != nil {
-		u := *s.Update
-		s.Update = &u
-	}
-	return s
-}
-
-// connecting, waiting, joined and left are the states of the connection as they come.
-func (b *board) connecting() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.s.Counters.Dials++
-	b.enter(Connecting)
-	b.s.NextDial = time.Time{}
-}
-
-// waiting notes why there is no socket; it reports whether a problem of this kind was known already
-// since the last join.
-func (b *board) waiting(problem, kind string, next time.Time) (repeated bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	repeated = slices.Contains(b.known, kind)
-	if !repeated {
-		b.known = append(b.known[max(0, len(b.known)-maxKnown+1):], kind)
-	}
-	b.enter(Disconnected)
-	b.s.Problem, b.s.NextDial = problem, next
-	return repeated
-}
-
-func (b *board) joined() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.s.Counters.Joins++
-	b.enter(Connected)
-	b.s.Problem, b.s.NextDial, b.known = "", time.Time{}, nil
-}
-
-func (b *board) fail(problem string) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.s.Problem = problem
-}
-
-func (b *board) enter(state string) {
-	if b.s.Connection != state {
-		b.s.Connection, b.s.Since = state, time.Now()
+// statusOf is the board of a device as its embedder sees it.
+func statusOf(identity string, s board.State) Status {
+	return Status{
+		Identifier: identity,
+		Connection: connectionNames[s.Connection],
+		Since:      s.Since,
+		Problem:    s.Problem,
+		NextDial:   s.NextDial,
+		Serializer: s.Serializer,
+		Firmware:   s.Firmware.Meta,
+		Slot:       s.Firmware.Slot,
+		Validated:  s.Firmware.Validated,
+		Reverted:   s.Firmware.Reverted,
+		Update:     (*UpdateStatus)(s.Firmware.Update),
+		Extensions: s.Extensions,
+		Counters:   Counters(s.Counters),
 	}
 }
 
-func (b *board) attached(names map[string]bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.s.Extensions = slices.Sorted(maps.Keys(names))
+var connectionNames = [...]string{
+	board.Disconnected: Disconnected, board.Connecting: Connecting, board.Connected: Connected,
 }

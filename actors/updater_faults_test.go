@@ -293,7 +293,7 @@ func TestOfferThatNobodySurvives(t *testing.T) {
 	updating(t, func(b *bench) {
 		b.trace = func(path, point string, msg any) {
 			if poison.Load() && strings.HasSuffix(path, "/updater") && point == supervisor.BeforeReceive &&
-				fmt.Sprintf("%T", msg) == "actors.offered" {
+				fmt.Sprintf("%T", msg) == "message.Offered" {
 				panic(errBomb)
 			}
 		}

@@ -67,7 +67,30 @@ var rows = []row{
 	{"actors/internal/dialplan", []string{"protocol"}, purely},
 	{"actors/internal/handover", []string{"protocol", "firmware"}, purely},
 	{"actors/internal/resend", []string{"protocol"}, purely},
-	{"actors/internal/...", []string{"supervisor", "protocol", "firmware"}, false},
+	{"actors/internal/durable", nil, false},
+	{"actors/internal/buffer", nil, false},
+	{"actors/internal/drive", []string{"supervisor"}, false},
+	{"actors/internal/errand", []string{"supervisor"}, false},
+	{"actors/internal/branch", []string{"supervisor"}, false},
+	{"actors/internal/board", []string{"firmware"}, false},
+	{
+		"actors/internal/message",
+		[]string{"actors/internal/resend", "firmware", "protocol", "protocol/hub"},
+		purely,
+	},
+	{"actors/internal/link", room(
+		"actors/internal/buffer", "actors/internal/dialplan", "actors/internal/resend",
+		"protocol", "protocol/auth", "protocol/transport",
+	), false},
+	{"actors/internal/channels", room(
+		"actors/internal/attach", "actors/internal/handover", "actors/internal/resend",
+		"extensions", "firmware", "protocol", "protocol/hub",
+	), false},
+	{"actors/internal/update", room(
+		"actors/internal/buffer", "firmware", "firmware/fetch", "protocol/hub",
+	), false},
+	{"actors/internal/extension", room("extensions"), false},
+	{"actors/internal/client", room("firmware"), false},
 	{"actors/fedecks/...", fedecks, false},
 	{"actors/fedecks/server/internal/cluster", []string{"protocol/etf"}, purely},
 	{"actors/fedecks", fedecks, false},
@@ -91,6 +114,13 @@ var fedecks = []string{
 	"protocol/fedecks",
 	"protocol/transport",
 	"supervisor",
+}
+
+// room is what every room of actors may import, and more: rooms do not import each other, they send
+// messages.
+func room(more ...string) []string {
+	return append(more, "actors/internal/board", "actors/internal/branch", "actors/internal/drive",
+		"actors/internal/errand", "actors/internal/message", "supervisor")
 }
 
 // fits reports whether pattern is path, or "x/..." with path below x (or x itself).

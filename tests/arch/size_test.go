@@ -19,7 +19,6 @@ const (
 // tooLarge are those that may be larger: "file: name", or "package.Type" for its methods, each with
 // its reason. TestSizes fails when one of them is no longer larger.
 var tooLarge = map[string]string{
-	"actors.Device":               "to be divided",
 	"cmd/sim/internal/hubapi.API": "to be divided",
 	"firmware.Machine":            "to be divided",
 	"protocol/hubtest.Device":     "to be divided",

@@ -1,0 +1,61 @@
+package link
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hublink-go/hublink/protocol"
+	"github.com/hublink-go/hublink/protocol/transport"
+	"github.com/hublink-go/hublink/supervisor"
+)
+
+// WebSocket close codes that this package sends or sees (RFC 6455 section 7.4).
+const (
+	closeNormal   = 1000
+	closeAbnormal = 1006 // no close frame came
+)
+
+const linkKey = "link"
+
+// Messages of connection to itself.
+type (
+	// wake: from the reader or the dialer of the link; something waits there. Lost: the next start
+	// drains it.
+	wake struct{}
+	// adopted: from connection to itself, first message after a crash. Never lost alone.
+	adopted struct{}
+)
+
+// dial starts one attempt. The request is signed in the goroutine that dials, at the moment of
+// dialling: a signature is good for 90 seconds, a backoff can be longer.
+func (c *connection) dial(ctx *supervisor.Ctx) {
+	l, self := c.link, ctx.Self()
+	attempt := l.beginDial()
+	c.door.Board.Connecting()
+	ctx.Go("dial", func(ctx context.Context) error {
+		c.awaitNetwork(ctx)
+		d := c.door.Hub.dial(ctx, c.log)
+		if d.err != nil && ctx.Err() != nil {
+			return nil //nolint:nilerr // its actor has ended: the next incarnation dials anew
+		}
+		l.endDial(attempt, d)
+		_ = self.Send(wake{}) // an actor that is being restarted looks for itself
+		return nil
+	})
+}
+
+// dialFailed learns the time and the wait from a refusal and makes the core's input.
+func (c *connection) dialFailed(ctx *supervisor.Ctx, err error) protocol.SocketInput {
+	in := protocol.SocketInput{Kind: protocol.SocketDialFailed, Cause: err}
+	if errors.Is(err, context.Canceled) {
+		return in
+	}
+	var refused *transport.RefusedError
+	if errors.As(err, &refused) {
+		in.After = refused.RetryAfter()
+		c.learnTime(ctx, refused)
+	}
+	in.After = c.door.Hub.route.failed(time.Now(), in.After)
+	return in
+}

@@ -1,0 +1,17 @@
+package message
+
+import "github.com/go-json-experiment/json/jsontext"
+
+// Messages to an extension's actor.
+type (
+	// ExtensionAttached: from channel/extensions; the hub listens, Version was agreed. Lost: the actor
+	// asks when it starts.
+	ExtensionAttached struct{ Version string }
+	// ExtensionDetached: from channel/extensions; be silent. Lost: pushes are dropped there.
+	ExtensionDetached struct{}
+	// ExtensionMessage: from channel/extensions, by the hub. Lost: the hub asks again.
+	ExtensionMessage struct {
+		Event   string
+		Payload jsontext.Value
+	}
+)

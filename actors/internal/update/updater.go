@@ -1,0 +1,224 @@
+package update
+
+import (
+	"context"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/hublink-go/hublink/actors/internal/board"
+	"github.com/hublink-go/hublink/actors/internal/drive"
+	"github.com/hublink-go/hublink/actors/internal/errand"
+	"github.com/hublink-go/hublink/actors/internal/message"
+	"github.com/hublink-go/hublink/firmware"
+	"github.com/hublink-go/hublink/protocol/hub"
+	"github.com/hublink-go/hublink/supervisor"
+)
+
+const (
+	memoryKey = "memory"
+	// stateWithin bounds the reading of the boot record.
+	stateWithin = 3 * time.Second
+	// bootWriteWithin bounds the writing of the boot record.
+	bootWriteWithin = 30 * time.Second
+	// askClientAgain is when a client that was not alive is asked again.
+	askClientAgain = time.Second
+)
+
+// updater drives the update machine of one device: it reads journal and boot record when it starts,
+// saves the one and has the other written, and orders downloads. What takes time it leaves to
+// errands and to the actors of a transfer.
+type updater struct {
+	door    *Door
+	core    firmware.Machine
+	timer   drive.Timer
+	errands errand.Queue // of effects, in their order; the result is a firmware.Input or a message
+	watched map[supervisor.Ref]uint64
+	callers []supervisor.Caller // who wants a commit
+	memory  *updaterMemory      // nil while there is nothing that the next incarnation has to know
+	log     *zerolog.Logger
+
+	rebooting string // why; empty: it was not asked for
+}
+
+// updaterMemory is what an updater leaves to the next one in the same process.
+type updaterMemory struct{ firmware.Memory }
+
+// Close implements io.Closer: nobody inherits, and nothing is missed.
+func (*updaterMemory) Close() error { return nil }
+
+// askClient: from its own timer; the client was not alive when it had to decide.
+type askClient struct{ uuid string }
+
+// New makes an incarnation of updater.
+func New(door *Door, h supervisor.Heir) supervisor.Behavior {
+	u := &updater{door: door, log: door.Log("updater"), core: firmware.NewMachine(door.Machine)}
+	if kept, ok := h.Take(memoryKey); ok {
+		u.memory, _ = kept.(*updaterMemory)
+	}
+	return u
+}
+
+// Init goes on where journal and boot record say, and asks the channel for its state. Both are
+// small and read here, so that nothing is handled before they are known.
+func (u *updater) Init(ctx *supervisor.Ctx) error {
+	in := u.load(context.Background()) // bounded by itself
+	if u.memory != nil {
+		in.Memory = u.memory.Memory
+		ctx.Keep(memoryKey, u.memory)
+	}
+	if err := u.step(ctx, in); err != nil {
+		return err
+	}
+	_ = u.door.Channel.Send(message.AskChannel{}) // not there yet: it will join and tell
+	return u.tellParams()
+}
+
+// load reads what is on disk.
+func (u *updater) load(ctx context.Context) firmware.Input {
+	in := firmware.Input{Kind: firmware.Started}
+	in.Journal, in.Err = u.door.Journal.Load()
+	in.Boot, in.BootErr = u.door.bootState(ctx)
+	return in
+}
+
+// Receive handles one message; see the table in the package documentation.
+func (u *updater) Receive(ctx *supervisor.Ctx, msg any) error {
+	if in, ok := u.input(msg); ok {
+		return u.step(ctx, in)
+	}
+	switch m := msg.(type) {
+	case drive.Tick:
+		return u.step(ctx, firmware.Input{})
+	case message.AskParams:
+		return u.tellParams()
+	case message.CommitWanted:
+		u.callers = append(u.callers, ctx.Caller())
+		return u.step(ctx, firmware.Input{Kind: firmware.CommitWanted})
+	case askClient:
+		u.askClient(ctx, m.uuid)
+		return nil
+	case errand.Done:
+		return u.errandDone(ctx, m)
+	case transferUp:
+		u.watch(ctx, m)
+		return nil
+	case supervisor.Down:
+		return u.down(ctx, m)
+	default:
+		return ctx.Unexpected(msg)
+	}
+}
+
+// input translates what the core has to know.
+func (u *updater) input(msg any) (firmware.Input, bool) {
+	var in firmware.Input
+	switch m := msg.(type) {
+	case message.Offered:
+		in = firmware.Input{Kind: firmware.Offered, Offer: m.Offer}
+	case message.Decided:
+		in = firmware.Input{Kind: firmware.Decided, UUID: m.UUID, Decision: m.Decision}
+	case message.ChannelUp:
+		in = firmware.Input{Kind: firmware.ChannelUp, Seq: m.Last, Knows: m.Validated}
+	case message.ChannelDown:
+		in = firmware.Input{Kind: firmware.ChannelDown}
+	case message.ReportWritten:
+		in = firmware.Input{Kind: firmware.Written, Seq: m.Seq}
+	case message.ReportConfirmed:
+		in = firmware.Input{Kind: firmware.Confirmed, Seq: m.Seq}
+	case message.RebootWanted:
+		in = firmware.Input{Kind: firmware.RebootWanted, Reason: m.Reason}
+	case prepared:
+		in = firmware.Input{Kind: firmware.Prepared, Run: m.run, Offset: m.off}
+	case attemptStarted:
+		in = firmware.Input{Kind: firmware.AttemptStarted, Run: m.run, Offset: m.off, Size: m.total}
+	case advanced:
+		in = firmware.Input{Kind: firmware.Advanced, Run: m.run, Offset: m.off, Size: m.safe}
+	case fetched:
+		in = firmware.Input{Kind: firmware.Fetched, Run: m.run}
+	case fetchFailed:
+		in = firmware.Input{Kind: firmware.FetchFailed, Run: m.run, Err: m.err}
+	case applied:
+		in = firmware.Input{Kind: firmware.Applied, Run: m.run}
+	case applyFailed:
+		in = firmware.Input{Kind: firmware.ApplyFailed, Run: m.run, Err: m.err}
+	default:
+		return in, false
+	}
+	return in, true
+}
+
+func (u *updater) errandDone(ctx *supervisor.Ctx, m errand.Done) error {
+	u.errands.Finish(ctx)
+	switch r := m.Result.(type) {
+	case nil:
+		return nil
+	case firmware.Input:
+		return u.step(ctx, r)
+	default:
+		return u.Receive(ctx, r)
+	}
+}
+
+// Terminate has nothing to undo: the journal has all that the next incarnation needs.
+func (u *updater) Terminate(*supervisor.Ctx, error) {}
+
+// step feeds the core and carries out what it says, in order.
+func (u *updater) step(ctx *supervisor.Ctx, in firmware.Input) error {
+	effects := u.core.Step(time.Now(), in, nil)
+	if len(effects) > 0 || in.Kind == firmware.Started {
+		u.remember(ctx)
+		u.publish()
+	}
+	for _, e := range effects {
+		ctx.Checkpoint("effect")
+		saved, err := u.apply(ctx, e)
+		if err != nil {
+			return err
+		}
+		if saved != nil { // nothing after it may be done
+			return u.step(ctx, firmware.Input{Kind: firmware.PersistFailed, Err: saved})
+		}
+	}
+	u.timer.Arm(ctx, u.core.Deadline())
+	return nil
+}
+
+// remember keeps what the next incarnation in this process has to know. A device at rest keeps
+// nothing.
+func (u *updater) remember(ctx *supervisor.Ctx) {
+	switch idle := u.core.State() == firmware.Idle; {
+	case idle && u.memory != nil:
+		u.memory = nil
+		ctx.Keep(memoryKey, nil)
+	case !idle && u.memory == nil:
+		u.memory = &updaterMemory{Memory: u.core.Memory()}
+		ctx.Keep(memoryKey, u.memory)
+	case !idle:
+		u.memory.Memory = u.core.Memory()
+	}
+}
+
+// tellParams gives the channel its join parameters; one that did not ask takes no notice.
+func (u *updater) tellParams() error {
+	f := u.core.Facts()
+	_ = u.door.Channel.Send(message.JoinParams{Join: hub.JoinParams{ // lost: it asks again
+		Metadata: f.Meta, DownloadingUUID: f.Downloading, Validated: f.Validated, Reverted: f.Reverted,
+	}})
+	return nil
+}
+
+// publish writes down what Status shows.
+func (u *updater) publish() {
+	boot, reverted := u.core.Boot(), u.core.Reverted()
+	offer, stage, percent := u.core.Update()
+	f := board.Firmware{
+		Meta: boot.Meta, Slot: boot.Active, Validated: boot.Validated, Reverted: reverted,
+	}
+	if offer != nil {
+		f.Update = &board.Update{
+			UUID: offer.UUID, Version: offer.Version(), Stage: stage.String(), Percent: percent,
+		}
+	}
+	u.door.Board.Firmware(f)
+}
