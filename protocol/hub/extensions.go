@@ -3,7 +3,6 @@ package hub
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -39,28 +38,6 @@ func ParseExtensionsGet(payload jsontext.Value) (map[string][]string, error) {
 		}
 	}
 	return out, nil
-}
-
-// NegotiateExtensions chooses what to offer in the join: of each of the device's extensions
-// (versions most preferred first) the first version that the hub advertises, and none when there is
-// no such. Without an advertisement (nil) it is the last version, which the oldest hubs know.
-func NegotiateExtensions(own, advertised map[string][]string) map[string]string {
-	out := make(map[string]string, len(own))
-	for name, versions := range own {
-		switch {
-		case len(versions) == 0:
-		case advertised == nil:
-			out[name] = versions[len(versions)-1]
-		default:
-			for _, v := range versions {
-				if slices.Contains(advertised[name], v) {
-					out[name] = v
-					break
-				}
-			}
-		}
-	}
-	return out
 }
 
 // JoinExtensions is the payload of the join of the extensions channel: one version for each name. A

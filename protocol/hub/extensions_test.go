@@ -47,38 +47,6 @@ func TestExtensionsGet(t *testing.T) {
 	}
 }
 
-func TestNegotiateExtensions(t *testing.T) {
-	own := map[string][]string{"logging": {"0.1.0", "0.0.1"}, "health": {"0.0.1"}, "empty": {}}
-	tests := []struct {
-		name       string
-		advertised map[string][]string
-		want       map[string]string
-	}{
-		{
-			"nothing advertised: the lowest of each",
-			nil,
-			map[string]string{"logging": "0.0.1", "health": "0.0.1"},
-		},
-		{
-			"our most preferred",
-			map[string][]string{"logging": {"0.0.1", "0.1.0"}},
-			map[string]string{"logging": "0.1.0"},
-		},
-		{
-			"what both know",
-			map[string][]string{"logging": {"0.2.0", "0.0.1"}, "health": {"0.0.1"}},
-			map[string]string{"logging": "0.0.1", "health": "0.0.1"},
-		},
-		{"no overlap", map[string][]string{"logging": {"9"}, "geo": {"0.0.1"}}, map[string]string{}},
-		{"nothing switched on", map[string][]string{}, map[string]string{}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			require.Equal(t, tt.want, hub.NegotiateExtensions(own, tt.advertised))
-		})
-	}
-}
-
 func TestJoinExtensions(t *testing.T) {
 	got, err := hub.JoinExtensions(
 		map[string]string{

@@ -432,7 +432,10 @@ func FuzzParsers(f *testing.F) {
 		}
 		_, _ = hub.ParseScript(payload)
 		advertised, _ := hub.ParseExtensionsGet(payload)
-		versions := hub.NegotiateExtensions(map[string][]string{"health": {"0.0.1"}}, advertised)
+		versions := map[string]string{}
+		for name := range advertised {
+			versions[name] = "0.0.1"
+		}
 		_, err := hub.JoinExtensions(versions)
 		require.NoError(t, err)
 		_, _, _ = hub.ParseExtensionNames(payload)

@@ -32,6 +32,7 @@ done
 [ -z "$(git -C "$checkout" status --porcelain)" ] || echo "note: uncommitted changes are not part of the clone"
 
 machine=$(mktemp -d "${TMPDIR:-/tmp}/fresh.XXXXXX")
+chmod 755 "$machine" # for apt, which drops its rights
 if [ -n "$keep" ]; then echo "machine: $machine"; else trap 'rm -rf --one-file-system "$machine"' EXIT; fi
 
 echo "debootstrap $suite"
