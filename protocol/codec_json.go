@@ -3,9 +3,6 @@ package protocol
 import (
 	"bytes"
 	"errors"
-	"io"
-	"sync"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -27,10 +24,8 @@ func (JSON) Decode(data []byte, binary bool) (Message, error) {
 	if binary {
 		return decodePacked(data)
 	}
-	s := scanners.Get().(*scanner) //nolint:forcetypeassert // the pool holds nothing else
-	defer s.release()
-	s.reset(data, allowAnything...)
-	return s.message()
+	d := envelope{scanner{data: data}}
+	return d.message()
 }
 
 // Append appends m as a text frame, or as a packed binary push when m.Binary is set.
@@ -81,132 +76,99 @@ func appendText(dst []byte, text string) []byte {
 	return dst
 }
 
-// scanner reads JSON out of a byte slice without copying it.
-type scanner struct {
-	buf bytes.Buffer // a Decoder reads straight from the bytes of a Buffer
-	dec jsontext.Decoder
+// envelope reads a message: an array of join_ref, ref, topic, event and payload (Phoenix V2
+// serializer).
+type envelope struct{ scanner }
+
+func (e *envelope) fail(reason string) *DecodeError {
+	return &DecodeError{Reason: reason, Offset: int64(e.pos)}
 }
 
-var scanners = sync.Pool{New: func() any { return new(scanner) }}
-
-func (s *scanner) reset(data []byte, options ...jsontext.Options) {
-	s.buf = *bytes.NewBuffer(data)
-	s.dec.Reset(&s.buf, options...)
-}
-
-// release forgets the bytes that were read and gives the scanner back.
-func (s *scanner) release() {
-	s.reset(nil)
-	scanners.Put(s)
-}
-
-func (s *scanner) fail(reason string) *DecodeError {
-	return &DecodeError{Reason: reason, Offset: s.dec.InputOffset()}
-}
-
-func (s *scanner) message() (m Message, err error) {
-	if tok, err := s.dec.ReadToken(); err != nil || tok.Kind() != '[' {
-		return Message{}, s.fail("not a JSON array")
+func (e *envelope) message() (m Message, err error) {
+	if !e.take('[') {
+		return Message{}, e.fail("not a JSON array")
 	}
-	if m.JoinRef, err = s.ref("join_ref"); err != nil {
+	if m.JoinRef, err = e.ref("join_ref"); err != nil {
 		return Message{}, err
 	}
-	if m.Ref, err = s.ref("ref"); err != nil {
+	if !e.take(',') {
+		return Message{}, e.fail("no ref")
+	}
+	if m.Ref, err = e.ref("ref"); err != nil {
 		return Message{}, err
 	}
-	if m.Topic, err = s.text("topic is not a string"); err != nil {
+	if m.Topic, err = e.text("topic is not a string"); err != nil {
 		return Message{}, err
 	}
-	if m.Event, err = s.text("event is not a string"); err != nil {
+	if m.Event, err = e.text("event is not a string"); err != nil {
 		return Message{}, err
 	}
-	if s.dec.PeekKind() == ']' {
-		return Message{}, s.fail("fewer than five elements")
+	if !e.take(',') {
+		return Message{}, e.fail("fewer than five elements")
 	}
-	if m.Payload, err = s.dec.ReadValue(); err != nil {
-		return Message{}, s.fail("invalid JSON in the payload")
-	}
-	if tok, err := s.dec.ReadToken(); err != nil || tok.Kind() != ']' {
-		return Message{}, s.fail("not an array of five elements")
-	}
-	if _, err := s.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return Message{}, s.fail("more after the array")
-	}
-	return m, nil
+	return e.payload(m)
 }
 
-func (s *scanner) ref(name string) (string, error) {
-	v, err := s.dec.ReadValue()
-	if err != nil {
-		return "", s.fail("no " + name)
+// payload reads the last element and the end of the array. What is left of a good frame is one
+// value and the bracket, so it is not scanned but validated as a whole.
+func (e *envelope) payload(m Message) (Message, error) {
+	e.peek()
+	rest := bytes.TrimRight(e.data[e.pos:], " \t\n\r")
+	if n := len(rest) - 1; n >= 0 && rest[n] == ']' {
+		m.Payload = bytes.TrimRight(rest[:n], " \t\n\r")
+		if m.Payload.IsValid(allowAnything...) {
+			return m, nil
+		}
+	}
+	v, ok := e.value()
+	switch {
+	case !ok || !v.IsValid(allowAnything...):
+		return Message{}, e.fail("invalid JSON in the payload")
+	case !e.take(']'):
+		return Message{}, e.fail("not an array of five elements")
+	default:
+		return Message{}, e.fail("more after the array")
+	}
+}
+
+func (e *envelope) ref(name string) (string, error) {
+	v, ok := e.value()
+	if !ok {
+		return "", e.fail("no " + name)
 	}
 	switch v.Kind() {
 	case 'n':
-		return "", nil
+		if string(v) == "null" {
+			return "", nil
+		}
 	case '"':
-		return unquote(v, internRef), nil
+		if ref, ok := unquote(v, internRef); ok {
+			return ref, nil
+		}
 	case '0':
 		for _, c := range v {
 			if c < '0' || c > '9' {
-				return "", s.fail(name + " is not an integer")
+				return "", e.fail(name + " is not an integer")
 			}
 		}
-		return internRef(v), nil
-	default:
-		return "", s.fail(name + " is neither string nor integer nor null")
-	}
-}
-
-func (s *scanner) text(reason string) (string, error) {
-	if s.dec.PeekKind() != '"' {
-		return "", s.fail(reason)
-	}
-	v, err := s.dec.ReadValue()
-	if err != nil {
-		return "", s.fail("invalid JSON")
-	}
-	return unquote(v, intern), nil
-}
-
-// unquote returns the text of the JSON string v.
-func unquote(v jsontext.Value, intern func([]byte) string) string {
-	inner := v[1 : len(v)-1]
-	if bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
-		return intern(inner)
-	}
-	text, _ := jsontext.AppendUnquote(
-		nil,
-		v,
-	) // of a string that the decoder took; replaces invalid UTF-8
-	return intern(text)
-}
-
-// member returns the value of the first member of object that has the name.
-func member(object jsontext.Value, name string) (jsontext.Value, bool) {
-	s := scanners.Get().(*scanner) //nolint:forcetypeassert // the pool holds nothing else
-	defer s.release()
-	s.reset(object, allowAnything...)
-	if tok, err := s.dec.ReadToken(); err != nil || tok.Kind() != '{' {
-		return nil, false
-	}
-	for s.dec.PeekKind() == '"' {
-		key, err := s.dec.ReadValue()
-		if err != nil {
-			return nil, false
-		}
-		found := isText(key, name)
-		value, err := s.dec.ReadValue()
-		if err != nil {
-			return nil, false
-		}
-		if found {
-			return value, true
+		if len(v) == 1 || v[0] != '0' { // RFC 8259 section 6
+			return internRef(v), nil
 		}
 	}
-	return nil, false
+	return "", e.fail(name + " is neither string nor integer nor null")
 }
 
-// isText reports whether v is the JSON string text, which needs no escapes.
-func isText(v jsontext.Value, text string) bool {
-	return len(v) == len(text)+2 && v[0] == '"' && string(v[1:len(v)-1]) == text
+func (e *envelope) text(reason string) (string, error) {
+	if !e.take(',') || e.peek() != '"' {
+		return "", e.fail(reason)
+	}
+	v, ok := e.value()
+	if !ok {
+		return "", e.fail("invalid JSON")
+	}
+	text, ok := unquote(v, intern)
+	if !ok {
+		return "", e.fail("invalid JSON")
+	}
+	return text, nil
 }

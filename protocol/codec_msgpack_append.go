@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"io"
 	"math"
 	"strconv"
-	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/tinylib/msgp/msgp"
@@ -28,15 +26,12 @@ func (MessagePack) Append(dst []byte, m Message) ([]byte, error) {
 	case len(m.Payload) == 0:
 		return msgp.AppendMapHeader(out, 0), nil
 	}
-	p := packers.Get().(*packer) //nolint:forcetypeassert // the pool holds nothing else
-	defer p.release()
-	p.reset(m.Payload, allowDuplicates...)
-	p.out = out
+	if !m.Payload.IsValid(allowDuplicates...) {
+		return dst, errInvalidPayload
+	}
+	p := packer{scanner: scanner{data: m.Payload}, out: out}
 	if err := p.value(0); err != nil {
 		return dst, err
-	}
-	if _, err := p.dec.ReadToken(); !errors.Is(err, io.EOF) {
-		return dst, errInvalidPayload // more than one value
 	}
 	return p.out, nil
 }
@@ -48,11 +43,10 @@ func appendPackedRef(dst []byte, ref string) []byte {
 	return msgp.AppendString(dst, ref)
 }
 
-// packer turns JSON into MessagePack.
+// packer turns valid JSON into MessagePack.
 type packer struct {
 	scanner
-	out  []byte
-	text []byte // scratch, for strings with escapes
+	out []byte
 }
 
 var (
@@ -60,31 +54,18 @@ var (
 	errTooBig        = errors.New("encode message: payload has a number that a float does not hold")
 )
 
-var packers = sync.Pool{New: func() any { return new(packer) }}
-
-const keptScratch = 4 << 10
-
-func (p *packer) release() {
-	p.reset(nil)
-	p.out = nil
-	if cap(p.text) > keptScratch {
-		p.text = nil
-	}
-	packers.Put(p)
-}
-
 // value appends the next JSON value to out.
 func (p *packer) value(depth int) error {
-	switch p.dec.PeekKind() {
-	case '[', '{':
-		return p.container(depth + 1)
+	switch p.peek() {
+	case '[':
+		return p.container(depth+1, ']')
+	case '{':
+		return p.container(depth+1, '}')
 	case '"':
-		return p.string()
+		p.string()
+		return nil
 	}
-	v, err := p.dec.ReadValue()
-	if err != nil {
-		return errInvalidPayload
-	}
+	v, _ := p.scanner.value()
 	switch v.Kind() {
 	case 'n':
 		p.out = msgp.AppendNil(p.out)
@@ -96,20 +77,32 @@ func (p *packer) value(depth int) error {
 	return nil
 }
 
-func (p *packer) string() error {
-	v, err := p.dec.ReadValue()
-	if err != nil {
-		return errInvalidPayload
+// string appends the next JSON string.
+func (p *packer) string() {
+	v, _ := p.scanner.value()
+	text := v[1 : len(v)-1]
+	if bytes.IndexByte(text, '\\') < 0 {
+		p.out = msgp.AppendStringFromBytes(p.out, text)
+		return
 	}
-	text := []byte(v[1 : len(v)-1])
-	if bytes.IndexByte(text, '\\') >= 0 {
-		if p.text, err = jsontext.AppendUnquote(p.text[:0], v); err != nil {
-			return errInvalidPayload
-		}
-		text = p.text
+	// The header goes in front of the text, whose length is known once it is unquoted.
+	from := len(p.out)
+	p.out, _ = jsontext.AppendUnquote(append(p.out, 0), v) // the payload is valid
+	switch n := len(p.out) - from - 1; {
+	case n < 32:
+		p.out[from] = 0xa0 | byte(n)
+	case n <= math.MaxUint8:
+		p.widen(from, 1)
+		p.out[from], p.out[from+1] = 0xd9, byte(n)
+	case n <= math.MaxUint16:
+		p.widen(from, 2)
+		p.out[from] = 0xda
+		binary.BigEndian.PutUint16(p.out[from+1:], uint16(n))
+	default:
+		p.widen(from, 4)
+		p.out[from] = 0xdb
+		binary.BigEndian.PutUint32(p.out[from+1:], uint32(n)) //nolint:gosec // the text is in memory
 	}
-	p.out = msgp.AppendStringFromBytes(p.out, text)
-	return nil
 }
 
 func (p *packer) number(v jsontext.Value) error {
@@ -131,38 +124,30 @@ func (p *packer) number(v jsontext.Value) error {
 	return nil
 }
 
-// container appends an array or an object. How many elements it has is known at its end only; then
-// its header is put in front.
-func (p *packer) container(depth int) error {
+// container appends the array or object that ends with closing. Its header goes in front of the
+// elements, whose number is known at the end.
+func (p *packer) container(depth int, closing byte) error {
 	if depth > packDepth {
 		return errPackedTooDeep
 	}
-	open, err := p.dec.ReadToken()
-	if err != nil {
-		return errInvalidPayload
-	}
-	object := open.Kind() == '{'
+	p.pos++
 	from, n := len(p.out), 0
 	p.out = append(p.out, 0)
-	for {
-		switch p.dec.PeekKind() {
-		case ']', '}':
-			if _, err := p.dec.ReadToken(); err != nil {
-				return errInvalidPayload
-			}
-			p.head(from, n, object)
-			return nil
+	for ; !p.take(closing); n++ {
+		if n > 0 {
+			p.take(',')
 		}
-		if object {
-			if err := p.string(); err != nil {
-				return err
-			}
+		if closing == '}' {
+			p.peek()
+			p.string()
+			p.take(':')
 		}
 		if err := p.value(depth); err != nil {
 			return err
 		}
-		n++
 	}
+	p.head(from, n, closing == '}')
+	return nil
 }
 
 // head writes the header of n elements at from, where one byte is free for it.
@@ -181,10 +166,7 @@ func (p *packer) head(from, n int, object bool) {
 	default:
 		p.widen(from, 4)
 		p.out[from] = wide + 1
-		binary.BigEndian.PutUint32(
-			p.out[from+1:],
-			uint32(n),
-		) //nolint:gosec // of elements that are in memory
+		binary.BigEndian.PutUint32(p.out[from+1:], uint32(n)) //nolint:gosec // elements are in memory
 	}
 }
 

@@ -47,6 +47,7 @@ func TestTheChecksFind(t *testing.T) {
 		{"a package nobody knows", importsOf, "utils", "", ``, "no row"},
 
 		{"core imports net", forbiddenUses, "protocol", "", `import _ "net"`, "does no I/O"},
+		{"core has a lock", forbiddenUses, "protocol", "", `import "sync"; var p sync.Pool`, "no lock"},
 		{"an URL is no network", forbiddenUses, "protocol", "", `import _ "net/url"`, ""},
 		{
 			"core asks the time", forbiddenUses, "firmware", "",

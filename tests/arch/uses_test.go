@@ -26,6 +26,7 @@ var bans = []ban{
 		why:  "a core does no I/O",
 	},
 	{who: isPure, what: []string{"golang.org/x/sys/..."}, why: "a core does no I/O"},
+	{who: isPure, what: []string{"sync/..."}, why: "a core has one owner and needs no lock"},
 	{
 		who: isPure, what: []string{"time"}, why: "a core is told the time",
 		names: []string{
