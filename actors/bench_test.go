@@ -16,7 +16,7 @@ import (
 func BenchmarkUpdate(b *testing.B) {
 	const size = 64 << 20
 	hub := hubtest.Run(b, hubtest.Config{})
-	fw, err := hub.AddFirmware(newer, hubtest.Generated(1, size))
+	fw, err := hub.Firmware().Add(newer, hubtest.Generated(1, size))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func BenchmarkUpdate(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		joins := hub.Device(identity).Joins()
+		joins := hub.Device(identity).Snapshot().Joins
 		ended := make(chan error, 1)
 		go func() { ended <- dev.Run(context.Background()) }()
 		err = hub.Device(identity).
@@ -51,7 +51,7 @@ func BenchmarkUpdate(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.StartTimer()
-		if err := hub.Device(identity).Update(fw); err != nil {
+		if err := hub.Device(identity).Update().Offer(fw); err != nil {
 			b.Fatal(err)
 		}
 		if err := <-ended; !errors.Is(err, actors.ErrReboot) {

@@ -23,9 +23,9 @@ var newer = hubtest.Metadata{
 // offer pushes a firmware of a size by hand.
 func offer(r *rig, size int64) *hubtest.Firmware {
 	r.t.Helper()
-	fw, err := r.hub.AddFirmware(newer, hubtest.Generated(1, size))
+	fw, err := r.hub.Firmware().Add(newer, hubtest.Generated(1, size))
 	require.NoError(r.t, err)
-	require.NoError(r.t, r.seen.Update(fw))
+	require.NoError(r.t, r.seen.Update().Offer(fw))
 	return fw
 }
 
@@ -57,7 +57,7 @@ func TestClientThatMisbehaves(t *testing.T) {
 				offer(r, 1<<20)
 				talk.ExpectLater("the default decision is to apply", hubtest.Status("completed"))
 				waitReboot(r)
-				require.Equal(t, 1, r.seen.Sockets(), "a callback never costs the link")
+				require.Equal(t, 1, r.seen.Net().Sockets(), "a callback never costs the link")
 			})
 		})
 	}
@@ -125,7 +125,7 @@ func TestClientDecides(t *testing.T) {
 			}, func(r *rig) {
 				offer(r, 1<<20)
 				r.settle(10 * time.Second)
-				require.Equal(t, []string{"received", status}, r.seen.Statuses())
+				require.Equal(t, []string{"received", status}, r.seen.Update().Statuses())
 				require.Equal(t, "a", r.slots.next, "nothing was flipped")
 			})
 		})

@@ -112,7 +112,7 @@ func TestClockTenYearsAhead(t *testing.T) {
 		require.Equal(t, actors.Connected, dev.Status().Connection)
 		require.EqualValues(t, 2, dev.Status().Counters.Dials, "one refusal is lesson enough")
 		stored(t, m, clock.now())
-		require.NoError(t, hub.Device(identity).Drop())
+		require.NoError(t, hub.Device(identity).Net().Drop())
 		pass(time.Minute)
 		require.Equal(t, actors.Connected, dev.Status().Connection)
 		require.EqualValues(t, 3, dev.Status().Counters.Dials, "and is remembered")
@@ -177,8 +177,8 @@ func TestClockJumpsWhileConnected(t *testing.T) {
 				for i, j := range []time.Duration{jump, -jump} {
 					clock.jump(-j) // of the device's clock, as seen from the hub
 					r.settle(time.Hour)
-					require.Equal(t, 1+i, r.seen.Sockets(), "the socket stays")
-					require.NoError(t, r.seen.Drop())
+					require.Equal(t, 1+i, r.seen.Net().Sockets(), "the socket stays")
+					require.NoError(t, r.seen.Net().Drop())
 					r.settle(time.Minute)
 					require.Equal(t, actors.Connected, r.dev.Status().Connection)
 					require.EqualValues(
@@ -230,9 +230,9 @@ func TestCertificatesAreCheckedAtTheBestKnownTime(t *testing.T) {
 	dev, _ := device(&memo{at: today})
 	seen := hub.Device(identity)
 	require.NoError(t, seen.WaitJoined(t.Context()))
-	fw, err := hub.AddFirmware(newer, hubtest.Generated(1, 100_000))
+	fw, err := hub.Firmware().Add(newer, hubtest.Generated(1, 100_000))
 	require.NoError(t, err)
-	require.NoError(t, seen.Update(fw))
+	require.NoError(t, seen.Update().Offer(fw))
 	require.ErrorIs(t, dev.Wait(), actors.ErrReboot)
 	_ = dev.Stop(t.Context()) // says the same once more
 }

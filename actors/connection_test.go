@@ -40,7 +40,7 @@ func script(r *rig, identified *atomic.Int32) {
 	for range rounds {
 		for range burst {
 			require.NoError(r.t, r.seen.Identify())
-			require.NoError(r.t, r.seen.HealthCheck())
+			require.NoError(r.t, r.seen.Extensions().CheckHealth())
 		}
 		r.settle(40 * time.Second) // a heartbeat lies in between
 	}
@@ -70,12 +70,12 @@ func TestConnectionCrashesAroundEveryFrame(t *testing.T) {
 				r.cfg.Client.Identify = func(context.Context) { identified.Add(1) }
 			}, func(r *rig) {
 				talk := r.seen.Converse(t)
-				joins := r.seen.Joins()
+				joins := r.seen.Snapshot().Joins
 				r.crashAt("link/connection", point)
 				script(r, &identified)
 				hit = r.hit()
 				talk.ExpectSameSocket("a crash never costs the link")
-				require.Equal(t, joins, r.seen.Joins(), "and the channels stay joined")
+				require.Equal(t, joins, r.seen.Snapshot().Joins, "and the channels stay joined")
 				require.Zero(t, r.dev.Status().Counters.Losses)
 				require.Equal(t, actors.Connected, r.dev.Status().Connection)
 			})
@@ -100,8 +100,8 @@ func TestConnectionCrashesWhileConnecting(t *testing.T) {
 				hit = r.hit()
 				r.settle(10 * time.Second)
 				require.Equal(t, actors.Connected, r.dev.Status().Connection)
-				require.Equal(t, 1, r.seen.Sockets(), "a crash never costs the link")
-				require.Equal(t, 1, r.seen.Joins(), "nor a join")
+				require.Equal(t, 1, r.seen.Net().Sockets(), "a crash never costs the link")
+				require.Equal(t, 1, r.seen.Snapshot().Joins, "nor a join")
 				require.Equal(t, []string{"health"}, r.dev.Status().Extensions)
 			})
 		})
@@ -118,9 +118,9 @@ func TestChannelCrashRejoinsOnTheSameSocket(t *testing.T) {
 		t.Run(topic, func(t *testing.T) {
 			inVirtualTime(t, nil, func(r *rig) {
 				talk := r.seen.Converse(t)
-				before := r.seen.Joins()
+				before := r.seen.Snapshot().Joins
 				r.crash("link/channel/" + topic)
-				require.NoError(t, r.seen.Push(topic, "nobody knows this", map[string]int{}))
+				require.NoError(t, r.seen.Channel(topic).Push("nobody knows this", map[string]int{}))
 				talk.ExpectLater("joins anew", hubtest.Join(topic))
 				r.settle(10 * time.Second)
 				talk.ExpectSameSocket("a crash never costs the link")
@@ -128,7 +128,7 @@ func TestChannelCrashRejoinsOnTheSameSocket(t *testing.T) {
 				require.Equal(t, actors.Connected, r.dev.Status().Connection)
 				require.Equal(t, []string{"health"}, r.dev.Status().Extensions)
 				if topic == "extensions" {
-					require.Equal(t, before, r.seen.Joins(), "the device channel stays joined")
+					require.Equal(t, before, r.seen.Snapshot().Joins, "the device channel stays joined")
 				}
 			})
 		})
@@ -163,13 +163,13 @@ func TestChannelAndConnectionCrashTogether(t *testing.T) {
 				}
 			}, func(r *rig) {
 				for range 20 {
-					require.NoError(t, r.seen.HealthCheck())
+					require.NoError(t, r.seen.Extensions().CheckHealth())
 					r.settle(time.Second)
 				}
 				talk := r.seen.Converse(t)
 				joins := count(r, hubtest.Join(topic))
 				armed.Store(true)
-				require.NoError(t, r.seen.Push(topic, "nobody knows this", map[string]int{}))
+				require.NoError(t, r.seen.Channel(topic).Push("nobody knows this", map[string]int{}))
 				r.settle(2 * time.Second)
 				require.Empty(t, crashes)
 				require.Equal(t, joins+1, count(r, hubtest.Join(topic)), "joins anew, at once")
@@ -178,7 +178,7 @@ func TestChannelAndConnectionCrashTogether(t *testing.T) {
 				r.settle(5 * time.Second)
 				require.Equal(t, []string{"health"}, r.dev.Status().Extensions)
 				before := count(r, hubtest.Event("extensions", "health:report"))
-				require.NoError(t, r.seen.HealthCheck())
+				require.NoError(t, r.seen.Extensions().CheckHealth())
 				r.settle(time.Second)
 				require.Equal(t, before+1, count(r, hubtest.Event("extensions", "health:report")))
 			})
@@ -213,7 +213,7 @@ func TestConnectionCrashesWhileDialling(t *testing.T) {
 		require.True(t, r.hit())
 		require.Equal(t, actors.Connected, r.dev.Status().Connection)
 		require.Zero(t, r.happened(actors.EventConnectFailed))
-		require.Equal(t, 1, r.seen.Sockets())
+		require.Equal(t, 1, r.seen.Net().Sockets())
 	})
 }
 
@@ -227,12 +227,12 @@ func TestBadMessagesAreCounted(t *testing.T) {
 			nil,
 			map[string]any{"update_available": true, "firmware_url": 7},
 		} {
-			require.NoError(t, r.seen.Push("device", "update", payload))
-			require.NoError(t, r.seen.Push("device", "extensions:get", payload))
-			require.NoError(t, r.seen.Push("device", "scripts/run", payload))
-			require.NoError(t, r.seen.Push("extensions", "attach", payload))
-			require.NoError(t, r.seen.Push("extensions", "health:check", payload))
-			require.NoError(t, r.seen.Push("device", "no such event", payload))
+			require.NoError(t, r.seen.Channel("device").Push("update", payload))
+			require.NoError(t, r.seen.Channel("device").Push("extensions:get", payload))
+			require.NoError(t, r.seen.Channel("device").Push("scripts/run", payload))
+			require.NoError(t, r.seen.Channel("extensions").Push("attach", payload))
+			require.NoError(t, r.seen.Channel("extensions").Push("health:check", payload))
+			require.NoError(t, r.seen.Channel("device").Push("no such event", payload))
 		}
 		r.settle(time.Minute)
 		talk.ExpectSameSocket("bad messages are nobody's end")
@@ -247,32 +247,32 @@ func TestBadMessagesAreCounted(t *testing.T) {
 func TestScriptsAreRefused(t *testing.T) {
 	inVirtualTime(t, nil, func(r *rig) {
 		start := time.Now()
-		got, err := r.seen.RunScript(r.t.Context(), "uptime")
+		got, err := r.seen.Scripts().Run(r.t.Context(), "uptime")
 		require.NoError(t, err)
 		require.Less(t, time.Since(start), time.Second)
 		const why = "this device does not run support scripts"
 		require.Equal(t, hubtest.ScriptResult{Result: "error", Output: why, Reason: why}, got)
 
-		r.seen.SetConnectingCode("1 + 1")
-		require.NoError(t, r.seen.Disconnect(1001))
+		r.seen.Scripts().SetConnecting("1 + 1")
+		require.NoError(t, r.seen.Net().Close(1001))
 		r.settle(time.Minute)
-		require.Equal(t, "failed", r.seen.ConnectingCode())
+		require.Equal(t, "failed", r.seen.Scripts().ConnectingOutcome())
 		require.Zero(t, r.dev.Status().Counters.Unknown)
 	})
 }
 
 func TestSocketLossIsRepaired(t *testing.T) {
 	for name, lose := range map[string]func(*hubtest.Device) error{
-		"cut":     (*hubtest.Device).Drop,
-		"closed":  func(d *hubtest.Device) error { return d.Disconnect(1001) },
-		"restart": func(d *hubtest.Device) error { return d.Disconnect(1012) },
+		"cut":     func(d *hubtest.Device) error { return d.Net().Drop() },
+		"closed":  func(d *hubtest.Device) error { return d.Net().Close(1001) },
+		"restart": func(d *hubtest.Device) error { return d.Net().Close(1012) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			inVirtualTime(t, nil, func(r *rig) {
 				require.NoError(t, lose(r.seen))
 				r.settle(time.Minute)
-				require.Equal(t, 2, r.seen.Sockets())
-				require.Equal(t, 2, r.seen.Joins())
+				require.Equal(t, 2, r.seen.Net().Sockets())
+				require.Equal(t, 2, r.seen.Snapshot().Joins)
 				require.EqualValues(t, 1, r.dev.Status().Counters.Losses)
 				require.Equal(t, 1, r.happened(actors.EventDisconnected))
 				require.Equal(t, []string{"health"}, r.dev.Status().Extensions)

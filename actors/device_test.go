@@ -87,7 +87,7 @@ func TestJitterIsOfTheDevice(t *testing.T) {
 	for _, name := range []string{"device-a", "device-b", "device-c"} {
 		inVirtualTime(t, func(r *rig) {
 			r.cfg.Name = name
-			r.hub.PlatformDown(true)
+			r.hub.Door().PlatformDown(true)
 		}, func(r *rig) {
 			status := r.dev.Status()
 			require.Equal(t, actors.Disconnected, status.Connection)
@@ -179,18 +179,18 @@ func TestEventHookThatPanics(t *testing.T) {
 			panic("the embedder's bug")
 		}
 	}, func(b *bench) {
-		sockets, joins := b.seen.Sockets(), b.seen.Joins()
+		sockets, joins := b.seen.Net().Sockets(), b.seen.Snapshot().Joins
 		b.add(firmwareSize)
 		b.push()
 		waitReboot(b.rig)
 		require.Equal(
 			t,
 			[]string{"received", "started", "completed"},
-			b.seen.Statuses(),
+			b.seen.Update().Statuses(),
 			"as if there were no hook",
 		)
-		require.Equal(t, sockets, b.seen.Sockets())
-		require.Equal(t, joins, b.seen.Joins(), "nobody has crashed")
+		require.Equal(t, sockets, b.seen.Net().Sockets())
+		require.Equal(t, joins, b.seen.Snapshot().Joins, "nobody has crashed")
 		require.Greater(t, told.Load(), int32(3))
 		b.reboot()
 	})

@@ -61,7 +61,7 @@ func TestFallbackURLs(t *testing.T) {
 	}, func(r *rig) {
 		r.settle(time.Minute)
 		require.Equal(t, actors.Connected, r.dev.Status().Connection)
-		require.NoError(t, r.seen.Drop())
+		require.NoError(t, r.seen.Net().Drop())
 		r.settle(2 * time.Minute)
 		require.Equal(t, actors.Connected, r.dev.Status().Connection)
 		require.Equal(
@@ -69,7 +69,7 @@ func TestFallbackURLs(t *testing.T) {
 			[]string{"a.example", "b.example", "c.example", "c.example"},
 			d.move("b.example"),
 		)
-		require.NoError(t, r.seen.Drop())
+		require.NoError(t, r.seen.Net().Drop())
 		r.settle(5 * time.Minute)
 		require.Equal(t, actors.Connected, r.dev.Status().Connection)
 		require.Equal(t, []string{"c.example", "a.example", "b.example"}, d.move(""))
@@ -262,9 +262,9 @@ func TestProxyForSocketAndDownloads(t *testing.T) {
 	require.NoError(t, dev.Start(t.Context()))
 	seen := hub.Device(identity)
 	require.NoError(t, seen.WaitJoined(t.Context()))
-	fw, err := hub.AddFirmware(newer, hubtest.Generated(1, 100_000))
+	fw, err := hub.Firmware().Add(newer, hubtest.Generated(1, 100_000))
 	require.NoError(t, err)
-	require.NoError(t, seen.Update(fw))
+	require.NoError(t, seen.Update().Offer(fw))
 	require.ErrorIs(t, dev.Wait(), actors.ErrReboot)
 	_ = dev.Stop(t.Context()) // tells the same once more
 	way.mu.Lock()

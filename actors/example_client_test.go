@@ -44,7 +44,7 @@ func Example_client() {
 	ended := make(chan error, 1)
 	go func() { ended <- dev.Run(ctx) }()
 
-	fw, err := hub.AddFirmware(hubtest.Metadata{
+	fw, err := hub.Firmware().Add(hubtest.Metadata{
 		UUID: "22222222-2222-5222-8222-222222222222", Product: "press", Platform: "ram",
 		Architecture: "generic", Version: "1.1.0",
 	}, hubtest.Generated(1, 1<<20))
@@ -54,8 +54,8 @@ func Example_client() {
 	}
 	seen := hub.Device("press-7")
 	fmt.Println(seen.WaitJoined(ctx))
-	fmt.Println(seen.Update(fw)) // pushed by hand
-	fmt.Println(seen.WaitStatus(ctx, "rescheduled"))
+	fmt.Println(seen.Update().Offer(fw)) // pushed by hand
+	fmt.Println(seen.Update().WaitStatus(ctx, "rescheduled"))
 	fmt.Println(seen.Identify())
 	<-blinked
 	cancel()

@@ -59,8 +59,8 @@ func Example_extension() {
 		return
 	}
 	seen := hub.Device("press-7")
-	fmt.Println(seen.WaitReport(ctx, "geo:location:update"))
-	fmt.Println(string(seen.Report("geo:location:update").Last))
+	fmt.Println(seen.Extensions().WaitReport(ctx, "geo:location:update"))
+	fmt.Println(string(seen.Extensions().Report("geo:location:update").Last))
 	fmt.Println(dev.Stop(ctx))
 	// Output:
 	// <nil>

@@ -141,7 +141,7 @@ func Example_slots() {
 		return
 	}
 
-	fw, err := hub.AddFirmware(hubtest.Metadata{
+	fw, err := hub.Firmware().Add(hubtest.Metadata{
 		UUID: "22222222-2222-5222-8222-222222222222", Product: "press", Platform: "ram",
 		Architecture: "generic", Version: "1.1.0",
 	}, hubtest.Generated(1, 3<<20))
@@ -149,7 +149,7 @@ func Example_slots() {
 		fmt.Println(err)
 		return
 	}
-	hub.Deploy(hubtest.Rollout{Firmware: fw}) // the hub offers it when the device has joined
+	hub.Rollouts().Start(hubtest.Rollout{Firmware: fw}) // the hub offers it when the device has joined
 
 	err = dev.Run(context.Background())
 	fmt.Println(errors.Is(err, actors.ErrReboot))

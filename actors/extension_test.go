@@ -51,7 +51,7 @@ func TestExtensionCrashHurtsNobody(t *testing.T) {
 		talk := r.seen.Converse(t)
 		crashes.Store(3)
 		for range 4 {
-			require.NoError(t, r.seen.Push("extensions", "geo:location:request", map[string]int{}))
+			require.NoError(t, r.seen.Channel("extensions").Push("geo:location:request", map[string]int{}))
 			r.settle(time.Second)
 		}
 		talk.Expect("the fresh one answers", hubtest.Event("extensions", "geo:location:update"))
@@ -67,7 +67,7 @@ func TestExtensionIsQuarantined(t *testing.T) {
 		talk := r.seen.Converse(t)
 		crashes.Store(4)
 		for range 4 {
-			require.NoError(t, r.seen.Push("extensions", "geo:location:request", map[string]int{}))
+			require.NoError(t, r.seen.Channel("extensions").Push("geo:location:request", map[string]int{}))
 			r.settle(time.Second)
 		}
 		talk.Expect("the hub is told", hubtest.Event("extensions", "geo:error"))
@@ -76,7 +76,7 @@ func TestExtensionIsQuarantined(t *testing.T) {
 		require.Len(t, r.gaveUp, 1)
 		r.gaveUp = nil
 
-		require.NoError(t, r.seen.Attach("geo"))
+		require.NoError(t, r.seen.Extensions().Attach("geo"))
 		talk.Expect("attached again", hubtest.Event("extensions", "geo:attached"))
 		r.settle(time.Second)
 		talk.Expect("and it works", hubtest.Event("extensions", "geo:location:update"))
@@ -87,11 +87,11 @@ func TestExtensionIsQuarantined(t *testing.T) {
 func TestDetachAndAttach(t *testing.T) {
 	inVirtualTime(t, nil, func(r *rig) {
 		talk := r.seen.Converse(t)
-		require.NoError(t, r.seen.Detach("health"))
+		require.NoError(t, r.seen.Extensions().Detach("health"))
 		talk.Expect("says so", hubtest.Event("extensions", "health:detached"))
 		r.settle(time.Second)
 		require.Empty(t, r.dev.Status().Extensions)
-		require.NoError(t, r.seen.Attach("health"))
+		require.NoError(t, r.seen.Extensions().Attach("health"))
 		talk.Expect("says so", hubtest.Event("extensions", "health:attached"))
 		talk.Expect("the hub asks at once", hubtest.Event("extensions", "health:report"))
 	})
@@ -119,17 +119,17 @@ func TestDetachAndAttachAtOnce(t *testing.T) {
 		})
 	}, func(r *rig) {
 		for range 3 {
-			require.NoError(t, r.seen.Detach("geo"))
-			require.NoError(t, r.seen.Attach("geo"))
-			require.NoError(t, r.seen.Detach("geo"))
+			require.NoError(t, r.seen.Extensions().Detach("geo"))
+			require.NoError(t, r.seen.Extensions().Attach("geo"))
+			require.NoError(t, r.seen.Extensions().Detach("geo"))
 			r.settle(time.Millisecond)
-			require.NoError(t, r.seen.Attach("geo"))
+			require.NoError(t, r.seen.Extensions().Attach("geo"))
 		}
 		r.settle(10 * time.Second)
 		require.Equal(t, []string{"geo", "health"}, r.seen.Snapshot().Attached, "the hub")
 		require.Equal(t, []string{"geo", "health"}, r.dev.Status().Extensions, "and the device")
 		before := count(r, hubtest.Event("extensions", "geo:location:update"))
-		require.NoError(t, r.seen.Push("extensions", "geo:location:request", map[string]int{}))
+		require.NoError(t, r.seen.Channel("extensions").Push("geo:location:request", map[string]int{}))
 		r.settle(time.Second)
 		require.Equal(
 			t,
@@ -138,8 +138,8 @@ func TestDetachAndAttachAtOnce(t *testing.T) {
 			"it works",
 		)
 
-		require.NoError(t, r.seen.Attach("geo"))
-		require.NoError(t, r.seen.Detach("geo"))
+		require.NoError(t, r.seen.Extensions().Attach("geo"))
+		require.NoError(t, r.seen.Extensions().Detach("geo"))
 		r.settle(10 * time.Second)
 		require.Equal(t, []string{"health"}, r.dev.Status().Extensions)
 		tree, err := r.dev.Tree(r.t.Context())
@@ -176,7 +176,7 @@ func TestWakeOfAnExtensionThatEnded(t *testing.T) {
 		})
 	}, func(r *rig) {
 		crashes.Store(1)
-		require.NoError(t, r.seen.Push("extensions", "geo:location:request", map[string]int{}))
+		require.NoError(t, r.seen.Channel("extensions").Push("geo:location:request", map[string]int{}))
 		r.settle(time.Second)
 		require.Len(t, hosts, 2)
 		hosts[0].Wake(0)
@@ -210,14 +210,14 @@ func TestAnExtensionThatHangsIsBounded(t *testing.T) {
 	}, func(r *rig) {
 		talk := r.seen.Converse(t)
 		for range 1000 {
-			require.NoError(t, r.seen.Push("extensions", "geo:location:request", map[string]int{}))
+			require.NoError(t, r.seen.Channel("extensions").Push("geo:location:request", map[string]int{}))
 			r.settle(time.Millisecond)
 		}
 		r.mu.Lock()
 		dropped := r.dropped
 		r.mu.Unlock()
 		require.Greater(t, dropped, 700)
-		require.NoError(t, r.seen.HealthCheck())
+		require.NoError(t, r.seen.Extensions().CheckHealth())
 		talk.ExpectLater("the others go on", hubtest.Event("extensions", "health:report"))
 		talk.ExpectSameSocket("an extension never costs the link")
 		close(release)

@@ -99,7 +99,9 @@ func TestHalfOpenLinkIsFoundWithinTwoHeartbeats(t *testing.T) {
 // Whatever ends a socket, the device comes back: soon, but not at once; and spread out when the hub
 // says that it restarts.
 func TestEveryCloseHasItsRule(t *testing.T) {
-	code := func(code int) func(*rig) error { return func(r *rig) error { return r.seen.Disconnect(code) } }
+	code := func(code int) func(*rig) error {
+		return func(r *rig) error { return r.seen.Net().Close(code) }
+	}
 	for _, c := range []struct {
 		cause     string
 		end       func(*rig) error
@@ -108,14 +110,14 @@ func TestEveryCloseHasItsRule(t *testing.T) {
 	}{
 		{
 			"the same device has connected again, or an operator says reconnect",
-			func(r *rig) error { return r.seen.Kick() }, 1001, time.Second, 2 * time.Second,
+			func(r *rig) error { return r.seen.Net().Kick() }, 1001, time.Second, 2 * time.Second,
 		},
 		{
 			"the same with an older Phoenix, or a node stops", code(1000), 1000, time.Second,
 			2 * time.Second,
 		},
 		{"a node is being replaced", func(r *rig) error {
-			return r.hub.Drain(r.t.Context(), 10,
+			return r.hub.Net().Drain(r.t.Context(), 10,
 				time.Second)
 		}, 1012, 0, 10 * time.Second},
 		{"the hub has heard nothing for too long", code(1002), 1002, time.Second, 2 * time.Second},
@@ -124,7 +126,8 @@ func TestEveryCloseHasItsRule(t *testing.T) {
 		{"a message that is too long", code(1009), 1009, time.Second, 2 * time.Second},
 		{"a code that nobody knows", code(4321), 4321, time.Second, 2 * time.Second},
 		{
-			"a cut without a close frame", func(r *rig) error { return r.seen.Drop() }, 1006, time.Second,
+			"a cut without a close frame", func(r *rig) error { return r.seen.Net().Drop() },
+			1006, time.Second,
 			2 * time.Second,
 		},
 	} {
@@ -145,8 +148,8 @@ func TestEveryCloseHasItsRule(t *testing.T) {
 				require.LessOrEqual(t, wait, c.high+100*time.Millisecond)
 				r.settle(wait + time.Second)
 				require.Equal(t, actors.Connected, r.dev.Status().Connection)
-				require.Equal(t, 2, r.seen.Sockets())
-				require.Equal(t, 2, r.seen.Joins())
+				require.Equal(t, 2, r.seen.Net().Sockets())
+				require.Equal(t, 2, r.seen.Snapshot().Joins)
 				require.Equal(t, 1, r.happened(actors.EventDisconnected))
 			})
 		})
@@ -172,11 +175,11 @@ func TestTwoDevicesWithOneIdentity(t *testing.T) {
 		r.settle(time.Hour)
 		t.Logf(
 			"sockets in an hour: %d of both; %d and %d dials",
-			r.seen.Sockets(),
+			r.seen.Net().Sockets(),
 			r.dev.Status().Counters.Dials,
 			clone.Status().Counters.Dials,
 		)
-		require.Less(t, r.seen.Sockets(), 250, "at full speed it would be 2,400")
+		require.Less(t, r.seen.Net().Sockets(), 250, "at full speed it would be 2,400")
 		require.Less(t, r.dev.Status().Counters.Dials, uint64(130), "both hold back")
 		require.Less(t, clone.Status().Counters.Dials, uint64(130), "both hold back")
 		require.True(t, r.everFailedWith(protocol.ErrDuplicateIdentity), "it is said what is wrong")
@@ -188,7 +191,7 @@ func TestTwoDevicesWithOneIdentity(t *testing.T) {
 		r.settle(time.Hour)
 		require.Equal(t, dials, r.dev.Status().Counters.Dials, "and undisturbed")
 		lost := time.Now()
-		require.NoError(t, r.seen.Drop())
+		require.NoError(t, r.seen.Net().Drop())
 		require.NoError(t, r.seen.Wait(r.t.Context(), func(s hubtest.Snapshot) bool { return s.Online }))
 		require.Less(t, time.Since(lost), 3*time.Second, "what was is forgotten")
 	})

@@ -64,7 +64,7 @@ func TestFirstDialWaitsForTheNetwork(t *testing.T) {
 		require.EqualValues(t, 1, status.Counters.Dials)
 		require.Zero(t, r.happened(actors.EventConnectFailed))
 		require.Equal(t, 1, log.count("waiting for it"), "one line, however long it takes")
-		require.NoError(t, r.seen.Drop())
+		require.NoError(t, r.seen.Net().Drop())
 		r.settle(time.Minute)
 		require.Equal(t, actors.Connected, r.dev.Status().Connection)
 		require.Equal(t, 1, log.count("waiting for it"), "only the first dial waits")
@@ -86,7 +86,7 @@ func TestNetworkIsNotAwaitedForEver(t *testing.T) {
 	var log logged
 	awaiting(t, 1000*time.Hour, &log, asIs, func(r *rig, b *booting) {
 		r.settle(58 * time.Second)
-		require.Zero(t, r.seen.Sockets())
+		require.Zero(t, r.seen.Net().Sockets())
 		r.settle(5 * time.Second)
 		require.Equal(t, actors.Connected, r.dev.Status().Connection)
 		require.LessOrEqual(t, len(b.asked()), 62)

@@ -33,7 +33,9 @@ func (f *failsOnce) Dial(ctx context.Context, req transport.Request) (transport.
 // Every refusal is for now only: the device says what it was told and what a person can do, waits,
 // and is let in at the next try.
 func TestEveryRefusalHasItsRule(t *testing.T) {
-	refuse := func(refusal hubtest.Refusal) func(*rig) { return func(r *rig) { r.hub.Refuse(refusal) } }
+	refuse := func(refusal hubtest.Refusal) func(*rig) {
+		return func(r *rig) { r.hub.Door().Refuse(refusal) }
+	}
 	fail := func(phase transport.Phase, err error) func(*rig) {
 		return func(r *rig) {
 			r.cfg.Hub.Dialer = &failsOnce{

@@ -32,7 +32,7 @@ func packed(log *logged) func(*rig) {
 func requireTalk(t *testing.T, r *rig, serializer string) {
 	t.Helper()
 	before := count(r, hubtest.Event("extensions", "health:report"))
-	require.NoError(t, r.seen.HealthCheck())
+	require.NoError(t, r.seen.Extensions().CheckHealth())
 	r.settle(time.Minute) // with heartbeats
 	status := r.dev.Status()
 	require.Equal(t, actors.Connected, status.Connection)
@@ -46,7 +46,7 @@ func TestMessagePack(t *testing.T) {
 	var log logged
 	inVirtualTime(t, packed(&log), func(r *rig) {
 		requireTalk(t, r, actors.MessagePack)
-		require.Equal(t, 1, r.seen.Sockets())
+		require.Equal(t, 1, r.seen.Net().Sockets())
 		require.Zero(t, log.count(fallbackLine))
 	})
 }
@@ -56,13 +56,13 @@ func TestMessagePackFallsBackToJSON(t *testing.T) {
 	var log logged
 	inVirtualTime(t, func(r *rig) {
 		packed(&log)(r)
-		r.hub.Refuse(hubtest.Refusal{Status: 403}) // once: whoever asks again for MessagePack gets it
+		r.hub.Door().Refuse(hubtest.Refusal{Status: 403}) // the second request gets it
 	}, func(r *rig) {
 		requireTalk(t, r, actors.JSON)
 		require.EqualValues(t, 1, r.dev.Status().Counters.Dials, "the refusal costs no wait")
 		require.NoError(t, r.dev.Reconnect())
 		r.settle(2 * time.Minute)
-		require.Equal(t, 2, r.seen.Sockets())
+		require.Equal(t, 2, r.seen.Net().Sockets())
 		requireTalk(t, r, actors.JSON)
 		require.Equal(t, 1, log.count(fallbackLine), "said once")
 	})
@@ -73,12 +73,12 @@ func TestMessagePackFallbackSurvivesACrash(t *testing.T) {
 	var log logged
 	inVirtualTime(t, func(r *rig) {
 		packed(&log)(r)
-		r.hub.Refuse(hubtest.Refusal{Status: 403})
+		r.hub.Door().Refuse(hubtest.Refusal{Status: 403})
 	}, func(r *rig) {
 		r.crash("link/connection")
 		requireTalk(t, r, actors.JSON)
 		require.True(t, r.hit())
-		require.Equal(t, 1, r.seen.Sockets(), "the socket goes on in the form in which it began")
+		require.Equal(t, 1, r.seen.Net().Sockets(), "the socket goes on in the form in which it began")
 		require.NoError(t, r.dev.Reconnect())
 		r.settle(2 * time.Minute)
 		requireTalk(t, r, actors.JSON)
@@ -90,7 +90,7 @@ func TestMessagePackOutlastsAProxy(t *testing.T) {
 	var log logged
 	inVirtualTime(t, func(r *rig) {
 		packed(&log)(r)
-		r.hub.Refuse(hubtest.Refusal{Status: 403, Times: 4})
+		r.hub.Door().Refuse(hubtest.Refusal{Status: 403, Times: 4})
 	}, func(r *rig) {
 		require.Contains(t, r.dev.Status().Problem, "403")
 		r.settle(2 * time.Minute)

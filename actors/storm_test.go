@@ -164,8 +164,8 @@ func TestHubThatIsDownIsNotHammered(t *testing.T) {
 	const devices = 40
 	fleet(t, devices, 0, func(t *testing.T, hub *hubtest.Hub, g *gate, _ []*actors.Device) {
 		pass(10 * time.Second)
-		hub.PlatformDown(true)
-		hub.DropAll()
+		hub.Door().PlatformDown(true)
+		hub.Net().Drop()
 		g.restart()
 		pass(30 * time.Minute)
 		total, busiest, _ := g.counts(60)
@@ -177,7 +177,7 @@ func TestHubThatIsDownIsNotHammered(t *testing.T) {
 		require.Less(t, total, 70*devices)
 		require.Greater(t, total, 45*devices, "nobody has given up")
 		require.Less(t, busiest, devices/4)
-		hub.PlatformDown(false)
+		hub.Door().PlatformDown(false)
 		pass(62 * time.Second)
 		require.Equal(t, devices, hub.Stats().Online, "all are back within the longest wait")
 	})
@@ -191,7 +191,7 @@ func TestFleetComesBackFromARestartInOneWave(t *testing.T) {
 		pass(time.Minute)
 		require.Equal(t, devices, hub.Stats().Online)
 		g.shut(true)
-		hub.CloseAll(transport.CodeServiceRestart)
+		hub.Net().Close(transport.CodeServiceRestart)
 		pass(2 * time.Second)
 		g.shut(false)
 		g.restart()

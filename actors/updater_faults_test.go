@@ -84,9 +84,9 @@ func TestFaultsOfTheDownload(t *testing.T) {
 				b.add(c.size, c.faults...)
 				b.push()
 				last := c.statuses[len(c.statuses)-1]
-				require.NoError(t, b.seen.WaitStatus(b.t.Context(), last))
+				require.NoError(t, b.seen.Update().WaitStatus(b.t.Context(), last))
 				b.settle(time.Minute)
-				statuses := b.seen.Statuses()
+				statuses := b.seen.Update().Statuses()
 				requireOrder(t, statuses, c.statuses...)
 				if c.reason == "" {
 					b.requireInstalled()
@@ -126,7 +126,7 @@ func TestFaultsOfTheDevice(t *testing.T) {
 				b.add(firmwareSize)
 				b.slots.FailNext(method, errBroken)
 				b.push()
-				require.NoError(t, b.seen.WaitStatus(b.t.Context(), "failed"))
+				require.NoError(t, b.seen.Update().WaitStatus(b.t.Context(), "failed"))
 				b.settle(time.Minute)
 				require.Contains(t, b.failure(), "no space left on device")
 				require.NotContains(t, b.slots.Calls(), "flip")
@@ -158,9 +158,9 @@ func TestJournalThatCannotBeWritten(t *testing.T) {
 		}, func(b *bench) {
 			b.add(firmwareSize)
 			b.push()
-			require.NoError(t, b.seen.WaitStatus(b.t.Context(), "failed"))
+			require.NoError(t, b.seen.Update().WaitStatus(b.t.Context(), "failed"))
 			b.settle(time.Minute)
-			statuses := slices.Compact(b.seen.Statuses())
+			statuses := slices.Compact(b.seen.Update().Statuses())
 			require.Equal(t, "received", statuses[0], "after %d saves", good)
 			require.Equal(t, 1, strings.Count(strings.Join(statuses, " "), "received"))
 			require.Contains(t, b.failure(), "save the state of the update")
@@ -196,7 +196,7 @@ func TestPowerCutResumesWithRange(t *testing.T) {
 		b.requireInstalled()
 		requireOrder(
 			t,
-			b.seen.Statuses(),
+			b.seen.Update().Statuses(),
 			"received",
 			"started",
 			"received",
@@ -225,17 +225,17 @@ func TestSocketLostDuringAnUpdate(t *testing.T) {
 		b.add(firmwareSize, hubtest.Slow(100<<10))
 		b.push()
 		b.settle(2 * time.Second)
-		joins, before := b.seen.Joins(), b.dev.Status().Counters.Downloads
-		b.hub.PlatformDown(true)
-		require.NoError(t, b.seen.Drop())
+		joins, before := b.seen.Snapshot().Joins, b.dev.Status().Counters.Downloads
+		b.hub.Door().PlatformDown(true)
+		require.NoError(t, b.seen.Net().Drop())
 		b.settle(4 * time.Second)
 		require.Greater(t, b.dev.Status().Counters.Downloads, before)
-		b.hub.PlatformDown(false)
+		b.hub.Door().PlatformDown(false)
 		waitReboot(b.rig)
-		require.Greater(t, b.seen.Joins(), joins)
+		require.Greater(t, b.seen.Snapshot().Joins, joins)
 		b.settle(time.Millisecond) // the server counts a request when it is over
 		require.Equal(t, 1, b.fw.Served().Requests, "one download is enough")
-		statuses := b.seen.Statuses()
+		statuses := b.seen.Update().Statuses()
 		require.Equal(t, "completed", statuses[len(statuses)-1])
 		requireOrder(t, statuses, "received", "started", "received", "started", "completed")
 		b.reboot()
@@ -247,20 +247,20 @@ func TestConfirmedReportsAreNotRepeated(t *testing.T) {
 		b.add(firmwareSize, hubtest.Slow(20<<10))
 		b.push()
 		b.settle(65 * time.Second) // two heartbeats
-		require.NoError(t, b.seen.Drop())
+		require.NoError(t, b.seen.Net().Drop())
 		waitReboot(b.rig)
-		require.Equal(t, []string{"received", "started", "completed"}, b.seen.Statuses())
+		require.Equal(t, []string{"received", "started", "completed"}, b.seen.Update().Statuses())
 		b.reboot()
 	})
 }
 
 func TestUnreadableOffer(t *testing.T) {
 	updating(t, nil, func(b *bench) {
-		require.NoError(t, b.seen.Push("device", "update", map[string]any{
+		require.NoError(t, b.seen.Channel("device").Push("update", map[string]any{
 			"update_available": true, "firmware_url": "https://files.example.com/x?secret", "size": "large",
 		}))
 		b.settle(time.Second)
-		require.Equal(t, []string{"received", "failed"}, b.seen.Statuses())
+		require.Equal(t, []string{"received", "failed"}, b.seen.Update().Statuses())
 		require.Contains(t, b.said("failed"), "size is not")
 		require.NotContains(t, b.said("failed"), "secret")
 		require.EqualValues(t, 1, b.dev.Status().Counters.BadFrames)
@@ -275,7 +275,7 @@ func TestBootRecordThatCannotBeRead(t *testing.T) {
 		require.Equal(
 			t,
 			[]string{"received", "failed"},
-			b.seen.Statuses(),
+			b.seen.Update().Statuses(),
 			"the device shows up, and says no",
 		)
 		b.settle(time.Minute)
@@ -298,11 +298,11 @@ func TestOfferThatNobodySurvives(t *testing.T) {
 			}
 		}
 	}, func(b *bench) {
-		sockets := b.seen.Sockets()
+		sockets := b.seen.Net().Sockets()
 		b.add(firmwareSize)
 		b.push()
 		b.settle(time.Second)
-		require.Equal(t, []string{"received", "failed"}, b.seen.Statuses())
+		require.Equal(t, []string{"received", "failed"}, b.seen.Update().Statuses())
 		require.Contains(t, b.said("failed"), "crashed over this offer")
 		require.Equal(t, 1, b.happened(actors.EventUpdateFailed), "the embedder is told, once")
 		require.Equal(t, actors.Connected, b.dev.Status().Connection)
@@ -310,7 +310,7 @@ func TestOfferThatNobodySurvives(t *testing.T) {
 		poison.Store(false)
 		b.push()
 		waitReboot(b.rig)
-		require.Equal(t, sockets, b.seen.Sockets())
+		require.Equal(t, sockets, b.seen.Net().Sockets())
 		b.requireInstalled()
 		b.reboot()
 	})

@@ -40,7 +40,7 @@ func updating(t *testing.T, change func(*bench), test func(*bench)) {
 
 func (b *bench) add(size int64, faults ...hubtest.Fault) {
 	b.t.Helper()
-	fw, err := b.hub.AddFirmware(newer, hubtest.Generated(1, size))
+	fw, err := b.hub.Firmware().Add(newer, hubtest.Generated(1, size))
 	require.NoError(b.t, err)
 	fw.Inject(faults...)
 	b.fw = fw
@@ -48,7 +48,7 @@ func (b *bench) add(size int64, faults ...hubtest.Fault) {
 
 func (b *bench) push() {
 	b.t.Helper()
-	require.NoError(b.t, b.seen.Update(b.fw))
+	require.NoError(b.t, b.seen.Update().Offer(b.fw))
 }
 
 func (b *bench) reboot() {

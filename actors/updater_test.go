@@ -95,14 +95,14 @@ func TestUpdateSurvivesCrashesAtEveryPoint(t *testing.T) {
 				t.Run(strconv.Itoa(point), func(t *testing.T) {
 					updating(t, nil, func(b *bench) {
 						b.add(600<<10, hubtest.Slow(400<<10)) // one checkpoint
-						sockets, joins := b.seen.Sockets(), b.seen.Joins()
+						sockets, joins := b.seen.Net().Sockets(), b.seen.Snapshot().Joins
 						b.crashAt(path, point)
 						b.push()
 						waitReboot(b.rig)
 						hit = b.hit()
-						require.Equal(t, sockets, b.seen.Sockets(), "an update never costs the link")
-						require.Equal(t, joins, b.seen.Joins())
-						requireOrder(t, b.seen.Statuses(), "received", "started", "completed")
+						require.Equal(t, sockets, b.seen.Net().Sockets(), "an update never costs the link")
+						require.Equal(t, joins, b.seen.Snapshot().Joins)
+						requireOrder(t, b.seen.Update().Statuses(), "received", "started", "completed")
 						requireRising(t, b.seen.Snapshot().Progress)
 						b.requireInstalled()
 					})
@@ -164,7 +164,7 @@ func TestDecisions(t *testing.T) {
 			b.add(firmwareSize)
 			b.push()
 			b.settle(time.Minute)
-			require.Equal(t, []string{"received", "ignored"}, b.seen.Statuses())
+			require.Equal(t, []string{"received", "ignored"}, b.seen.Update().Statuses())
 			require.Contains(t, b.said("ignored"), "a batch is running")
 			require.Zero(t, b.fw.Served().Requests)
 		})
@@ -175,7 +175,7 @@ func TestDecisions(t *testing.T) {
 			b.add(firmwareSize)
 			b.push()
 			b.settle(10 * time.Minute)
-			require.Equal(t, []string{"received", "rescheduled"}, b.seen.Statuses())
+			require.Equal(t, []string{"received", "rescheduled"}, b.seen.Update().Statuses())
 			require.Contains(t, b.said("rescheduled"), `"delay_for":1200000`, "in milliseconds")
 			b.powerCycle()
 			apply := firmware.Apply()
@@ -197,12 +197,12 @@ func TestDecisions(t *testing.T) {
 			b.push()
 			another := newer
 			another.UUID = "33333333-3333-5333-8333-333333333333"
-			fw, err := b.hub.AddFirmware(another, hubtest.Generated(2, firmwareSize))
+			fw, err := b.hub.Firmware().Add(another, hubtest.Generated(2, firmwareSize))
 			require.NoError(t, err)
-			require.NoError(t, b.seen.Update(fw))
+			require.NoError(t, b.seen.Update().Offer(fw))
 			waitReboot(b.rig)
 			require.EqualValues(t, 1, m.asked.Load())
-			require.Equal(t, []string{"received", "started", "completed"}, b.seen.Statuses())
+			require.Equal(t, []string{"received", "started", "completed"}, b.seen.Update().Statuses())
 			require.Equal(
 				t,
 				1,
@@ -247,7 +247,7 @@ func TestTrialThatIsNotCommittedIsGivenUp(t *testing.T) {
 		require.True(t, b.seen.Snapshot().Reverted, "the hub was told")
 		require.Equal(t, 1, b.happened(actors.EventReverted))
 
-		b.hub.Deploy(hubtest.Rollout{Firmware: b.fw})
+		b.hub.Rollouts().Start(hubtest.Rollout{Firmware: b.fw})
 		b.settle(5 * time.Minute)
 		require.Contains(t, b.said("ignored"), "on trial")
 	})
@@ -296,7 +296,7 @@ func TestIdleDeviceHasNoTransfer(t *testing.T) {
 	updating(t, nil, func(b *bench) {
 		b.add(firmwareSize, hubtest.Flip(9))
 		b.push()
-		require.NoError(t, b.seen.WaitStatus(b.t.Context(), "failed"))
+		require.NoError(t, b.seen.Update().WaitStatus(b.t.Context(), "failed"))
 		b.settle(time.Minute)
 		tree, err := b.dev.Tree(b.t.Context())
 		require.NoError(t, err)

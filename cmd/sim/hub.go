@@ -83,7 +83,7 @@ func (o *hubOptions) ask(hub *hubtest.Hub) (stop func()) {
 					return
 				}
 				for _, d := range hub.Devices() {
-					_ = d.Ask(extension) // those that have it
+					_ = d.Extensions().Ask(extension) // those that have it
 				}
 			}
 		})

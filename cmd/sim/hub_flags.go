@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +33,7 @@ type hubOptions struct {
 	clientCA        string
 	key, secret     string
 	drain           hubapi.Options
+	extensions      []string
 	healthEvery     time.Duration
 	geoEvery        time.Duration
 	cfg             hubtest.Config
@@ -52,14 +54,17 @@ func (o *hubOptions) register(f *pflag.FlagSet) {
 	f.StringVar(&o.key, "key", defaultKey, "product key of the devices; begins with nhp_")
 	f.StringVar(&o.secret, "secret", defaultSecret, "its secret")
 	f.BoolVar(&c.KnownOnly, "known-only", false, "refuse devices that the operator has not PUT; else they are created as they come")
-	f.DurationVar(&c.MaxAge, "max-age", 90*time.Second, "of a signature")
-	f.IntVar(&c.HandshakeRate, "handshakes-per-s", 100, "connections a second that are let in; 0: all")
-	f.DurationVar(&c.Idle, "idle", 180*time.Second, "silence of a device after which its socket is closed")
+	f.DurationVar(&c.Limits.MaxAge, "max-age", 90*time.Second, "of a signature")
+	l := &c.Limits
+	f.IntVar(&l.HandshakeRate, "handshakes-per-s", 100, "connections a second that are let in; 0: all")
+	f.DurationVar(&l.Idle, "idle", 180*time.Second, "silence of a device after which its socket is closed")
 	f.IntVar(&o.drain.DrainBatch, "drain-batch", 1000, "sockets that a drain closes at a time")
 	f.DurationVar(&o.drain.DrainEvery, "drain-every", 4*time.Second, "between two batches of a drain")
 	f.DurationVar(&o.drain.DrainWithin, "drain-within", 30*time.Second, "after which a drain closes the rest with 1000")
 	f.DurationVar(&c.RolloutEvery, "offers-every", 3*time.Second, "least time between two rounds of offers of deployments")
 	f.StringSliceVar(&c.Extensions, "extensions", nil, "that are switched on, with commas; not given: all of the server")
+	f.StringArrayVar(&o.extensions, "extension", nil,
+		"NAME@VERSION of an extension that the server does not have; may be given again")
 	f.DurationVar(&o.healthEvery, "health-every", time.Hour, "between two requests for a health report; 0: only when it is attached")
 	f.DurationVar(&o.geoEvery, "geo-every", 0, "the same for a location")
 	f.StringArrayVar(&c.OnJoin.FirmwareKeys, "firmware-key", nil, "public key that devices get that ask for the firmware's; may be given again")
@@ -85,8 +90,32 @@ func (o *hubOptions) check() error {
 	if err := errors.Join(checkAddress("--listen", o.listen), checkAddress("--control", o.control), o.checkLimits(), o.checkTLS()); err != nil {
 		return err
 	}
+	if err := o.serveExtensions(); err != nil {
+		return err
+	}
 	o.cfg.Listen = o.listen
 	o.cfg.Keys = []hubtest.Key{{Key: o.key, Secret: o.secret}}
+	return nil
+}
+
+// serveExtensions reads --extension. A name that is given again has one more version.
+func (o *hubOptions) serveExtensions() error {
+	all := &o.cfg.Custom
+	for _, given := range o.extensions {
+		name, version, ok := strings.Cut(given, "@")
+		if !ok {
+			return fmt.Errorf("--extension %q: give name@version, greeter@1.0.0 for instance", given)
+		}
+		i := slices.IndexFunc(*all, func(x hubtest.Extension) bool { return x.Name == name })
+		if i < 0 {
+			i = len(*all)
+			*all = append(*all, hubtest.Extension{Name: name})
+		}
+		(*all)[i].Versions = append((*all)[i].Versions, version)
+		if err := (*all)[i].Check(); err != nil {
+			return fmt.Errorf("--extension %q: %w", given, err)
+		}
+	}
 	return nil
 }
 
@@ -99,8 +128,9 @@ func checkAddress(flag, address string) error {
 
 func (o *hubOptions) checkLimits() error {
 	for flag, d := range map[string]time.Duration{
-		"--idle": o.cfg.Idle, "--max-age": o.cfg.MaxAge, "--offers-every": o.cfg.RolloutEvery,
-		"--drain-every": o.drain.DrainEvery, "--drain-within": o.drain.DrainWithin,
+		"--idle": o.cfg.Limits.Idle, "--max-age": o.cfg.Limits.MaxAge,
+		"--offers-every": o.cfg.RolloutEvery,
+		"--drain-every":  o.drain.DrainEvery, "--drain-within": o.drain.DrainWithin,
 	} {
 		if d <= 0 {
 			return fmt.Errorf("%s %v: must be positive", flag, d)
@@ -109,7 +139,7 @@ func (o *hubOptions) checkLimits() error {
 	if o.healthEvery < 0 || o.geoEvery < 0 {
 		return errors.New("--health-every and --geo-every must not be negative")
 	}
-	if o.drain.DrainBatch < 1 || o.cfg.HandshakeRate < 0 || o.cfg.Record < 0 {
+	if o.drain.DrainBatch < 1 || o.cfg.Limits.HandshakeRate < 0 || o.cfg.Record < 0 {
 		return errors.New("--drain-batch must be positive, --handshakes-per-s and --record must not be negative")
 	}
 	if strings.ContainsAny(o.cfg.Site.RedirectTo, "\r\n") {

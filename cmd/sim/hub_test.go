@@ -50,6 +50,8 @@ func TestHubArguments(t *testing.T) {
 		{"no such authority", "--tls --client-ca " + none, "no such file"},
 		{"no authority", "--tls --client-ca " + text, "holds no certificate in PEM"},
 		{"people have no certificates", "--tls --web --client-ca " + none, "asks for no certificates"},
+		{"extension without a version", "--extension greeter", "give name@version"},
+		{"extension of a wrong version", "--extension greeter@1", `"greeter@1": extension greeter, version`},
 		{"argument", "now", "unknown command"},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/time/rate"
 
 	"github.com/hublink-go/hublink/protocol"
 )
@@ -59,7 +60,7 @@ func (s *session) handleExtensions(now time.Time, ch *channel, m protocol.Messag
 	switch {
 	case event == "attached":
 		e.attached = true
-		e.tokens = newBucket(now, e.name)
+		e.tokens = newBucket(e.name)
 		s.first(e)
 	case event == "detached", event == "error":
 		e.attached = false
@@ -70,13 +71,14 @@ func (s *session) handleExtensions(now time.Time, ch *channel, m protocol.Messag
 
 // first pushes what the hub asks an extension for as soon as it is attached.
 func (s *session) first(e *extension) {
-	if event, ok := requests[e.name]; ok &&
-		e.name != "metrics" { // which NervesHub asks for some minutes later
-		s.push(topicExtensions, e.name+":"+event, emptyObject)
+	event := s.rules.request(e.name)
+	if event == "" || e.name == "metrics" { // NervesHub asks for metrics some minutes later
+		return
 	}
+	s.push(topicExtensions, e.name+":"+event, emptyObject)
 }
 
-// requests are what the hub asks extensions for.
+// requests are the events that NervesHub asks extensions with.
 var requests = map[string]string{
 	"alarms":           "sync",
 	"components":       "request",
@@ -101,38 +103,16 @@ func (s *session) attached() []string {
 	return names
 }
 
-// bucket is a token bucket. The zero value takes everything.
-type bucket struct {
-	perSecond, burst float64
-	tokens           float64
-	at               time.Time
-}
-
-// newBucket is the limit of an extension's messages (NervesHub: what is more is dropped without a
-// word).
-func newBucket(now time.Time, name string) bucket {
-	b := bucket{at: now}
+// newBucket is the limit of an extension's messages; nil: there is none. NervesHub drops what is
+// more without an answer.
+func newBucket(name string) *rate.Limiter {
 	switch name {
 	case "logging":
-		b.perSecond, b.burst = 5, 10
+		return rate.NewLimiter(5, 10)
 	case "metrics", "error_reports":
-		b.perSecond, b.burst = 1, 5
+		return rate.NewLimiter(1, 5)
 	case "alarms":
-		b.perSecond, b.burst = 1, 10
+		return rate.NewLimiter(1, 10)
 	}
-	b.tokens = b.burst
-	return b
-}
-
-func (b *bucket) take(now time.Time) bool {
-	if b.burst == 0 {
-		return true
-	}
-	b.tokens = min(b.burst, b.tokens+max(0, now.Sub(b.at).Seconds())*b.perSecond)
-	b.at = now
-	if b.tokens < 1 {
-		return false
-	}
-	b.tokens--
-	return true
+	return nil
 }

@@ -288,11 +288,11 @@ func TestEndsThatTheHubCauses(t *testing.T) {
 		"the same device connects again, release 2.4.0": {Config{Profile: ProfileOld}, again, 1000},
 		"an operator's reconnect": {
 			Config{},
-			func(t *testing.T, h *Hub) { require.NoError(t, h.Device("dev-1").Kick()) }, 1001,
+			func(t *testing.T, h *Hub) { require.NoError(t, h.Device("dev-1").Net().Kick()) }, 1001,
 		},
 		"an operator's reconnect, release 2.4.0": {
 			Config{Profile: ProfileOld},
-			func(t *testing.T, h *Hub) { require.NoError(t, h.Device("dev-1").Kick()) }, 1000,
+			func(t *testing.T, h *Hub) { require.NoError(t, h.Device("dev-1").Net().Kick()) }, 1000,
 		},
 		"moved to another product": {
 			Config{},
@@ -304,21 +304,21 @@ func TestEndsThatTheHubCauses(t *testing.T) {
 		},
 		"drain": {
 			Config{},
-			func(t *testing.T, h *Hub) { require.NoError(t, h.Drain(t.Context(), 1000, time.Second)) },
+			func(t *testing.T, h *Hub) { require.NoError(t, h.Net().Drain(t.Context(), 1000, time.Second)) },
 			1012,
 		},
 		"the listener for people, which is not drained": {
 			Config{Site: Site{Web: true}},
-			func(t *testing.T, h *Hub) { require.NoError(t, h.Drain(t.Context(), 1000, time.Second)) },
+			func(t *testing.T, h *Hub) { require.NoError(t, h.Net().Drain(t.Context(), 1000, time.Second)) },
 			1000,
 		},
 		"stop without drainer": {
 			Config{},
-			func(_ *testing.T, h *Hub) { h.CloseAll(1000) }, 1000,
+			func(_ *testing.T, h *Hub) { h.Net().Close(1000) }, 1000,
 		},
 		"the hub is killed": {
 			Config{},
-			func(_ *testing.T, h *Hub) { h.DropAll() }, 1006,
+			func(_ *testing.T, h *Hub) { h.Net().Drop() }, 1006,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -347,7 +347,7 @@ func TestDrainRunsOutOfTime(t *testing.T) {
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
-		require.ErrorIs(t, h.Drain(ctx, 1, 4*time.Second), context.DeadlineExceeded)
+		require.ErrorIs(t, h.Net().Drain(ctx, 1, 4*time.Second), context.DeadlineExceeded)
 		require.Equal(t, 30*time.Second, time.Since(start))
 		got := map[int]int{}
 		for range cap(codes) {
@@ -369,7 +369,7 @@ func TestIdleTimes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := Run(t, Config{Mode: Memory, Idle: row.idle})
+				h := Run(t, Config{Mode: Memory, Limits: Limits{Idle: row.idle}})
 				start := time.Now()
 				c := joined(t, h, "dev-1", "1.0.0", "u1")
 				if row.ping {

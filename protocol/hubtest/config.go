@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Masterminds/semver/v3"
+
 	"github.com/hublink-go/hublink/protocol/auth"
 )
 
@@ -40,17 +42,49 @@ type Config struct {
 	Site         Site         // which of NervesHub's listeners it is
 	// devices that Hub.Device was not asked for are refused; else they are created as they come
 	KnownOnly  bool
-	Extensions []string // switched on; nil: all that the profile has
-	OnJoin     OnJoin   // what devices get when they join
+	Extensions []string    // switched on; nil: all that the profile and Custom have
+	Custom     []Extension // that the hub has beside those of its profile
+	OnJoin     OnJoin      // what devices get when they join
 	// messages that are kept of every device; zero: none, see Device.Record
-	Record int
+	Record       int
+	Limits       Limits
+	RolloutEvery time.Duration // least time between two rounds of offers; zero: 3 s
+	Now          func() time.Time
+}
+
+// Limits are those that an operator of NervesHub can set.
+type Limits struct {
 	// without a byte from the device until its socket is closed with 1002; zero: 180 s
 	Idle   time.Duration
 	MaxAge time.Duration // of a signature; zero: 90 s
 	// connections a second, more are cut before TLS; zero: no limit. NervesHub: 100
 	HandshakeRate int
-	RolloutEvery  time.Duration // least time between two rounds of offers; zero: 3 s
-	Now           func() time.Time
+}
+
+// Extension is one that the hub serves beside those of its profile, or in place of one of them, so
+// that a device's own extension can be tried.
+type Extension struct {
+	Name     string   // without a colon
+	Versions []string // newest first: major.minor.patch
+	// the event without the name that the hub pushes when the extension is attached, and with
+	// Extensions.Ask; empty: none for a new name, NervesHub's for one of the profile
+	Ask string
+}
+
+// Check reports what is wrong with the name or the versions.
+func (x Extension) Check() error {
+	if x.Name == "" || strings.Contains(x.Name, ":") {
+		return fmt.Errorf("extension %q: the name must not be empty or hold a colon", x.Name)
+	}
+	if len(x.Versions) == 0 {
+		return fmt.Errorf("extension %s: Versions is empty", x.Name)
+	}
+	for _, v := range x.Versions {
+		if _, err := semver.StrictNewVersion(v); err != nil {
+			return fmt.Errorf("extension %s, version %q: %w", x.Name, v, err)
+		}
+	}
+	return nil
 }
 
 // Site is which of NervesHub's listeners devices come to. The zero value is the one for devices.
@@ -123,7 +157,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Site.Web && (len(c.Certificates.Authorities) > 0 || len(c.Certificates.Pinned) > 0) {
 		return c, errors.New("hubtest: the listener for people asks for no Certificates")
 	}
-	if c.HandshakeRate < 0 || c.Idle < 0 || c.MaxAge < 0 || c.RolloutEvery < 0 || c.Record < 0 {
+	l := &c.Limits
+	if l.HandshakeRate < 0 || l.Idle < 0 || l.MaxAge < 0 || c.RolloutEvery < 0 || c.Record < 0 {
 		return c, errors.New(
 			"hubtest: Record, Idle, MaxAge, HandshakeRate and RolloutEvery must not be negative",
 		)
@@ -142,14 +177,28 @@ func (c Config) withDefaults() (Config, error) {
 			)
 		}
 	}
+	for _, x := range c.Custom {
+		if err := x.Check(); err != nil {
+			return c, fmt.Errorf("hubtest: Custom: %w", err)
+		}
+	}
 	c.Site.RedirectTo = cmp.Or(c.Site.RedirectTo, "https://docs.nerves-hub.org/")
-	c.Idle = cmp.Or(c.Idle, 180*time.Second)
-	c.MaxAge = cmp.Or(c.MaxAge, auth.DefaultMaxAge)
+	l.Idle = cmp.Or(l.Idle, 180*time.Second)
+	l.MaxAge = cmp.Or(l.MaxAge, auth.DefaultMaxAge)
 	c.RolloutEvery = cmp.Or(c.RolloutEvery, 3*time.Second)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
 	return c, nil
+}
+
+// rules are the profile's, with the custom extensions.
+func (c *Config) rules() rules {
+	r := c.Profile.rules()
+	for _, x := range c.Custom {
+		r.serve(offered{name: x.Name, versions: slices.Clone(x.Versions), ask: x.Ask})
+	}
+	return r
 }
 
 // settings makes what joins see of the configuration.

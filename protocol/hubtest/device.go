@@ -1,19 +1,20 @@
 package hubtest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"sync"
-	"time"
 )
 
 // ErrOffline is returned for what needs a joined channel when there is none.
 var ErrOffline = errors.New("device has not joined this channel")
 
-// Device is what the hub knows of one device, over all its sockets, and what an operator can do to
-// it.
+// Device is the handle of one device, over all its sockets: what the hub knows of it, and what an
+// operator can do to it, grouped by concern: [Device.Net], [Device.Channel], [Device.Update],
+// [Device.Extensions], [Device.Scripts] and [Device.Console].
 type Device struct {
 	hub *Hub
 	id  string
@@ -29,10 +30,10 @@ type Device struct {
 		joins, crashes int
 		online         bool
 	}
-	notify chan struct{} // closed at the next change; nil: nobody waits
+	changes signal
 }
 
-// ID is the device identifier.
+// ID returns the device identifier.
 func (d *Device) ID() string { return d.id }
 
 // Snapshot is what the hub knows of a device at one moment.
@@ -66,6 +67,24 @@ type UpdateRecord struct {
 	Manual   bool
 }
 
+// Net acts on the device's socket.
+func (d *Device) Net() Net { return Net{dev: d} }
+
+// Channel acts on one of the device's channels: "device", "extensions" or "console".
+func (d *Device) Channel(topic string) Channel { return Channel{dev: d, topic: topic} }
+
+// Update acts on the device's updates.
+func (d *Device) Update() Updates { return Updates{dev: d} }
+
+// Extensions acts on the device's extensions.
+func (d *Device) Extensions() Extensions { return Extensions{dev: d} }
+
+// Scripts runs code on the device.
+func (d *Device) Scripts() Scripts { return Scripts{dev: d} }
+
+// Console is the console channel of the device.
+func (d *Device) Console() Shell { return Shell{dev: d, name: topicConsole} }
+
 // Snapshot copies the device's state.
 func (d *Device) Snapshot() Snapshot {
 	d.mu.Lock()
@@ -76,11 +95,11 @@ func (d *Device) Snapshot() Snapshot {
 func (d *Device) snapshot() Snapshot {
 	s := &d.state
 	out := Snapshot{
-		Online: s.online, Connected: d.link != nil && !d.link.closing, Sockets: d.sockets, Joins: s.joins,
-		Crashes: s.crashes,
-		Reboots: s.reboots, Running: s.running.Metadata, Reverted: s.running.reverted,
-		Interface: s.running.networkInterface,
-		Statuses:  slices.Clone(s.statuses), Progress: slices.Clone(s.progress), Mode: s.mode.String(),
+		Online: s.online, Connected: d.link != nil && !d.link.closing, Sockets: d.sockets,
+		Joins: s.joins, Crashes: s.crashes, Reboots: s.reboots,
+		Running: s.running.Metadata, Reverted: s.running.reverted,
+		Interface: s.running.networkInterface, Mode: s.mode.String(),
+		Statuses: slices.Clone(s.statuses), Progress: slices.Clone(s.progress),
 	}
 	if v := s.running.validated; v != nil {
 		validated := *v
@@ -96,67 +115,18 @@ func (d *Device) snapshot() Snapshot {
 	return out
 }
 
-// Online says whether the device channel is joined.
+// Online reports whether the device channel is joined.
 func (d *Device) Online() bool { return d.Snapshot().Online }
-
-// Joins counts the joins of the device channel.
-func (d *Device) Joins() int { return d.Snapshot().Joins }
-
-// Sockets counts the sockets that were ever accepted: it stays the same while a device keeps its
-// socket.
-func (d *Device) Sockets() int { return d.Snapshot().Sockets }
-
-// Statuses lists the statuses that were ever reported, in order.
-func (d *Device) Statuses() []string { return d.Snapshot().Statuses }
-
-// Report says what came of one kind of extension messages, "health:report" for instance.
-func (d *Device) Report(kind string) Report {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if r := d.state.report(kind); r != nil {
-		return *r
-	}
-	return Report{}
-}
-
-// ConnectionTypes is what a device said with connection_types, as old clients do.
-func (d *Device) ConnectionTypes() []string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return slices.Clone(d.state.running.connectionTypes)
-}
-
-// Reports lists what came of all kinds of extension messages.
-func (d *Device) Reports() map[string]Report {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	all := make(map[string]Report, len(d.state.reports))
-	for _, r := range d.state.reports {
-		all[r.kind] = r.Report
-	}
-	return all
-}
-
-// Updates lists the updates that are over, oldest first, and says until when rollouts leave the
-// device alone; zero: they do not.
-func (d *Device) Updates() (over []UpdateEntry, blockedUntil time.Time) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return slices.Clone(d.state.update.history), d.state.update.blockedUntil
-}
-
-// Unblock takes the device out of the penalty box and forgets its attempts.
-func (d *Device) Unblock() {
-	d.mu.Lock()
-	d.state.update.blockedUntil, d.state.update.attempts = time.Time{}, nil
-	d.mu.Unlock()
-	d.hub.round()
-}
 
 // Wait waits until cond holds. It is called after every change, with the device locked: it must not
 // call the device's methods.
 func (d *Device) Wait(ctx context.Context, cond func(Snapshot) bool) error {
 	return d.await(ctx, func() bool { return cond(d.snapshot()) })
+}
+
+// WaitJoined waits until the device channel is joined.
+func (d *Device) WaitJoined(ctx context.Context) error {
+	return d.Wait(ctx, func(s Snapshot) bool { return s.Online })
 }
 
 // await waits until cond holds; it is called with the device locked.
@@ -167,7 +137,7 @@ func (d *Device) await(ctx context.Context, cond func() bool) error {
 			d.mu.Unlock()
 			return nil
 		}
-		changed := d.watch()
+		changed := d.changes.watch()
 		d.mu.Unlock()
 		select {
 		case <-changed:
@@ -177,48 +147,48 @@ func (d *Device) await(ctx context.Context, cond func() bool) error {
 	}
 }
 
-// WaitJoined waits until the device channel is joined.
-func (d *Device) WaitJoined(ctx context.Context) error {
-	return d.Wait(ctx, func(s Snapshot) bool { return s.Online })
-}
+// Identify asks the device to show which one it is.
+func (d *Device) Identify() error { return d.Channel(topicDevice).Push("identify", nil) }
 
-// WaitStatus waits until the device has ever reported a status.
-func (d *Device) WaitStatus(ctx context.Context, status string) error {
-	return d.Wait(ctx, func(s Snapshot) bool { return slices.Contains(s.Statuses, status) })
-}
+// Reboot asks the device to reboot.
+func (d *Device) Reboot() error { return d.Channel(topicDevice).Push("reboot", nil) }
 
-// WaitReport waits until an extension message of this kind, "health:report" for instance, was ever
-// accepted.
-func (d *Device) WaitReport(ctx context.Context, kind string) error {
-	return d.await(ctx, func() bool {
-		r := d.state.report(kind)
-		return r != nil && r.Count > 0
-	})
-}
-
-// watch is closed at the next change; the lock is held.
-func (d *Device) watch() <-chan struct{} {
-	if d.notify == nil {
-		d.notify = make(chan struct{})
+// Delete closes the socket and refuses the device from now on; Delete(false) takes it back.
+func (d *Device) Delete(deleted bool) {
+	d.mu.Lock()
+	d.deleted = deleted
+	d.mu.Unlock()
+	if deleted {
+		_ = d.Net().Kick() // it may be offline
 	}
-	return d.notify
 }
 
-// changed tells those who wait; the lock is held.
-func (d *Device) changed() {
-	if d.notify != nil {
-		close(d.notify)
-		d.notify = nil
-	}
+// Move puts the device into another product: its socket is closed, and the key of its old product
+// does not let it in any more.
+func (d *Device) Move(product string) {
+	d.mu.Lock()
+	d.product = product
+	d.mu.Unlock()
+	_ = d.Net().Kick() // it may be offline
+}
+
+// belongsTo reports whether a key of product lets the device in, and puts a device that has no
+// product into it. An empty product stands for a certificate.
+func (d *Device) belongsTo(product string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.product = cmp.Or(d.product, product)
+	return !d.deleted && (product == "" || d.product == product)
 }
 
 // step runs f on the session of the current socket.
 func (d *Device) step(f func(*session) bool) error {
-	d.mu.Lock()
-	l := d.link
-	d.mu.Unlock()
+	l, err := d.Net().link()
+	if err != nil {
+		return err
+	}
 	done := false
-	if l == nil || !l.step(func(s *session) { done = f(s) }) || !done {
+	if !l.step(func(s *session) { done = f(s) }) || !done {
 		return fmt.Errorf("device %s: %w", d.id, ErrOffline)
 	}
 	return nil

@@ -374,7 +374,7 @@ func TestScriptTimes(t *testing.T) {
 					`["1","2","device","scripts/run",{"ref":"` + ref + `","result":"completed","output":"x"}]`,
 				)
 			}()
-			got, err := h.Device("dev-1").RunScript(t.Context(), "1+1")
+			got, err := h.Device("dev-1").Scripts().Run(t.Context(), "1+1")
 			if ok {
 				require.NoError(t, err)
 				require.Equal(t, "x", got.Output)
@@ -399,7 +399,7 @@ func TestScriptInTheConsole(t *testing.T) {
 		c.send(`["2","3","console","up",{"data":"2\n# [NERVES"}]`)
 		c.send(`["2","4","console","up",{"data":"HUB:END]\r\n"}]`)
 	}()
-	got, err := h.Device("dev-1").RunScript(t.Context(), "1+1")
+	got, err := h.Device("dev-1").Scripts().Run(t.Context(), "1+1")
 	require.NoError(t, err)
 	require.Equal(t, "2\n# [NERVESHUB:END]\r", got.Output)
 	shown, next := h.Device("dev-1").Console().Output(0)
@@ -425,15 +425,15 @@ func TestShells(t *testing.T) {
 	require.Equal(t, `["2",null,"console","window_size",{"height":24,"width":80}]`, c.read())
 	require.NoError(t, d.Console().Restart())
 	require.Equal(t, `["2",null,"console","restart",{}]`, c.read())
-	require.NoError(t, d.LocalShell().Type("id\r"))
+	require.NoError(t, d.Extensions().Shell().Type("id\r"))
 	require.Equal(t, `["3",null,"extensions","local_shell:shell_input",{"data":"id\r"}]`, c.read())
-	require.NoError(t, d.LocalShell().Resize(24, 80))
+	require.NoError(t, d.Extensions().Shell().Resize(24, 80))
 	require.Equal(
 		t,
 		`["3",null,"extensions","local_shell:window_size",{"cols":80,"rows":24}]`,
 		c.read(),
 	)
-	require.ErrorContains(t, d.LocalShell().Restart(), "only the console")
+	require.ErrorContains(t, d.Extensions().Shell().Restart(), "only the console")
 
 	c.send(`["2","5","console","up",{"data":"` + strings.Repeat("é", maxScreen) + `end"}]`)
 	require.NoError(t, d.Console().WaitOutput(soon(t), 0, "end"))
@@ -443,5 +443,5 @@ func TestShells(t *testing.T) {
 	tail, _ := d.Console().Output(next - 5)
 	require.Equal(t, "éend", tail)
 	c.send(`["3","6","extensions","local_shell:shell_output",{"data":"uid=0"}]`)
-	require.NoError(t, d.LocalShell().WaitOutput(soon(t), 0, "uid"))
+	require.NoError(t, d.Extensions().Shell().WaitOutput(soon(t), 0, "uid"))
 }

@@ -19,7 +19,7 @@ func Example() {
 		return
 	}
 	defer hub.Close()
-	firmware, err := hub.AddFirmware(
+	firmware, err := hub.Firmware().Add(
 		hubtest.Metadata{UUID: "fw-2", Version: "2.0.0"},
 		hubtest.Generated(1, 5<<20),
 	)
@@ -58,7 +58,7 @@ func Example() {
 		return
 	}
 	fmt.Println("runs", device.Snapshot().Running.UUID)
-	if err := device.Update(firmware); err != nil {
+	if err := device.Update().Offer(firmware); err != nil {
 		fmt.Println(err)
 	}
 	for range 2 {

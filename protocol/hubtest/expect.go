@@ -129,7 +129,7 @@ func (c *Conversation) receive(timeout time.Duration, match Match) (protocol.Mes
 				return e.Message, true
 			}
 		}
-		changed := c.dev.watch()
+		changed := c.dev.changes.watch()
 		c.dev.mu.Unlock()
 		select {
 		case <-changed:

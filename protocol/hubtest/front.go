@@ -23,6 +23,7 @@ const memoryHost = "hub.test"
 // front is where devices come in: a listener for their sockets and one for their downloads, on the
 // network or in memory.
 type front struct {
+	hub              *Hub
 	url, firmwareURL string
 	roots            *x509.CertPool
 	ca               []byte              // PEM
@@ -32,11 +33,12 @@ type front struct {
 }
 
 func (f *front) open(h *Hub) error {
+	f.hub = h
 	if h.cfg.Mode == Memory {
 		f.url, f.firmwareURL = "ws://"+memoryHost, "http://firmware."+memoryHost
 		f.memory, f.pipes = transport.NewListener(), newPipeListener()
-		h.spawn(func() { h.acceptOffers(f.memory) })
-		f.serve(h, f.pipes, h.serveFirmware)
+		h.registry.spawn(func() { f.acceptOffers(f.memory) })
+		f.serve(f.pipes, h.store.serve)
 		return nil
 	}
 	var listen net.ListenConfig
@@ -52,7 +54,9 @@ func (f *front) open(h *Hub) error {
 		return fmt.Errorf("hubtest: %w", err)
 	}
 	f.url, f.firmwareURL = "ws://"+devices.Addr().String(), "http://"+downloads.Addr().String()
-	devices = &doorListener{Listener: devices, hub: h}
+	devices = &doorListener{
+		Listener: devices, door: &h.door, refused: func() { h.stats.refused.Add(1) },
+	}
 	if h.cfg.Mode == TLS {
 		cert, err := f.certificate(h.cfg, host)
 		if err != nil {
@@ -60,14 +64,14 @@ func (f *front) open(h *Hub) error {
 			return fmt.Errorf("hubtest: %w", err)
 		}
 		f.url, f.firmwareURL = "wss"+f.url[2:], "https"+f.firmwareURL[4:]
-		devices = tls.NewListener(devices, h.deviceTLS(cert))
+		devices = tls.NewListener(devices, f.deviceTLS(cert))
 		downloads = tls.NewListener(
 			downloads,
 			&tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12},
 		)
 	}
-	f.serve(h, devices, h.serveDevice)
-	f.serve(h, downloads, h.serveFirmware)
+	f.serve(devices, f.serveDevice)
+	f.serve(downloads, h.store.serve)
 	return nil
 }
 
@@ -94,15 +98,15 @@ func ownAuthority(c *x509.Certificate) bool {
 
 // deviceTLS lets everybody in who has no certificate, and fails the handshake of those whose
 // certificate is not accepted.
-func (h *Hub) deviceTLS(cert tls.Certificate) *tls.Config {
+func (f *front) deviceTLS(cert tls.Certificate) *tls.Config {
 	c := &tls.Config{
 		Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12,
 		NextProtos: []string{"http/1.1"},
 	}
-	if h.cfg.Certificates.TLS13 {
+	if f.hub.cfg.Certificates.TLS13 {
 		c.MaxVersion = tls.VersionTLS13
 	}
-	if len(h.cfg.Certificates.Authorities) == 0 && len(h.cfg.Certificates.Pinned) == 0 {
+	if len(f.hub.cfg.Certificates.Authorities) == 0 && len(f.hub.cfg.Certificates.Pinned) == 0 {
 		return c
 	}
 	c.ClientAuth = tls.RequestClientCert
@@ -110,16 +114,16 @@ func (h *Hub) deviceTLS(cert tls.Certificate) *tls.Config {
 		if len(s.PeerCertificates) == 0 || ownAuthority(s.PeerCertificates[0]) {
 			return nil
 		}
-		_, err := h.identify(s.PeerCertificates)
+		_, err := f.hub.gate.identify(s.PeerCertificates)
 		return err
 	}
 	return c
 }
 
 // serve starts an HTTP server. Its goroutine ends with front.close.
-func (f *front) serve(h *Hub, ln net.Listener, handler http.HandlerFunc) {
+func (f *front) serve(ln net.Listener, handler http.HandlerFunc) {
 	s := &http.Server{
-		Handler:           h.tracked(handler),
+		Handler:           f.tracked(handler),
 		ReadHeaderTimeout: 10 * time.Second,
 		// what is let in beyond the hub's own limits is cut here
 		MaxHeaderBytes: maxHeaders*maxHeaderLine + maxRequestLine,
@@ -128,20 +132,16 @@ func (f *front) serve(h *Hub, ln net.Listener, handler http.HandlerFunc) {
 	}
 	s.Protocols.SetHTTP1(true)
 	f.servers = append(f.servers, s)
-	h.spawn(func() { _ = s.Serve(ln) })
+	f.hub.registry.spawn(func() { _ = s.Serve(ln) })
 }
 
 // tracked makes Close wait for the handler.
-func (h *Hub) tracked(handler http.HandlerFunc) http.HandlerFunc {
+func (f *front) tracked(handler http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		h.mu.Lock()
-		if h.closed {
-			h.mu.Unlock()
+		if !f.hub.registry.enter() {
 			panic(http.ErrAbortHandler)
 		}
-		h.wg.Add(1)
-		h.mu.Unlock()
-		defer h.wg.Done()
+		defer f.hub.registry.leave()
 		handler(w, r)
 	}
 }
@@ -181,10 +181,10 @@ func (f *front) roundTripper() *http.Transport {
 }
 
 // serveDevice is the handler of the device listener.
-func (h *Hub) serveDevice(w http.ResponseWriter, r *http.Request) {
-	a := h.judge(r)
+func (f *front) serveDevice(w http.ResponseWriter, r *http.Request) {
+	a := f.hub.gate.judge(r)
 	if a.dev == nil {
-		h.stats.refused.Add(1)
+		f.hub.stats.refused.Add(1)
 		for name, values := range a.header {
 			w.Header()[name] = values
 		}
@@ -193,39 +193,39 @@ func (h *Hub) serveDevice(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, a.body)
 		return
 	}
-	a.dev.kick()
-	conn, err := transport.Upgrade(w, r, h.upgrade(a.header))
+	a.dev.Net().replaced()
+	conn, err := transport.Upgrade(w, r, f.upgrade(a.header))
 	if err == nil {
-		h.adopt(a.dev, conn, a.wire)
+		f.hub.adopt(a.dev, conn, a.wire)
 	}
 }
 
 // acceptOffers is the device listener in memory.
-func (h *Hub) acceptOffers(ln *transport.Listener) {
+func (f *front) acceptOffers(ln *transport.Listener) {
 	for {
 		o, err := ln.Accept()
 		if err != nil {
 			return
 		}
-		a := h.judge(o.Request)
+		a := f.hub.gate.judge(o.Request)
 		if a.dev == nil {
-			h.stats.refused.Add(1)
+			f.hub.stats.refused.Add(1)
 			_ = o.Refuse(a.status, a.header, a.body)
 			continue
 		}
-		a.dev.kick()
-		if conn, err := o.Accept(h.upgrade(nil)); err == nil {
-			h.adopt(a.dev, conn, a.wire)
+		a.dev.Net().replaced()
+		if conn, err := o.Accept(f.upgrade(nil)); err == nil {
+			f.hub.adopt(a.dev, conn, a.wire)
 		}
 	}
 }
 
 // upgrade is how every device is let in. NervesHub compresses for whoever offers it, with context
 // takeover.
-func (h *Hub) upgrade(header http.Header) transport.UpgradeOptions {
+func (f *front) upgrade(header http.Header) transport.UpgradeOptions {
 	const ratio = 25 // Bandit's
 	return transport.UpgradeOptions{
-		Limits: transport.Limits{ReadIdle: h.cfg.Idle, InflateRatio: ratio},
+		Limits: transport.Limits{ReadIdle: f.hub.cfg.Limits.Idle, InflateRatio: ratio},
 		Header: header, Compress: transport.Together, CloseAnswer: closeAnswer,
 	}
 }
@@ -243,25 +243,26 @@ func closeAnswer(code int) int {
 // dropped, and those above the rate limit.
 type doorListener struct {
 	net.Listener
-	hub    *Hub
-	window time.Time
-	count  int
+	door    *Door
+	refused func()
+	window  time.Time
+	count   int
 }
 
 func (l *doorListener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
-		if err != nil || !l.hub.doors.cutNext() && !l.tooMany(time.Now()) {
+		if err != nil || !l.door.cutNext() && !l.tooMany(time.Now()) {
 			return c, err
 		}
-		l.hub.stats.refused.Add(1)
+		l.refused()
 		_ = c.Close()
 	}
 }
 
 // tooMany counts in windows of a second. Only the goroutine that accepts calls it.
 func (l *doorListener) tooMany(now time.Time) bool {
-	rate := l.hub.doors.handshakeRate()
+	rate := l.door.handshakeRate()
 	if rate == 0 {
 		return false
 	}

@@ -133,7 +133,7 @@ var statusRows = []httpRow{
 	},
 	{
 		name: "a signature as old as a hub of another setting allows",
-		cfg:  func(c *Config) { c.MaxAge = time.Hour }, status: 101,
+		cfg:  func(c *Config) { c.Limits.MaxAge = time.Hour }, status: 101,
 		ask: func(t *testing.T, h *Hub, u *upgradeHead) {
 			withSecret(t, u, h.Secret("dev-1"), time.Now().Add(-91*time.Second))
 		},
@@ -146,7 +146,10 @@ var statusRows = []httpRow{
 			withSecret(t, u, wrong, time.Now())
 		},
 	},
-	{name: "shared secrets disabled", hub: func(h *Hub) { h.AcceptSecrets(false) }, status: 401},
+	{
+		name: "shared secrets disabled", hub: func(h *Hub) { h.Door().AcceptSecrets(false) },
+		status: 401,
+	},
 	{
 		name: "signature from the future", status: 401,
 		ask: func(t *testing.T, h *Hub, u *upgradeHead) {
@@ -168,7 +171,7 @@ var statusRows = []httpRow{
 	},
 	{
 		name:   "platform not reachable",
-		hub:    func(h *Hub) { h.PlatformDown(true) },
+		hub:    func(h *Hub) { h.Door().PlatformDown(true) },
 		status: 503,
 		reason: reasonNoPlatform,
 	},
@@ -351,7 +354,7 @@ func TestOtherPaths(t *testing.T) {
 func TestTooManyHandshakes(t *testing.T) {
 	for name, mode := range map[string]Mode{"plain": Plain, "tls": TLS} {
 		t.Run(name, func(t *testing.T) {
-			h := Run(t, Config{Mode: mode, HandshakeRate: 3})
+			h := Run(t, Config{Mode: mode, Limits: Limits{HandshakeRate: 3}})
 			cut := 0
 			for range 12 { // all within a second or two, so at most 6 come in
 				nc := rawConn(t, h)
@@ -367,8 +370,8 @@ func TestTooManyHandshakes(t *testing.T) {
 			}
 			require.GreaterOrEqual(t, cut, 3)
 			require.GreaterOrEqual(t, h.Stats().Refused, cut)
-			h.SetHandshakeRate(0)
-			require.Zero(t, h.Doors().HandshakeRate)
+			h.Door().SetHandshakeRate(0)
+			require.Zero(t, h.Door().State().HandshakeRate)
 			resp, _ := newHead(t, h).ask(t, h)
 			require.Equal(t, 101, resp.StatusCode)
 		})

@@ -74,7 +74,7 @@ func TestDuplicate(t *testing.T) {
 		require.Equal(t, code, first.closed().Code)
 		second.settle()
 		require.True(t, h.Device("dev-1").Online())
-		require.Equal(t, 2, h.Device("dev-1").Sockets())
+		require.Equal(t, 2, h.Device("dev-1").Net().Sockets())
 		require.Equal(t, 1, h.Stats().Kicked)
 	}
 }
@@ -134,7 +134,7 @@ func TestDrain(t *testing.T) {
 				}
 			}()
 		}
-		require.NoError(t, h.Drain(t.Context(), 2, 4*time.Second))
+		require.NoError(t, h.Net().Drain(t.Context(), 2, 4*time.Second))
 		got := map[time.Duration]int{}
 		for range clients {
 			got[<-ends]++
@@ -151,10 +151,10 @@ func TestEndsOfSockets(t *testing.T) {
 			end  func(d *Device) error
 			code int
 		}{
-			"disconnect": {func(d *Device) error { return d.Disconnect(1001) }, 1001},
-			"close all":  {func(*Device) error { h.CloseAll(1000); return nil }, 1000},
-			"drop":       {(*Device).Drop, transport.CodeAbnormal},
-			"drop all":   {func(*Device) error { h.DropAll(); return nil }, transport.CodeAbnormal},
+			"disconnect": {func(d *Device) error { return d.Net().Close(1001) }, 1001},
+			"close all":  {func(*Device) error { h.Net().Close(1000); return nil }, 1000},
+			"drop":       {func(d *Device) error { return d.Net().Drop() }, transport.CodeAbnormal},
+			"drop all":   {func(*Device) error { h.Net().Drop(); return nil }, transport.CodeAbnormal},
 			"delete":     {func(d *Device) error { d.Delete(true); return nil }, 1001},
 		} {
 			c := joined(t, h, name, "1.0.0", "u1")
@@ -177,7 +177,7 @@ func TestOrder(t *testing.T) {
 	go func() {
 		defer close(done)
 		for i := 0; i < 200; {
-			if d.Push(topicDevice, "n", map[string]int{"i": i}) == nil {
+			if d.Channel(topicDevice).Push("n", map[string]int{"i": i}) == nil {
 				i++
 			}
 		}
@@ -197,18 +197,18 @@ func TestOrder(t *testing.T) {
 // for it without end.
 func TestDeviceThatDoesNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := Run(t, Config{Mode: Memory, Idle: time.Hour})
+		h := Run(t, Config{Mode: Memory, Limits: Limits{Idle: time.Hour}})
 		joined(t, h, "dev-1", "1.0.0", "u1")
 		d := h.Device("dev-1")
 		payload := map[string]string{"x": strings.Repeat("x", 1000)}
 		go func() {
-			_ = d.Push(topicDevice, "fill",
+			_ = d.Channel(topicDevice).Push("fill",
 				map[string]string{"x": strings.Repeat("x", 200_000)})
 		}()
 		synctest.Wait() // it waits for the device
 		start := time.Now()
 		pushed := 0
-		for d.Push(topicDevice, "more", payload) == nil && pushed < 10*maxQueue {
+		for d.Channel(topicDevice).Push("more", payload) == nil && pushed < 10*maxQueue {
 			pushed++
 			if pushed%64 == 0 {
 				synctest.Wait()
@@ -232,7 +232,7 @@ func TestScript(t *testing.T) {
 				frame.Text + `","return":"0"}]`,
 		)
 	}()
-	r, err := h.Device("new").RunScript(soon(t), "uptime")
+	r, err := h.Device("new").Scripts().Run(soon(t), "uptime")
 	require.NoError(t, err)
 	require.Equal(t, ScriptResult{Result: "completed", Output: "uptime", Return: "0"}, r)
 	require.NotContains(t, fmt.Sprint(r), "uptime")
@@ -242,7 +242,7 @@ func TestScript(t *testing.T) {
 	old.read()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	_, err = h.Device("old").RunScript(ctx, "uptime")
+	_, err = h.Device("old").Scripts().Run(ctx, "uptime")
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Equal(t, `["2",null,"console","dn",{"data":"uptime\n# [NERVESHUB:END]"}]`, old.read())
 	require.Equal(t, `["2",null,"console","dn",{"data":"\r"}]`, old.read())
@@ -340,7 +340,7 @@ func TestClose(t *testing.T) {
 	everyMode(t, func(t *testing.T, mode Mode) {
 		h, err := Start(Config{Mode: mode})
 		require.NoError(t, err)
-		f, err := h.AddFirmware(Metadata{UUID: "u2"}, Generated(1, 1<<20))
+		f, err := h.Firmware().Add(Metadata{UUID: "u2"}, Generated(1, 1<<20))
 		require.NoError(t, err)
 		f.Inject(Stall(100))
 		rt := h.RoundTripper()

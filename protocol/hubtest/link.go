@@ -35,22 +35,17 @@ type outgoing struct {
 // adopt takes over a socket that has been let in. An older one of the same device goes.
 func (h *Hub) adopt(d *Device, conn transport.Conn, w wire) {
 	l := &link{hub: h, dev: d, conn: conn, wire: w}
-	h.mu.Lock()
-	if h.closed || h.emptied != nil {
-		h.mu.Unlock()
+	if !h.registry.add(l) {
 		_ = conn.Abort()
 		return
 	}
-	h.links[l] = struct{}{}
-	h.wg.Add(1)
-	h.mu.Unlock()
 	h.stats.upgrades.Add(1)
-	d.kick() // the one that has come in between, if any
+	d.Net().replaced() // the one that has come in between, if any
 	d.mu.Lock()
 	l.session = newSession(&h.rules, &d.state)
 	d.link = l
 	d.sockets++
-	d.changed()
+	d.changes.wake()
 	d.mu.Unlock()
 	go l.read()
 }
@@ -65,7 +60,7 @@ func (l *link) read() {
 		return
 	}
 	l.gone()
-	l.hub.wg.Done()
+	l.hub.registry.leave()
 }
 
 // handle handles the messages that have come. False: there will be no more.
@@ -125,9 +120,9 @@ func (l *link) gone() {
 	if l.dev.link == l {
 		l.dev.link = nil
 	}
-	l.dev.changed()
+	l.dev.changes.wake()
 	l.dev.mu.Unlock()
-	l.hub.forget(l)
+	l.hub.registry.forget(l)
 }
 
 // end makes the session's end known, once.
@@ -144,7 +139,7 @@ func (l *link) endLocked() {
 	l.closing = true
 	l.session.end()
 	l.count()
-	l.dev.changed()
+	l.dev.changes.wake()
 }
 
 // step runs f on the session and sends what comes of it. False: the link is ending, f did not run.
@@ -158,7 +153,7 @@ func (l *link) step(f func(*session)) bool {
 	asked := l.collect()
 	l.dev.mu.Unlock()
 	l.flush()
-	l.hub.answerAsks(l, asked)
+	l.hub.rollouts.answer(l, asked)
 	return true
 }
 
@@ -171,7 +166,7 @@ func (l *link) collect() asks {
 	}
 	l.hub.stats.sent.Add(int64(len(out)))
 	l.count()
-	l.dev.changed()
+	l.dev.changes.wake()
 	return asked
 }
 
@@ -244,7 +239,7 @@ func (l *link) flush() {
 
 // hangUp closes in a goroutine of its own, because a close waits up to a second for the device.
 func (l *link) hangUp(code int) {
-	if !l.hub.spawn(func() { _ = l.conn.Close(code, "") }) {
+	if !l.hub.registry.spawn(func() { _ = l.conn.Close(code, "") }) {
 		_ = l.conn.Abort()
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/Masterminds/semver/v3"
+
+	"github.com/hublink-go/hublink/protocol/transport"
 )
 
 // Profile says which NervesHub server the hub behaves like.
@@ -46,61 +48,83 @@ type rules struct {
 type offered struct {
 	name     string
 	versions []string
+	ask      string // event that the hub asks it with; empty: NervesHub's, see requests
 }
+
+var oldest = []string{"0.0.1"}
 
 func (p Profile) rules() rules {
 	switch p {
 	case ProfileOld:
-		return rules{dropNullJoinRef: true, acceptFuture: true, kickCode: 1000, extensions: []offered{
-			{"geo", oldest}, {"health", oldest}, {"local_shell", oldest}, {"logging", oldest},
-		}}
+		return rules{
+			dropNullJoinRef: true, acceptFuture: true, kickCode: transport.CodeNormal,
+			extensions: []offered{
+				{name: "geo", versions: oldest},
+				{name: "health", versions: oldest},
+				{name: "local_shell", versions: oldest},
+				{name: "logging", versions: oldest},
+			},
+		}
 	case ProfileSnapshot:
 		return rules{
-			msgpack:      true,
-			fullOffer:    true,
-			strictStatus: true,
-			crashReason:  true,
-			kickCode:     1001,
+			msgpack: true, fullOffer: true, strictStatus: true, crashReason: true,
+			kickCode: transport.CodeGoingAway,
 			extensions: []offered{
-				{
-					"geo",
-					oldest,
-				},
-				{"health", oldest},
-				{"local_shell", oldest},
-				{"logging", oldest},
-				{"network_identity", oldest},
+				{name: "geo", versions: oldest},
+				{name: "health", versions: oldest},
+				{name: "local_shell", versions: oldest},
+				{name: "logging", versions: oldest},
+				{name: "network_identity", versions: oldest},
 			},
 		}
 	default:
 		return rules{
 			msgpack: true, advertise: true, modes: true, fullOffer: true, strictStatus: true,
-			crashReason: true, kickCode: 1001,
+			crashReason: true, kickCode: transport.CodeGoingAway,
 			extensions: []offered{
-				{"alarms", []string{"0.1.0"}},
-				{"components", oldest},
-				{"error_reports", []string{"0.1.0"}},
-				{"geo", oldest},
-				{"health", oldest},
-				{"local_shell", oldest},
-				{"logging", []string{"0.1.0", "0.0.1"}},
-				{"metrics", []string{"0.1.0"}},
-				{"network_identity", oldest},
+				{name: "alarms", versions: []string{"0.1.0"}},
+				{name: "components", versions: oldest},
+				{name: "error_reports", versions: []string{"0.1.0"}},
+				{name: "geo", versions: oldest},
+				{name: "health", versions: oldest},
+				{name: "local_shell", versions: oldest},
+				{name: "logging", versions: []string{"0.1.0", "0.0.1"}},
+				{name: "metrics", versions: []string{"0.1.0"}},
+				{name: "network_identity", versions: oldest},
 			},
 		}
 	}
 }
 
-var oldest = []string{"0.0.1"}
+// extension finds an extension that the server has.
+func (r *rules) extension(name string) (int, bool) {
+	return slices.BinarySearchFunc(r.extensions, name, func(o offered, n string) int {
+		return cmp.Compare(o.name, n)
+	})
+}
 
-// serves says whether the server has the extension at a version (NervesHub: the requirement is "~>
-// x", the same major and minor and a patch that is no older).
+// serve adds an extension, or replaces the server's own of that name.
+func (r *rules) serve(o offered) {
+	i, replace := r.extension(o.name)
+	if replace {
+		r.extensions[i] = o
+		return
+	}
+	r.extensions = slices.Insert(r.extensions, i, o)
+}
+
+// request is the event that the hub asks an extension with; empty: it asks for nothing.
+func (r *rules) request(name string) string {
+	if i, ok := r.extension(name); ok && r.extensions[i].ask != "" {
+		return r.extensions[i].ask
+	}
+	return requests[name]
+}
+
+// serves reports whether the server has the extension at a version (NervesHub: the requirement is
+// "~> x", the same major and minor and a patch that is no older).
 func (r *rules) serves(name, version string) bool {
-	i, ok := slices.BinarySearchFunc(
-		r.extensions,
-		name,
-		func(o offered, n string) int { return cmp.Compare(o.name, n) },
-	)
+	i, ok := r.extension(name)
 	if !ok {
 		return false
 	}

@@ -93,14 +93,16 @@ func newReplay(t *testing.T, lines []line) *replay {
 		}
 	}
 	if r.scenario == "idle_timeout" {
-		cfg.Idle = 100 * time.Millisecond
+		cfg.Limits.Idle = 100 * time.Millisecond
 	}
 	r.hub = Run(t, cfg)
 	if archive != nil {
-		r.hub.configure(func(s *settings) { s.archive = func() jsontext.Value { return archive } })
+		r.hub.registry.configure(func(s *settings) {
+			s.archive = func() jsontext.Value { return archive }
+		})
 	}
-	r.hub.PlatformDown(r.scenario == "auth_platform_down")
-	r.hub.AcceptSecrets(r.scenario != "auth_shared_secrets_disabled")
+	r.hub.Door().PlatformDown(r.scenario == "auth_platform_down")
+	r.hub.Door().AcceptSecrets(r.scenario != "auth_shared_secrets_disabled")
 	return r
 }
 
@@ -125,7 +127,7 @@ func (r *replay) run() {
 		case l.Opcode == "tcp_error" && r.scenario == "ws_big_message":
 			c.flood()
 		case l.Opcode == "tcp_fin" && r.scenario == "server_sigkill":
-			require.NoError(r.t, c.dev.Drop())
+			require.NoError(r.t, c.dev.Net().Drop())
 			c.closed(transport.CodeAbnormal)
 		}
 	}
@@ -204,7 +206,7 @@ func (r *replay) request(conn int, head string, want line) {
 	devices := r.hub.Devices()
 	c.dev = devices[len(devices)-1]
 	r.conns[conn] = c
-	c.dev.RefuseJoins(topicDevice, strings.Count(r.text(), "could not connect"), nil)
+	c.dev.Channel(topicDevice).RefuseJoins(strings.Count(r.text(), "could not connect"), nil)
 	t.Cleanup(func() { _ = c.conn.Abort() })
 }
 
@@ -285,7 +287,7 @@ func (c *replayed) operate(run []line) {
 		case m.Event == protocol.EventError && (strings.Contains(c.scenario, "channel_crash") ||
 			strings.Contains(c.scenario, "channel_error")):
 			c.settle(m.Topic)
-			require.NoError(c.t, c.dev.CrashChannel(m.Topic))
+			require.NoError(c.t, c.dev.Channel(m.Topic).Crash())
 		case m.Topic == topicExtensions && m.Ref == "" && c.pending[name]:
 			delete(c.pending, name)
 		case m.Topic == topicExtensions && m.Ref == "",
@@ -335,9 +337,9 @@ func (c *replayed) closed(code int) {
 	t := c.t
 	switch c.scenario {
 	case "disconnect", "nhl_disconnect_reconnect":
-		require.NoError(t, c.dev.Disconnect(code))
+		require.NoError(t, c.dev.Net().Close(code))
 	case "server_sigterm":
-		require.NoError(t, c.hub.Drain(t.Context(), 1000, 0))
+		require.NoError(t, c.hub.Net().Drain(t.Context(), 1000, 0))
 	}
 	_, data, err := c.conn.ReadMessage(nil)
 	if err == nil {

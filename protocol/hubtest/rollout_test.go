@@ -67,7 +67,7 @@ func TestRollout(t *testing.T) {
 		dev := listen(dial(t, h, "dev-1"))
 		dev.joinNow("1", "u1", "null", true)
 		synctest.Wait()
-		dep := h.Deploy(Rollout{Firmware: f})
+		dep := h.Rollouts().Start(Rollout{Firmware: f})
 		synctest.Wait()
 		require.Len(t, dev.offers(), 1)
 		require.EqualValues(t, 1, dev.offers()[0]["deployment_id"])
@@ -112,7 +112,7 @@ func TestWhoGetsAnOffer(t *testing.T) {
 			"off":           {true, "u1", modeOff, 0},
 		} {
 			dev := listen(dial(t, h, name))
-			h.Device(name).SetMode(tc.mode, false)
+			h.Device(name).Update().SetMode(tc.mode, false)
 			dev.send(fmt.Sprintf(joinFormat, "1", "2.4.0", tc.uuid, "null", tc.validated))
 			defer func() { require.Len(t, dev.offers(), tc.want, name) }()
 		}
@@ -122,15 +122,15 @@ func TestWhoGetsAnOffer(t *testing.T) {
 		)
 		defer func() { require.Empty(t, other.offers()) }()
 		synctest.Wait()
-		h.Deploy(Rollout{Firmware: f})
+		h.Rollouts().Start(Rollout{Firmware: f})
 		time.Sleep(round)
 	})
 }
 
 func TestPenaltyAndDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, f, _ := newFirmware(t, Config{Mode: Memory, Idle: 100 * time.Hour})
-		dep := h.Deploy(Rollout{Firmware: f, Attempts: 100})
+		h, f, _ := newFirmware(t, Config{Mode: Memory, Limits: Limits{Idle: 100 * time.Hour}})
+		dep := h.Rollouts().Start(Rollout{Firmware: f, Attempts: 100})
 		dev := listen(dial(t, h, "dev-1"))
 		dev.joinNow("1", "u1", "null", true)
 		time.Sleep(4 * time.Second)
@@ -159,7 +159,7 @@ func TestPenaltyAndDelay(t *testing.T) {
 func TestAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, f, _ := newFirmware(t, Config{Mode: Memory})
-		h.Deploy(Rollout{Firmware: f})
+		h.Rollouts().Start(Rollout{Firmware: f})
 		dev := listen(dial(t, h, "dev-1"))
 		for i := range 10 {
 			ref := fmt.Sprint(i + 1)
@@ -188,7 +188,7 @@ func TestConcurrency(t *testing.T) {
 			}
 			return n
 		}
-		dep := h.Deploy(Rollout{Firmware: f, Concurrency: 3})
+		dep := h.Rollouts().Start(Rollout{Firmware: f, Concurrency: 3})
 		require.Equal(t, 3, offered())
 		for _, d := range devs {
 			if len(d.offers()) == 1 {
@@ -205,11 +205,11 @@ func TestConcurrency(t *testing.T) {
 func TestManualUpdate(t *testing.T) {
 	h, f, _ := newFirmware(t, Config{Mode: Memory})
 	d := h.Device("dev-1")
-	require.ErrorIs(t, d.Update(f), ErrOffline)
+	require.ErrorIs(t, d.Update().Offer(f), ErrOffline)
 	c := dial(t, h, "dev-1")
-	require.ErrorIs(t, d.Update(f), ErrOffline, "a socket is not a channel")
+	require.ErrorIs(t, d.Update().Offer(f), ErrOffline, "a socket is not a channel")
 	c.join("1", "2.1.0", "u1", "null", false)
-	require.NoError(t, d.Update(f), "validation is for rollouts")
+	require.NoError(t, d.Update().Offer(f), "validation is for rollouts")
 	require.Contains(
 		t,
 		c.read(),
@@ -219,8 +219,8 @@ func TestManualUpdate(t *testing.T) {
 	c.send(`["1","2","device","status_update",{"status":"started"}]`)
 	c.send(`["1","3","device","fwup_progress",{"stage":"downloading","value":40}]`)
 	c.send(`["1","4","device","status_update",{"status":"completed"}]`)
-	require.NoError(t, d.WaitStatus(soon(t), "completed"))
-	require.Equal(t, []string{"started", "completed"}, d.Statuses())
+	require.NoError(t, d.Update().WaitStatus(soon(t), "completed"))
+	require.Equal(t, []string{"started", "completed"}, d.Update().Statuses())
 	require.Equal(t, []Progress{{"downloading", 40}}, d.Snapshot().Progress)
 	require.Equal(t, 40, d.Snapshot().Update.Progress)
 }
@@ -228,7 +228,7 @@ func TestManualUpdate(t *testing.T) {
 func TestDeviceManaged(t *testing.T) {
 	h, f, _ := newFirmware(t, Config{Mode: Memory, Extensions: []string{}})
 	d := h.Device("dev-1")
-	d.SetMode(modeManaged, true)
+	d.Update().SetMode(modeManaged, true)
 	c := dial(t, h, "dev-1")
 	c.join("1", "2.4.0", "u1", "null", true)
 	require.Contains(t, c.read(), `"extensions:get",{"extensions":{}}`)
@@ -251,7 +251,7 @@ func TestDeviceManaged(t *testing.T) {
 		`["1",null,"device","update_available",{"available":false,"firmware_meta":null}]`,
 		ask("check_update"),
 	)
-	dep := h.Deploy(Rollout{Firmware: f, Concurrency: 1})
+	dep := h.Rollouts().Start(Rollout{Firmware: f, Concurrency: 1})
 	available := ask("check_update")
 	require.Contains(t, available, `"available":true,"firmware_meta":{"architecture":"arm",`)
 	require.NotContains(t, available, "http")
@@ -275,7 +275,7 @@ func TestDeviceManaged(t *testing.T) {
 		ask("request_update"),
 		"blocked",
 	)
-	d.SetMode(modeOff, false)
+	d.Update().SetMode(modeOff, false)
 	require.Contains(t, c.read(), `"update_mode",{"mode":"off"`)
 	require.Contains(t, ask("check_update"), `"available":false`)
 }
@@ -283,15 +283,15 @@ func TestDeviceManaged(t *testing.T) {
 // An archive is offered at every join, with a URL that is good for an hour.
 func TestArchive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, _, _ := newFirmware(t, Config{Mode: Memory, Idle: 24 * time.Hour})
-		a, err := h.AddFirmware(
+		h, _, _ := newFirmware(t, Config{Mode: Memory, Limits: Limits{Idle: 24 * time.Hour}})
+		a, err := h.Firmware().Add(
 			Metadata{UUID: "a1", Version: "2.0.0", Platform: "generic", Architecture: "generic"},
 			Generated(9, 100),
 		)
 		require.NoError(t, err)
 		c := joined(t, h, "dev-1", "2.0.0", "u1")
 		joined(t, h, "old", "1.0.0", "u1").settle()
-		h.OfferArchive(a, "certificates")
+		h.Firmware().OfferArchive(a, "certificates")
 		offered := func() string {
 			got := c.read()
 			require.Contains(
@@ -316,7 +316,7 @@ func TestArchive(t *testing.T) {
 		c.join("2", "2.0.0", "u1", "null", true)
 		require.Contains(t, c.read(), "phx_close")
 		require.Equal(t, http.StatusOK, fetched(offered()))
-		h.WithdrawArchive()
+		h.Firmware().WithdrawArchive()
 		c.join("3", "2.0.0", "u1", "null", true)
 		require.Contains(t, c.read(), "phx_close")
 		c.settle()

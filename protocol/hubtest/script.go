@@ -95,46 +95,44 @@ func (d *state) typedAnswer(said string) {
 	}
 }
 
-// SetConnectingCode sets the code that is run whenever this device joins, after the one for all
+// Scripts runs code on one device; see [Device.Scripts].
+type Scripts struct{ dev *Device }
+
+// SetConnecting sets the code that is run whenever this device joins, after the one for all
 // devices.
-func (d *Device) SetConnectingCode(code string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.state.code.own = code
+func (s Scripts) SetConnecting(code string) {
+	s.dev.mu.Lock()
+	defer s.dev.mu.Unlock()
+	s.dev.state.code.own = code
 }
 
-// SetConnectingCode changes OnJoin.ConnectingCode.
-func (h *Hub) SetConnectingCode(code string) {
-	h.configure(func(s *settings) { s.connectingCode = code })
+// ConnectingOutcome returns what came of the connecting code that the device has run last:
+// "completed", "failed" or, as long as there is no answer, "".
+func (s Scripts) ConnectingOutcome() string {
+	s.dev.mu.Lock()
+	defer s.dev.mu.Unlock()
+	return s.dev.state.code.outcome
 }
 
-// ConnectingCode says what came of the connecting code that a device has run last: "completed",
-// "failed" or, as long as there was no answer, "".
-func (d *Device) ConnectingCode() string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.state.code.outcome
-}
-
-// RunScript has the device run a support script and waits for its answer, 30 s at most. An answer
-// that takes longer than 15 s is dropped, as NervesHub does. A device whose API is older than 2.1.0
+// Run has the device run a support script and waits for its answer, 30 s at most. It drops an
+// answer that takes longer than 15 s, as NervesHub does. A device whose API is older than 2.1.0
 // gets the script typed into its console.
-func (d *Device) RunScript(ctx context.Context, text string) (ScriptResult, error) {
+func (s Scripts) Run(ctx context.Context, text string) (ScriptResult, error) {
 	ctx, cancel := context.WithTimeout(ctx, scriptWait)
 	defer cancel()
 	var random [4]byte
 	_, _ = rand.Read(random[:]) // never fails
 	ref := base64.RawStdEncoding.EncodeToString(random[:])
-	s := &script{asked: d.hub.cfg.Now()}
+	d, asked := s.dev, &script{asked: s.dev.hub.cfg.Now()}
 	err := d.step(func(to *session) bool {
 		if to.dev.scripts == nil {
 			to.dev.scripts = make(map[string]*script)
 		}
-		to.dev.scripts[ref] = s
-		return to.script(ref, text, s)
+		to.dev.scripts[ref] = asked
+		return to.script(ref, text, asked)
 	})
 	if err == nil {
-		err = d.Wait(ctx, func(Snapshot) bool { return s.answer != nil })
+		err = d.await(ctx, func() bool { return asked.answer != nil })
 	}
 	d.mu.Lock()
 	delete(d.state.scripts, ref)
@@ -142,12 +140,9 @@ func (d *Device) RunScript(ctx context.Context, text string) (ScriptResult, erro
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return ScriptResult{}, fmt.Errorf(
-			"run script: no answer in time: it has to come within %v: %w",
-			scriptRefLife,
-			err,
-		)
+			"run script: the device did not answer within %v: %w", scriptRefLife, err)
 	case err != nil:
 		return ScriptResult{}, fmt.Errorf("run script: %w", err)
 	}
-	return *s.answer, nil
+	return *asked.answer, nil
 }

@@ -51,13 +51,13 @@ func (l *serveLog) add(r Request) {
 	l.requests = append(l.requests, r)
 }
 
-// serveFirmware is the handler of the download listener. It behaves like a bucket with signed URLs:
+// serve is the handler of the download listener. It behaves like a bucket with signed URLs:
 // ranges, ETag and If-Range, 403 for a signature that is wrong or over and for HEAD.
-func (h *Hub) serveFirmware(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Date", h.cfg.Now().UTC().Format(http.TimeFormat))
-	f, ok := h.store.find(r.URL, h.cfg.Now())
+func (s *Store) serve(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Date", s.hub.cfg.Now().UTC().Format(http.TimeFormat))
+	f, ok := s.find(r.URL, s.hub.cfg.Now())
 	if !ok || r.Method != http.MethodGet {
-		h.stats.requests.Add(1)
+		s.hub.stats.requests.Add(1)
 		if f != nil {
 			f.log.add(Request{Range: r.Header.Get("Range"), Status: http.StatusForbidden})
 		}
@@ -68,8 +68,8 @@ func (h *Hub) serveFirmware(w http.ResponseWriter, r *http.Request) {
 	body := &faultyWriter{ResponseWriter: w, r: r, plan: p}
 	seen := &statusWriter{ResponseWriter: body}
 	defer func() { // also when the connection is cut
-		h.stats.requests.Add(1)
-		h.stats.bytes.Add(body.sent)
+		s.hub.stats.requests.Add(1)
+		s.hub.stats.bytes.Add(body.sent)
 		f.log.add(Request{Range: r.Header.Get("Range"), Status: seen.status, Sent: body.sent})
 	}()
 	f.serve(seen, r, p)

@@ -29,7 +29,7 @@ const demoSize = 2<<20 + 1234
 func newFirmware(t *testing.T, cfg Config) (*Hub, *Firmware, []byte) {
 	t.Helper()
 	h := Run(t, cfg)
-	f, err := h.AddFirmware(demo, Generated(7, demoSize))
+	f, err := h.Firmware().Add(demo, Generated(7, demoSize))
 	require.NoError(t, err)
 	whole := make([]byte, demoSize)
 	n, err := f.Content.ReadAt(whole, 0)
@@ -280,7 +280,7 @@ func TestOffer(t *testing.T) {
 	require.NoError(t, json.Unmarshal(old.Offer(3), &q))
 	require.Len(t, q, 4)
 	require.EqualValues(t, 3, q["deployment_id"])
-	_, err = h.AddFirmware(demo, Generated(1, 1))
+	_, err = h.Firmware().Add(demo, Generated(1, 1))
 	require.ErrorContains(t, err, "already")
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/time/rate"
 
 	"github.com/hublink-go/hublink/protocol"
 )
@@ -23,11 +24,10 @@ const maxChannels = 100 // Phoenix: channels of one socket
 // message goes in, messages come out in the order in which they are to be sent, and what the hub
 // learns goes into the device's state.
 type session struct {
-	rules    *rules
-	dev      *state
-	channels []*channel
-	out      []protocol.Message // of the step that runs
-	asks     asks               // of the step that runs
+	rules *rules
+	dev   *state
+	socket
+	asks asks // of the step that runs
 }
 
 // asks is what a step leaves to the hub, because it concerns more than one device.
@@ -51,7 +51,7 @@ type extension struct {
 	name     string
 	version  string
 	attached bool
-	tokens   bucket
+	tokens   *rate.Limiter // nil: its messages are not limited
 }
 
 func newSession(r *rules, dev *state) *session { return &session{rules: r, dev: dev} }
@@ -83,16 +83,6 @@ func (s *session) receive(now time.Time, m protocol.Message) {
 	default:
 		s.handle(now, ch, m)
 	}
-}
-
-// channel finds a channel that is joined.
-func (s *session) channel(topic string) *channel {
-	for _, ch := range s.channels {
-		if ch.topic == topic {
-			return ch
-		}
-	}
-	return nil
 }
 
 // isDevice says that a topic is the device channel. NervesHub rewrites "device" to "device:<id>";
@@ -163,21 +153,6 @@ func (s *session) leave(ch *channel, m protocol.Message) {
 	s.closed(ch)
 }
 
-// closed tells the device that a channel has ended in order.
-func (s *session) closed(ch *channel) {
-	if ch != nil {
-		s.send(
-			protocol.Message{
-				JoinRef: ch.joinRef,
-				Ref:     ch.joinRef,
-				Topic:   ch.topic,
-				Event:   protocol.EventClose,
-				Payload: emptyObject,
-			},
-		)
-	}
-}
-
 // crash ends a channel as its process dies: phx_error, whose ref is the join_ref. The socket stays.
 func (s *session) crash(ch *channel) {
 	s.drop(ch)
@@ -186,15 +161,10 @@ func (s *session) crash(ch *channel) {
 		payload = channelCrash
 	}
 	s.dev.crashes++
-	s.send(
-		protocol.Message{
-			JoinRef: ch.joinRef,
-			Ref:     ch.joinRef,
-			Topic:   ch.topic,
-			Event:   protocol.EventError,
-			Payload: payload,
-		},
-	)
+	s.send(protocol.Message{
+		JoinRef: ch.joinRef, Ref: ch.joinRef, Topic: ch.topic,
+		Event: protocol.EventError, Payload: payload,
+	})
 }
 
 func (s *session) drop(ch *channel) {
@@ -220,58 +190,6 @@ func (s *session) handle(now time.Time, ch *channel, m protocol.Message) {
 	default:
 		s.handleConsole(ch, m)
 	}
-}
-
-// broadcast pushes to a channel without a join_ref, as NervesHub does with what comes through its
-// publish-subscribe.
-func (s *session) broadcast(topic, event string, payload jsontext.Value) bool {
-	if s.channel(topic) == nil {
-		return false
-	}
-	s.send(protocol.Message{Topic: topic, Event: event, Payload: payload})
-	return true
-}
-
-// push pushes to a channel with its join_ref.
-func (s *session) push(topic, event string, payload jsontext.Value) bool {
-	ch := s.channel(topic)
-	if ch == nil {
-		return false
-	}
-	s.send(protocol.Message{JoinRef: ch.joinRef, Topic: ch.topic, Event: event, Payload: payload})
-	return true
-}
-
-func (s *session) unmatched(m protocol.Message) {
-	m.JoinRef = ""
-	s.reply(m, false, jsontext.Value(`{"reason":"unmatched topic"}`))
-}
-
-// reply answers a message.
-func (s *session) reply(to protocol.Message, ok bool, response jsontext.Value) {
-	status := "error"
-	if ok {
-		status = "ok"
-	}
-	payload := slices.Concat(
-		jsontext.Value(`{"response":`),
-		response,
-		jsontext.Value(`,"status":"`+status+`"}`),
-	)
-	s.send(
-		protocol.Message{
-			JoinRef: to.JoinRef,
-			Ref:     to.Ref,
-			Topic:   to.Topic,
-			Event:   protocol.EventReply,
-			Payload: payload,
-		},
-	)
-}
-
-func (s *session) send(m protocol.Message) {
-	m.Topic = outward(m.Topic)
-	s.out = append(s.out, m)
 }
 
 var (

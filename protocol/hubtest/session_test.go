@@ -270,6 +270,44 @@ func TestAdvertisement(t *testing.T) {
 	)
 }
 
+// A custom extension is advertised, negotiated, asked and counted like the server's own.
+func TestCustomExtension(t *testing.T) {
+	for profile, advertised := range map[Profile]string{
+		ProfileNew: `{"extensions":{"greeter":["1.1.0","1.0.0"],"logging":["9.0.0"]}}`, ProfileSnapshot: `{}`,
+	} {
+		cfg := Config{
+			Profile: profile, Extensions: []string{"greeter", "logging"},
+			Custom: []Extension{
+				{Name: "greeter", Versions: []string{"1.1.0", "1.0.0"}, Ask: "greet"},
+				{Name: "logging", Versions: []string{"9.0.0"}}, // in place of the server's
+			},
+		}
+		r := cfg.rules()
+		b := &bench{t: t, s: newSession(&r, &state{settings: cfg.settings(&r)}), now: epoch}
+		join := b.say(`["1","1","device","phx_join",{"device_api_version":"2.2.0"}]`)
+		require.Contains(t, join, `[null,null,"device","extensions:get",`+advertised+`]`)
+		require.Equal(t,
+			[]string{
+				`["2","2","extensions","phx_reply",{"response":["greeter"],"status":"ok"}]`,
+			},
+			b.say(`["2","2","extensions","phx_join",{"greeter":"1.0.2","logging":"0.1.0"}]`),
+		)
+		require.Equal(t,
+			[]string{`["2",null,"extensions","greeter:greet",{}]`},
+			b.say(`["2","3","extensions","greeter:attached",{}]`),
+		)
+		require.Equal(t, silent, b.say(`["2","4","extensions","greeter:hello",{"to":"all"}]`))
+		require.Equal(t, 1, b.s.dev.report("greeter:hello").Count)
+		require.JSONEq(t, `{"to":"all"}`, string(b.s.dev.report("greeter:hello").Last))
+	}
+	for _, wrong := range []Extension{
+		{}, {Name: "a:b", Versions: oldest}, {Name: "a"}, {Name: "a", Versions: []string{"1.0"}},
+	} {
+		_, err := Start(Config{Custom: []Extension{wrong}})
+		require.ErrorContains(t, err, "hubtest: Custom: ")
+	}
+}
+
 // Logging: a bucket of 10, 5 a second; lines without a time are dropped; in 0.1.0 a message costs
 // one whatever it holds.
 func TestLoggingLimits(t *testing.T) {

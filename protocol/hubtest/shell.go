@@ -65,28 +65,21 @@ type Shell struct {
 	name string
 }
 
-// Console is the console channel of the device.
-func (d *Device) Console() Shell { return Shell{dev: d, name: topicConsole} }
-
-// LocalShell is the shell of the extension local_shell.
-func (d *Device) LocalShell() Shell { return Shell{dev: d, name: "local_shell"} }
-
 // Type sends keystrokes; a line ends with \r.
 func (s Shell) Type(keys string) error {
 	if s.name == topicConsole {
-		return s.dev.Push(topicConsole, "dn", map[string]string{"data": keys})
+		return s.dev.Channel(topicConsole).Push("dn", map[string]string{"data": keys})
 	}
-	return s.dev.Push(topicExtensions, s.name+":shell_input", map[string]string{"data": keys})
+	return s.dev.Extensions().Push(s.name, "shell_input", map[string]string{"data": keys})
 }
 
 // Resize tells the size of the operator's window.
 func (s Shell) Resize(rows, columns int) error {
 	if s.name == topicConsole {
-		return s.dev.Push(topicConsole, "window_size", map[string]int{"height": rows, "width": columns})
+		return s.dev.Channel(topicConsole).Push(
+			"window_size", map[string]int{"height": rows, "width": columns})
 	}
-	return s.dev.Push(
-		topicExtensions,
-		s.name+":window_size",
+	return s.dev.Channel(topicExtensions).Push(s.name+":window_size",
 		map[string]int{"rows": rows, "cols": columns},
 	)
 }
@@ -96,7 +89,7 @@ func (s Shell) Restart() error {
 	if s.name != topicConsole {
 		return fmt.Errorf("device %s: only the console can be started again", s.dev.id)
 	}
-	return s.dev.Push(topicConsole, "restart", nil)
+	return s.dev.Channel(topicConsole).Push("restart", nil)
 }
 
 // Output gives what was said from a point on, as far as it is still there, and where it ends: the

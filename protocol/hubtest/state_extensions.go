@@ -11,10 +11,7 @@ import (
 // extensionReported takes a message of an attached extension. Exceptions in a handler of NervesHub
 // are swallowed, so nothing crashes.
 func (d *state) extensionReported(
-	now time.Time,
-	e *extension,
-	event string,
-	payload jsontext.Value,
+	now time.Time, e *extension, event string, payload jsontext.Value,
 ) {
 	key := e.name + ":" + event
 	if key == "local_shell:shell_output" {
@@ -29,7 +26,7 @@ func (d *state) extensionReported(
 		r = &d.reports[len(d.reports)-1].Report
 	}
 	good, bad := usable(key, e.version, payload)
-	if good > 0 && !e.tokens.take(now) {
+	if good > 0 && e.tokens != nil && !e.tokens.AllowN(now, 1) {
 		good, bad = 0, good+bad
 	}
 	r.Count += good

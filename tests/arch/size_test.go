@@ -21,9 +21,6 @@ const (
 var tooLarge = map[string]string{
 	"cmd/sim/internal/hubapi.API": "to be divided",
 	"firmware.Machine":            "to be divided",
-	"protocol/hubtest.Device":     "to be divided",
-	"protocol/hubtest.Hub":        "to be divided",
-	"protocol/hubtest.session":    "to be divided",
 	"supervisor.Supervisor":       "to be divided",
 	"supervisor.cell":             "to be divided",
 }

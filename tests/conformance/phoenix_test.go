@@ -101,7 +101,7 @@ func TestTheOfficialPhoenixClient(t *testing.T) {
 	require.NoError(t, seen.Identify())
 	p.says("device identify")
 	p.do("push device")
-	require.NoError(t, seen.WaitStatus(soon, "received"))
+	require.NoError(t, seen.Update().WaitStatus(soon, "received"))
 
 	p.do(`join extensions {"health":"0.0.1"}`)
 	p.says(`extensions joined ["health"]`)
@@ -112,24 +112,24 @@ func TestTheOfficialPhoenixClient(t *testing.T) {
 	p.do("join nowhere")
 	p.says(`nowhere refused {"reason":"unmatched topic"}`)
 
-	require.NoError(t, seen.CrashChannel("device"))
+	require.NoError(t, seen.Channel("device").Crash())
 	p.says(`device error {"reason":"channel_crash"}`)
 	require.NoError(
 		t,
 		seen.Wait(soon, func(s hubtest.Snapshot) bool { return s.Joins == 2 && s.Online }),
 	)
-	require.Equal(t, 1, seen.Sockets(), "on the same socket")
-	require.NoError(t, seen.Drop())
+	require.Equal(t, 1, seen.Net().Sockets(), "on the same socket")
+	require.NoError(t, seen.Net().Drop())
 	p.says("open")
 	require.NoError(
 		t,
 		seen.Wait(soon, func(s hubtest.Snapshot) bool { return s.Joins == 3 && s.Online }),
 	)
-	require.Equal(t, 2, seen.Sockets())
+	require.Equal(t, 2, seen.Net().Sockets())
 	talk := seen.Converse(t)
 	talk.ExpectLater(
 		"heartbeats come and are answered, or the client would connect again",
 		hubtest.Heartbeat(),
 	)
-	require.Equal(t, 2, seen.Sockets())
+	require.Equal(t, 2, seen.Net().Sockets())
 }

@@ -137,24 +137,22 @@ func TestBehindNginx(t *testing.T) {
 	}
 	talk.ExpectSameSocket("heartbeats are traffic to nginx too")
 
-	hub.CloseAll(transport.CodeGoingAway)
+	hub.Net().Close(transport.CodeGoingAway)
 	require.Equal(t, transport.CodeGoingAway, a.closed().Code)
 	waitFor(t, seen, "it comes back", joined(2))
-	fw, err := hub.AddFirmware(
+	fw, err := hub.Firmware().Add(
 		hubtest.Metadata{
-			UUID:         "fw-2",
-			Product:      "product",
-			Version:      "2.0.0",
-			Platform:     "bench",
-			Architecture: "any",
+			UUID: "fw-2", Product: "product", Version: "2.0.0",
+			Platform: "bench", Architecture: "any",
 		},
 		hubtest.Generated(1, 3<<20),
 	)
 	require.NoError(t, err)
-	require.NoError(t, seen.Update(fw))
+	require.NoError(t, seen.Update().Offer(fw))
 	require.ErrorIs(t, a.Wait(), actors.ErrReboot)
-	statuses := seen.Statuses()
-	require.Equal(t, "completed", statuses[len(statuses)-1])
+	waitFor(t, seen, "the hub has read the last status", func(s hubtest.Snapshot) bool {
+		return len(s.Statuses) > 0 && s.Statuses[len(s.Statuses)-1] == "completed"
+	})
 }
 
 // nginx drops a socket on which the hub has been silent for too long without a word, and that is
@@ -185,8 +183,9 @@ func TestReloadAndRestartOfNginx(t *testing.T) {
 	waitFor(t, seen, "it joins", joined(1))
 	talk := seen.Converse(t)
 	n.reload()
-	require.NoError(t, seen.Push("device", "update", map[string]any{"update_available": false}))
-	require.NoError(t, seen.CrashChannel("device"))
+	nothing := map[string]any{"update_available": false}
+	require.NoError(t, seen.Channel("device").Push("update", nothing))
+	require.NoError(t, seen.Channel("device").Crash())
 	talk.ExpectLater("the old worker still carries it", hubtest.Join("device"))
 	talk.ExpectSameSocket("a reload costs nothing")
 

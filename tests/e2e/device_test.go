@@ -20,7 +20,7 @@ import (
 func TestUpdateOverTheAir(t *testing.T) {
 	hub := hubtest.Run(t, hubtest.Config{Mode: hubtest.TLS})
 	content := hubtest.Generated(7, 5<<20+123)
-	offer, err := hub.AddFirmware(next(), content)
+	offer, err := hub.Firmware().Add(next(), content)
 	require.NoError(t, err)
 	m, dev := newMachine(t, hub, sharedSecret(hub)), hub.Device(identity)
 
@@ -39,9 +39,9 @@ func TestUpdateOverTheAir(t *testing.T) {
 	require.NoError(t, err)
 	require.Regexp(t, `(?m)^connection\s+connected$`, text)
 
-	require.NoError(t, dev.Update(offer))
+	require.NoError(t, dev.Update().Offer(offer))
 	m.exits(75, "the machine has to reboot for the update")
-	statuses := dev.Statuses()
+	statuses := dev.Update().Statuses()
 	require.Equal(t, "completed", statuses[len(statuses)-1], "the hub knows before the reboot")
 	require.Equal(
 		t,
@@ -98,12 +98,12 @@ func compare(t *testing.T, path string, want hubtest.Content) int64 {
 
 func TestManualCommit(t *testing.T) {
 	hub := hubtest.Run(t, hubtest.Config{Mode: hubtest.TLS})
-	offer, err := hub.AddFirmware(next(), hubtest.Generated(1, 1<<20))
+	offer, err := hub.Firmware().Add(next(), hubtest.Generated(1, 1<<20))
 	require.NoError(t, err)
 	m, dev := newMachine(t, hub, sharedSecret(hub), `commit = "manual"`), hub.Device(identity)
 	m.start()
 	m.waitJoined(dev)
-	require.NoError(t, dev.Update(offer))
+	require.NoError(t, dev.Update().Offer(offer))
 	m.exits(75, "the machine has to reboot for the update")
 	m.boot()
 
@@ -132,21 +132,21 @@ func TestManualCommit(t *testing.T) {
 
 func TestFirmwareThatCannotReachTheHubGoesBack(t *testing.T) {
 	hub := hubtest.Run(t, hubtest.Config{Mode: hubtest.TLS})
-	offer, err := hub.AddFirmware(next(), hubtest.Generated(1, 1<<20))
+	offer, err := hub.Firmware().Add(next(), hubtest.Generated(1, 1<<20))
 	require.NoError(t, err)
 	m, dev := newMachine(t, hub, sharedSecret(hub), `commit_deadline = "1s"`), hub.Device(identity)
 	m.start()
 	m.waitJoined(dev)
-	require.NoError(t, dev.Update(offer))
+	require.NoError(t, dev.Update().Offer(offer))
 	m.exits(75, "the machine has to reboot for the update")
 	require.Equal(t, "b", m.boot())
 
-	hub.PlatformDown(true)
+	hub.Door().PlatformDown(true)
 	m.start()
 	m.exits(75, "the trial is over: the machine has to go back")
 	require.Equal(t, "a", m.boot())
 
-	hub.PlatformDown(false)
+	hub.Door().PlatformDown(false)
 	m.start()
 	m.wait(
 		dev,
@@ -161,13 +161,13 @@ func TestFirmwareThatCannotReachTheHubGoesBack(t *testing.T) {
 func TestDownloadSurvivesKill(t *testing.T) {
 	hub := hubtest.Run(t, hubtest.Config{Mode: hubtest.TLS})
 	content := hubtest.Generated(3, 12<<20)
-	offer, err := hub.AddFirmware(next(), content)
+	offer, err := hub.Firmware().Add(next(), content)
 	require.NoError(t, err)
 	offer.Inject(hubtest.Slow(4 << 20))
 	m, dev := newMachine(t, hub, sharedSecret(hub)), hub.Device(identity)
 	m.start()
 	m.waitJoined(dev)
-	require.NoError(t, dev.Update(offer))
+	require.NoError(t, dev.Update().Offer(offer))
 	m.until("half of it has arrived", func(s status) bool {
 		percent, _ := s.Update["percent"].(float64)
 		return percent >= 50
@@ -186,7 +186,7 @@ func TestDownloadSurvivesKill(t *testing.T) {
 
 func TestRebootCommand(t *testing.T) {
 	hub := hubtest.Run(t, hubtest.Config{Mode: hubtest.TLS})
-	offer, err := hub.AddFirmware(next(), hubtest.Generated(1, 1<<20))
+	offer, err := hub.Firmware().Add(next(), hubtest.Generated(1, 1<<20))
 	require.NoError(t, err)
 	m, dev := newMachine(
 		t,
@@ -200,7 +200,7 @@ func TestRebootCommand(t *testing.T) {
 	)
 	m.start()
 	m.waitJoined(dev)
-	require.NoError(t, dev.Update(offer))
+	require.NoError(t, dev.Update().Offer(offer))
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(filepath.Join(m.dir, "rebooting"))
 		return err == nil
@@ -251,7 +251,7 @@ func TestOneAgentPerMachine(t *testing.T) {
 	require.Contains(t, m.run.log.String(), "another agent runs")
 	m.run = first
 	require.Equal(t, "connected", m.status().Connection, "the first one is not disturbed")
-	require.Equal(t, 1, dev.Sockets())
+	require.Equal(t, 1, dev.Net().Sockets())
 }
 
 func TestExtensions(t *testing.T) {
@@ -275,9 +275,10 @@ func TestExtensions(t *testing.T) {
 	})
 	s := m.until("it knows", func(s status) bool { return len(s.Extensions) == 2 })
 	require.Equal(t, []string{"health", "logging"}, s.Extensions)
-	require.NoError(t, dev.HealthCheck())
+	require.NoError(t, dev.Extensions().CheckHealth())
 	require.Eventually(t, func() bool {
-		return dev.Report("health:report").Count > 0 && dev.Report("logging:send").Count > 0
+		x := dev.Extensions()
+		return x.Report("health:report").Count > 0 && x.Report("logging:send").Count > 0
 	}, patience, patience/6000)
 	require.Empty(
 		t,

@@ -189,14 +189,14 @@ func measureUpdate(ctx context.Context, device string, size int64) (int64, error
 	if err != nil {
 		return 0, err
 	}
-	offer, err := a.hub.AddFirmware(hubtest.Metadata{
+	offer, err := a.hub.Firmware().Add(hubtest.Metadata{
 		UUID: "fw-2", Product: "product", Version: "2.0.0", Platform: "bench", Architecture: "any",
 	}, hubtest.Generated(1, size))
 	if err != nil {
 		return 0, err
 	}
 	dev := a.hub.Device(identity)
-	if err := dev.Update(offer); err != nil {
+	if err := dev.Update().Offer(offer); err != nil {
 		return 0, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, joinWithin+time.Duration(size/updateRate)*time.Second)
@@ -205,10 +205,11 @@ func measureUpdate(ctx context.Context, device string, size int64) (int64, error
 		return slices.Contains(s.Statuses, "completed") || slices.Contains(s.Statuses, "failed")
 	})
 	if err != nil {
-		return 0, fmt.Errorf("the update does not complete: %w; statuses: %v", err, dev.Statuses())
+		return 0, fmt.Errorf(
+			"the update does not complete: %w; statuses: %v", err, dev.Update().Statuses())
 	}
-	if slices.Contains(dev.Statuses(), "failed") {
-		return 0, fmt.Errorf("the update failed; statuses: %v", dev.Statuses())
+	if slices.Contains(dev.Update().Statuses(), "failed") {
+		return 0, fmt.Errorf("the update failed; statuses: %v", dev.Update().Statuses())
 	}
 	mem, err := a.memory()
 	return mem["VmHWM"], err

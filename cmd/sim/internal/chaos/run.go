@@ -147,7 +147,7 @@ func (r *run) count() Result {
 		for kind, n := range u.counts {
 			result.Kills[kind] += n
 		}
-		result.SocketDrops += max(u.drops, u.hub.Sockets()-u.boots)
+		result.SocketDrops += max(u.drops, u.hub.Net().Sockets()-u.boots)
 		result.UpdatesStarted += len(u.started)
 		result.UpdatesCompleted += u.completed
 	}
@@ -173,7 +173,7 @@ func (r *run) firmware(version int) (*hubtest.Firmware, error) {
 	if fw := r.images[version]; fw != nil {
 		return fw, nil
 	}
-	fw, err := r.hub.AddFirmware(
+	fw, err := r.hub.Firmware().Add(
 		metadata(version),
 		hubtest.Generated(uint64(version), imageSize),
 	) //nolint:gosec // few versions

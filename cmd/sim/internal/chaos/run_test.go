@@ -94,7 +94,7 @@ func TestDropIsCounted(t *testing.T) {
 	require.NoError(t, u.hub.WaitJoined(t.Context()))
 	require.Zero(t, r.count().SocketDrops)
 	_, news := u.look("")
-	require.NoError(t, u.hub.Drop())
+	require.NoError(t, u.hub.Net().Drop())
 	<-news
 	require.Equal(t, 1, r.count().SocketDrops)
 }

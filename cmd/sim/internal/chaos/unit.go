@@ -79,7 +79,7 @@ func (u *unit) situation() string {
 	if s.Update != nil {
 		where += fmt.Sprintf(", update %s %d %%", s.Update.Stage, s.Update.Percent)
 	}
-	return where + ", statuses " + strings.Join(u.hub.Statuses(), " ")
+	return where + ", statuses " + strings.Join(u.hub.Update().Statuses(), " ")
 }
 
 // boot starts the machine: the boot loader first, then an agent.
@@ -161,7 +161,7 @@ func (u *unit) offer(ctx context.Context, fw *hubtest.Firmware) error {
 		if err := u.hub.WaitJoined(ctx); err != nil {
 			return err
 		}
-		_ = u.hub.Update(fw) // it may just rejoin: then again
+		_ = u.hub.Update().Offer(fw) // it may just rejoin: then again
 		again := time.NewTimer(offerAgain)
 		for waiting := true; waiting; {
 			started, news := u.look(fw.UUID)
@@ -207,7 +207,7 @@ func (u *unit) checkHealth(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
-			_ = u.hub.HealthCheck() // it may be off
+			_ = u.hub.Extensions().CheckHealth() // it may be off
 		case <-ctx.Done():
 			return
 		}

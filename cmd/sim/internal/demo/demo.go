@@ -92,7 +92,7 @@ func (s *scene) play(ctx context.Context, content hubtest.Content) (err error) {
 	}
 	defer s.hub.Close()
 	s.device = s.hub.Device(identity)
-	if s.fw, err = s.hub.AddFirmware(metadata(newVersion), content); err != nil {
+	if s.fw, err = s.hub.Firmware().Add(metadata(newVersion), content); err != nil {
 		return err
 	}
 	s.fault.inject(s.fw)
@@ -176,7 +176,7 @@ func (s *scene) download(ctx context.Context) error {
 	s.watch.show(bar)
 	defer bar.End()
 	s.offered = time.Now()
-	if err := s.device.Update(s.fw); err != nil {
+	if err := s.device.Update().Offer(s.fw); err != nil {
 		return fmt.Errorf("offer %s: %w", newVersion, err)
 	}
 	agent, ended := s.machine.agent, make(chan error, 1)

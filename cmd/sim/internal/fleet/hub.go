@@ -58,7 +58,10 @@ func ServeHub(cfg HubConfig, in io.Reader, out io.Writer) error {
 		mode = hubtest.TLS
 	}
 	hub, err := hubtest.Start(
-		hubtest.Config{Mode: mode, HandshakeRate: cfg.Handshakes, Listen: cfg.Listen},
+		hubtest.Config{
+			Mode: mode, Listen: cfg.Listen,
+			Limits: hubtest.Limits{HandshakeRate: cfg.Handshakes},
+		},
 	)
 	if err != nil {
 		return err

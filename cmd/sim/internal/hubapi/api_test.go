@@ -16,6 +16,7 @@ import (
 
 	"github.com/hublink-go/hublink/actors"
 	"github.com/hublink-go/hublink/cmd/sim/internal/flash"
+	"github.com/hublink-go/hublink/extensions"
 	"github.com/hublink-go/hublink/firmware"
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
@@ -33,6 +34,10 @@ func newDesk(t *testing.T, mode hubtest.Mode, profile ...hubtest.Profile) *desk 
 	for _, p := range profile {
 		cfg.Profile = p
 	}
+	return newDeskOf(t, cfg)
+}
+
+func newDeskOf(t *testing.T, cfg hubtest.Config) *desk {
 	d := &desk{t: t, hub: hubtest.Run(t, cfg), dir: t.TempDir()}
 	d.api = New(d.hub, d.dir, Options{})
 	t.Cleanup(func() {
@@ -64,13 +69,15 @@ func (d *desk) want(status int, method, path, body string) string {
 const described = "product=bench&version=1.1.0&platform=folder&architecture=any"
 
 // device runs an agent against the hub until the test ends and returns how it ended.
-func (d *desk) device(id string) <-chan error {
+func (d *desk) device(id string, own ...extensions.Factory) <-chan error {
 	slots := flash.New(running, 4<<20)
 	secret := d.hub.Secret(id)
 	dev, err := actors.New(actors.Config{
 		Identity: id,
 		Hub:      actors.Hub{URL: d.hub.URL(), Secret: &secret},
 		Firmware: actors.Firmware{Slots: slots, Applier: slots, Journal: slots},
+
+		Extensions: own,
 	})
 	require.NoError(d.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -127,6 +134,50 @@ func TestAnOperatorUpdatesADevice(t *testing.T) {
 	d.want(409, "POST", "/v1/devices/dev-1/update", `{"firmware":"fw-2"}`)
 }
 
+// greeter is an extension that no server has.
+type greeter struct{ host extensions.Host }
+
+func (g greeter) Handle(e extensions.Event) error {
+	if e.Kind != extensions.Message {
+		return nil
+	}
+	var asked struct {
+		To string `json:"to"`
+	}
+	if err := json.Unmarshal(e.Payload, &asked); err != nil {
+		return err
+	}
+	return g.host.Push("hello", map[string]string{"asked": e.Name, "to": asked.To})
+}
+
+// A device's own extension is tried end to end: the hub advertises it, attaches it, asks it, and
+// keeps what it says.
+func TestACustomExtension(t *testing.T) {
+	d := newDeskOf(t, hubtest.Config{Custom: []hubtest.Extension{
+		{Name: "greeter", Versions: []string{"1.0.0"}, Ask: "greet"},
+	}})
+	d.device("dev-1", extensions.Factory{
+		Name: "greeter", Versions: []string{"1.0.0"},
+		New: func(h extensions.Host) (extensions.Extension, error) { return greeter{h}, nil },
+	})
+	seen := d.hub.Device("dev-1")
+	soon, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	require.NoError(t, seen.Extensions().WaitReport(soon, "greeter:hello"))
+	require.JSONEq(t, `{"asked":"greet","to":""}`,
+		string(seen.Extensions().Report("greeter:hello").Last))
+
+	d.want(200, "POST", "/v1/devices/dev-1/push",
+		`{"topic":"extensions","event":"greeter:welcome","payload":{"to":"all"}}`)
+	require.Eventually(t, func() bool {
+		return strings.Contains(d.want(200, "GET", "/v1/devices/dev-1/reports", ""),
+			`"greeter:hello":{"count":2,"dropped":0,"last":{"asked":"welcome","to":"all"}}`)
+	}, time.Minute, time.Millisecond)
+	d.want(200, "POST", "/v1/devices/dev-1/extensions", `{"detach":["greeter"]}`)
+	require.NoError(t, seen.Wait(soon, func(s hubtest.Snapshot) bool { return len(s.Attached) == 0 }))
+	d.want(409, "POST", "/v1/devices/dev-1/extensions", `{"ask":["greeter"]}`)
+}
+
 func TestAnOperatorTroublesADevice(t *testing.T) {
 	d := newDesk(t, hubtest.Plain)
 	d.device("dev-1")
@@ -137,7 +188,7 @@ func TestAnOperatorTroublesADevice(t *testing.T) {
 	d.want(200, "POST", "/v1/devices/dev-1/push", `{"event":"identify"}`)
 	d.want(200, "POST", "/v1/devices/dev-1/crash", "")
 	require.NoError(t, seen.Wait(soon, func(s hubtest.Snapshot) bool { return s.Joins == 2 }))
-	require.Equal(t, 1, seen.Sockets(), "a channel's crash costs no socket")
+	require.Equal(t, 1, seen.Net().Sockets(), "a channel's crash costs no socket")
 
 	d.want(200, "POST", "/v1/devices/dev-1/disconnect", `{"code":1001}`)
 	require.NoError(t, seen.Wait(soon, func(s hubtest.Snapshot) bool { return s.Joins == 3 }))

@@ -125,7 +125,7 @@ func (a *API) push(r *http.Request, d *hubtest.Device) (any, error) {
 	if in.Event == "" {
 		return nil, errors.New("push: event is missing")
 	}
-	return nil, d.Push(in.Topic, in.Event, in.Payload)
+	return nil, d.Channel(in.Topic).Push(in.Event, in.Payload)
 }
 
 func (a *API) update(r *http.Request, d *hubtest.Device) (any, error) {
@@ -139,7 +139,7 @@ func (a *API) update(r *http.Request, d *hubtest.Device) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, d.Update(f.fw)
+	return nil, d.Update().Offer(f.fw)
 }
 
 // disconnect closes the socket as the hub itself does, or with a code, or cuts it without one when
@@ -152,17 +152,17 @@ func (a *API) disconnect(r *http.Request, d *hubtest.Device) (any, error) {
 		return nil, err
 	}
 	if in.Code == nil {
-		return nil, d.Kick()
+		return nil, d.Net().Kick()
 	}
 	switch code := *in.Code; {
 	case code == 0:
-		return nil, d.Drop()
+		return nil, d.Net().Drop()
 	case code < 1000 || code > 4999 || code == 1005 || code == 1006 || code == 1015:
 		return nil, fmt.Errorf(
 			"disconnect: %d is no code for a close frame: give 0 to cut, or 1000 to 4999",
 			code,
 		)
 	default:
-		return nil, d.Disconnect(code)
+		return nil, d.Net().Close(code)
 	}
 }

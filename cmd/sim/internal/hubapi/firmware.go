@@ -101,7 +101,7 @@ func (a *API) add(r *http.Request) (any, error) {
 	}
 	s, content, err := a.content(r)
 	if err == nil {
-		s.fw, err = a.hub.AddFirmware(meta, content)
+		s.fw, err = a.hub.Firmware().Add(meta, content)
 	}
 	if err != nil {
 		s.discard()
@@ -223,9 +223,10 @@ func (a *API) deploy(r *http.Request) (any, error) {
 	if in.Concurrency < 0 || in.Attempts < 0 {
 		return nil, errors.New("deployment: concurrency and attempts must not be negative")
 	}
-	return viewOfDeployment(
-		a.hub.Deploy(hubtest.Rollout{Firmware: s.fw, Concurrency: in.Concurrency, Attempts: in.Attempts}),
-	), nil
+	rollout := hubtest.Rollout{
+		Firmware: s.fw, Concurrency: in.Concurrency, Attempts: in.Attempts,
+	}
+	return viewOfDeployment(a.hub.Rollouts().Start(rollout)), nil
 }
 
 // deploymentView is a rollout and what became of its offers.
@@ -248,7 +249,7 @@ func viewOfDeployment(d *hubtest.Deployment) deploymentView {
 }
 
 func (a *API) deployments(*http.Request) (any, error) {
-	all := a.hub.Deployments()
+	all := a.hub.Rollouts().All()
 	views := make([]deploymentView, 0, len(all))
 	for _, d := range all {
 		views = append(views, viewOfDeployment(d))
@@ -257,7 +258,7 @@ func (a *API) deployments(*http.Request) (any, error) {
 }
 
 func (a *API) stopDeployment(r *http.Request) (any, error) {
-	for _, d := range a.hub.Deployments() {
+	for _, d := range a.hub.Rollouts().All() {
 		if strconv.Itoa(d.ID()) == r.PathValue("deployment") {
 			d.Stop()
 			return viewOfDeployment(d), nil
@@ -281,11 +282,11 @@ func (a *API) offerArchive(r *http.Request) (any, error) {
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	a.hub.OfferArchive(s.fw, in.Description)
+	a.hub.Firmware().OfferArchive(s.fw, in.Description)
 	return nil, nil
 }
 
 func (a *API) withdrawArchive(*http.Request) (any, error) {
-	a.hub.WithdrawArchive()
+	a.hub.Firmware().WithdrawArchive()
 	return nil, nil
 }

@@ -49,7 +49,7 @@ func (a *API) drain(r *http.Request) (any, error) {
 		time.Duration(in.WithinMS)*time.Millisecond,
 	)
 	defer cancel()
-	err := a.hub.Drain(ctx, in.Batch, time.Duration(in.EveryMS)*time.Millisecond)
+	err := a.hub.Net().Drain(ctx, in.Batch, time.Duration(in.EveryMS)*time.Millisecond)
 	return map[string]bool{"in_time": err == nil}, nil // the others have got 1000
 }
 
@@ -73,7 +73,7 @@ func (a *API) refuse(r *http.Request) (any, error) {
 	if in.Status < 300 || in.Status > 599 {
 		return nil, fmt.Errorf("refuse: the status %d refuses nothing: give 300 to 599", in.Status)
 	}
-	a.hub.Refuse(hubtest.Refusal{
+	a.hub.Door().Refuse(hubtest.Refusal{
 		Status: in.Status, Reason: in.Reason, Location: in.Location,
 		RetryAfter: time.Duration(in.RetryAfterS) * time.Second, Times: in.Times,
 	})
@@ -82,7 +82,7 @@ func (a *API) refuse(r *http.Request) (any, error) {
 
 // admit takes back what is left of refusals and cuts.
 func (a *API) admit(*http.Request) (any, error) {
-	a.hub.Admit()
+	a.hub.Door().Admit()
 	return nil, nil
 }
 
@@ -96,7 +96,7 @@ func (a *API) cut(r *http.Request) (any, error) {
 	if in.Connections < 1 {
 		return nil, errors.New("cut: connections must be positive; DELETE /v1/refuse takes cuts back")
 	}
-	a.hub.CutConnections(in.Connections)
+	a.hub.Door().CutConnections(in.Connections)
 	return nil, nil
 }
 
@@ -112,7 +112,7 @@ type settingsView struct {
 }
 
 func (a *API) settings(*http.Request) (any, error) {
-	d := a.hub.Doors()
+	d := a.hub.Door().State()
 	return settingsView{
 		Profile: a.hub.Profile().
 			String(),
@@ -136,13 +136,13 @@ func (a *API) change(r *http.Request) (any, error) {
 		if *in.Handshakes < 0 {
 			return nil, errors.New("settings: handshakes_per_s must not be negative; 0 lets all in")
 		}
-		a.hub.SetHandshakeRate(*in.Handshakes)
+		a.hub.Door().SetHandshakeRate(*in.Handshakes)
 	}
 	if in.AcceptSecrets != nil {
-		a.hub.AcceptSecrets(*in.AcceptSecrets)
+		a.hub.Door().AcceptSecrets(*in.AcceptSecrets)
 	}
 	if in.PlatformDown != nil {
-		a.hub.PlatformDown(*in.PlatformDown)
+		a.hub.Door().PlatformDown(*in.PlatformDown)
 	}
 	if in.ConnectingCode != nil {
 		a.hub.SetConnectingCode(*in.ConnectingCode)

@@ -29,7 +29,7 @@ type progressView struct {
 // updates is all that the hub knows of a device's updates.
 func (a *API) updates(_ *http.Request, d *hubtest.Device) (any, error) {
 	s := d.Snapshot()
-	over, until := d.Updates()
+	over, until := d.Update().History()
 	out := struct {
 		Current  *updateView    `json:"current"`
 		Past     []pastUpdate   `json:"past"`
@@ -54,7 +54,7 @@ func (a *API) updates(_ *http.Request, d *hubtest.Device) (any, error) {
 }
 
 func (a *API) unblock(_ *http.Request, d *hubtest.Device) (any, error) {
-	d.Unblock()
+	d.Update().Unblock()
 	return nil, nil
 }
 
@@ -76,7 +76,7 @@ func (a *API) mode(r *http.Request, d *hubtest.Device) (any, error) {
 			a.hub.Profile(),
 		)
 	}
-	d.SetMode(in.Mode, in.Allowed)
+	d.Update().SetMode(in.Mode, in.Allowed)
 	return view(d), nil
 }
 
@@ -87,7 +87,7 @@ func (a *API) connectingCode(r *http.Request, d *hubtest.Device) (any, error) {
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	d.SetConnectingCode(in.Text)
+	d.Scripts().SetConnecting(in.Text)
 	return nil, nil
 }
 
@@ -102,7 +102,7 @@ func (a *API) script(r *http.Request, d *hubtest.Device) (any, error) {
 	if in.Text == "" {
 		return nil, errors.New("script: text is missing")
 	}
-	got, err := d.RunScript(r.Context(), in.Text)
+	got, err := d.Scripts().Run(r.Context(), in.Text)
 	if err != nil {
 		return nil, err
 	}
@@ -128,17 +128,17 @@ func (a *API) extensions(r *http.Request, d *hubtest.Device) (any, error) {
 		return nil, errors.New("extensions: name some in attach, detach or ask")
 	}
 	if len(in.Attach) > 0 {
-		if err := d.Attach(in.Attach...); err != nil {
+		if err := d.Extensions().Attach(in.Attach...); err != nil {
 			return nil, err
 		}
 	}
 	if len(in.Detach) > 0 {
-		if err := d.Detach(in.Detach...); err != nil {
+		if err := d.Extensions().Detach(in.Detach...); err != nil {
 			return nil, err
 		}
 	}
 	for _, name := range in.Ask {
-		if err := d.Ask(name); err != nil {
+		if err := d.Extensions().Ask(name); err != nil {
 			return nil, err
 		}
 	}
@@ -153,7 +153,7 @@ type reportView struct {
 
 func (a *API) reports(_ *http.Request, d *hubtest.Device) (any, error) {
 	views := map[string]reportView{}
-	for kind, r := range d.Reports() {
+	for kind, r := range d.Extensions().Reports() {
 		views[kind] = reportView{Count: r.Count, Dropped: r.Dropped, Last: json.RawMessage(r.Last)}
 	}
 	return views, nil
@@ -165,7 +165,7 @@ func shell(r *http.Request, d *hubtest.Device) (hubtest.Shell, error) {
 	case "console":
 		return d.Console(), nil
 	case "local":
-		return d.LocalShell(), nil
+		return d.Extensions().Shell(), nil
 	default:
 		return hubtest.Shell{}, notFound("there is no shell %q: console and local are", name)
 	}

@@ -153,7 +153,7 @@ func TestExtensionsAreAsked(t *testing.T) {
 	}
 	d.want(409, "POST", "/v1/devices/dev-1/extensions", `{"ask":["geo"]}`)
 	p.says(`["2","4","extensions","health:report",{"value":{"metrics":{"load_1min":0.5}}}]`)
-	require.NoError(t, d.hub.Device("dev-1").WaitReport(t.Context(), "health:report"))
+	require.NoError(t, d.hub.Device("dev-1").Extensions().WaitReport(t.Context(), "health:report"))
 	require.JSONEq(
 		t,
 		`{"health:report":{"count":1,"dropped":0,"last":{"value":{"metrics":{"load_1min":0.5}}}}}`,
@@ -193,7 +193,7 @@ func TestTheHistoryOfUpdates(t *testing.T) {
 	p.says(`["1","2","device","status_update",{"status":"received"}]`)
 	p.says(`["1","3","device","fwup_progress",{"value":5,"stage":"downloading"}]`)
 	p.says(`["1","4","device","status_update",{"status":"failed","reason":"no space"}]`)
-	require.NoError(t, d.hub.Device("dev-1").WaitStatus(t.Context(), "failed"))
+	require.NoError(t, d.hub.Device("dev-1").Update().WaitStatus(t.Context(), "failed"))
 	var got struct {
 		Current  *updateView
 		Past     []pastUpdate
@@ -235,7 +235,7 @@ func TestDeploymentsAndThePenaltyBox(t *testing.T) {
 	)
 	require.Contains(t, p.hears(`"update",{`), `"deployment_id":1`)
 	p.says(`["3","4","device","status_update",{"status":"ignored"}]`)
-	require.NoError(t, d.hub.Device("dev-1").WaitStatus(t.Context(), "ignored"))
+	require.NoError(t, d.hub.Device("dev-1").Update().WaitStatus(t.Context(), "ignored"))
 	require.NotContains(t, d.want(200, "GET", "/v1/devices/dev-1/updates", ""), `"blocked_until":null`)
 	require.Contains(
 		t,

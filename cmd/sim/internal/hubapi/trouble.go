@@ -22,7 +22,7 @@ func (a *API) crash(r *http.Request, d *hubtest.Device) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, d.CrashChannel(topic)
+	return nil, d.Channel(topic).Crash()
 }
 
 func (a *API) closeChannel(r *http.Request, d *hubtest.Device) (any, error) {
@@ -30,7 +30,7 @@ func (a *API) closeChannel(r *http.Request, d *hubtest.Device) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, d.CloseChannel(topic)
+	return nil, d.Channel(topic).Close()
 }
 
 func (a *API) refuseJoins(r *http.Request, d *hubtest.Device) (any, error) {
@@ -47,7 +47,7 @@ func (a *API) refuseJoins(r *http.Request, d *hubtest.Device) (any, error) {
 			"refuse joins: times must not be negative; 0 takes the refusals of the topic back",
 		)
 	}
-	d.RefuseJoins(in.Topic, in.Times, []byte(in.Response))
+	d.Channel(in.Topic).RefuseJoins(in.Times, []byte(in.Response))
 	return nil, nil
 }
 

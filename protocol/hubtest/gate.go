@@ -1,7 +1,6 @@
 package hubtest
 
 import (
-	"cmp"
 	"crypto/sha1" //nolint:gosec // how NervesHub names certificates
 	"crypto/x509"
 	"errors"
@@ -31,9 +30,31 @@ type answer struct {
 	wire   wire // how it speaks
 }
 
-func (h *Hub) answerWith(status int, body string, header ...string) answer {
+// gate decides about requests to the device listener: it is the part of the hub that knows who may
+// come in.
+type gate struct {
+	cfg   *Config
+	rules *rules
+	keys  map[string]Key
+	door  *Door
+	// admit finds or creates the device of a proven identifier; nil: it is not let in
+	admit func(identifier, product string) *Device
+}
+
+func newGate(
+	cfg *Config, r *rules, door *Door, admit func(identifier, product string) *Device,
+) gate {
+	g := gate{cfg: cfg, rules: r, door: door, admit: admit}
+	g.keys = make(map[string]Key, len(cfg.Keys))
+	for _, k := range cfg.Keys {
+		g.keys[k.Key] = k
+	}
+	return g
+}
+
+func (g *gate) answerWith(status int, body string, header ...string) answer {
 	a := answer{status: status, body: body, header: http.Header{}}
-	a.header.Set("Date", h.cfg.Now().UTC().Format(http.TimeFormat))
+	a.header.Set("Date", g.cfg.Now().UTC().Format(http.TimeFormat))
 	a.header.Set("Cache-Control", "max-age=0, private, must-revalidate")
 	for i := 0; i+1 < len(header); i += 2 {
 		a.header.Set(header[i], header[i+1])
@@ -41,58 +62,58 @@ func (h *Hub) answerWith(status int, body string, header ...string) answer {
 	return a
 }
 
-func (h *Hub) explained(status int, reason string) answer {
-	return h.answerWith(status, reason, reasonHeader, reason)
+func (g *gate) explained(status int, reason string) answer {
+	return g.answerWith(status, reason, reasonHeader, reason)
 }
 
 // judge decides in NervesHub's order: size, path, method, origin, serializer, authentication,
 // upgrade headers.
-func (h *Hub) judge(r *http.Request) answer {
+func (g *gate) judge(r *http.Request) answer {
 	if status := oversized(r); status != 0 {
-		return h.answerWith(status, "", "Connection", "close")
+		return g.answerWith(status, "", "Connection", "close")
 	}
-	site := h.cfg.Site
+	site := g.cfg.Site
 	switch r.URL.Path {
 	case "/device-socket/websocket":
 	case "/socket/websocket":
 		if site.Web { // it is the people's there, and whoever brings no session is refused
-			return h.answerWith(http.StatusForbidden, "")
+			return g.answerWith(http.StatusForbidden, "")
 		}
 	case "/status/alive", "/_health", "/health", "/healthy":
-		return h.answerWith(http.StatusOK, "Hello, Friend!")
+		return g.answerWith(http.StatusOK, "Hello, Friend!")
 	default:
 		if site.Web {
-			return h.answerWith(http.StatusNotFound, "")
+			return g.answerWith(http.StatusNotFound, "")
 		}
-		return h.answerWith(http.StatusMovedPermanently, "", "Location", site.RedirectTo)
+		return g.answerWith(http.StatusMovedPermanently, "", "Location", site.RedirectTo)
 	}
 	if r.Method != http.MethodGet {
-		return h.answerWith(http.StatusBadRequest, "")
+		return g.answerWith(http.StatusBadRequest, "")
 	}
-	if refusal, ok := h.doors.refuseNext(); ok {
-		return h.refused(refusal)
+	if refusal, ok := g.door.refuseNext(); ok {
+		return g.refused(refusal)
 	}
-	wire, served := h.wireFor(r.URL.Query().Get("vsn"))
+	wire, served := g.wireFor(r.URL.Query().Get("vsn"))
 	if foreign(r) || !served {
-		return h.answerWith(http.StatusForbidden, "")
+		return g.answerWith(http.StatusForbidden, "")
 	}
-	dev, refusal := h.authenticate(r)
+	dev, refusal := g.authenticate(r)
 	if dev == nil {
 		return refusal
 	}
 	if problem := noUpgrade(r); problem != "" {
-		return h.answerWith(http.StatusBadRequest, problem)
+		return g.answerWith(http.StatusBadRequest, problem)
 	}
 	if _, err := transport.CheckUpgrade(r); err != nil {
-		return h.answerWith(http.StatusBadRequest, err.Error())
+		return g.answerWith(http.StatusBadRequest, err.Error())
 	}
-	a := h.answerWith(http.StatusSwitchingProtocols, "")
+	a := g.answerWith(http.StatusSwitchingProtocols, "")
 	a.dev, a.wire = dev, wire
 	return a
 }
 
-func (h *Hub) refused(r Refusal) answer {
-	a := h.answerWith(r.Status, r.Reason)
+func (g *gate) refused(r Refusal) answer {
+	a := g.answerWith(r.Status, r.Reason)
 	if r.Reason != "" {
 		a.header.Set(reasonHeader, r.Reason)
 	}
@@ -107,12 +128,12 @@ func (h *Hub) refused(r Refusal) answer {
 
 // wireFor chooses the serializer: JSON for "~> 2.0.0", MessagePack for "~> 3.0.0" where the server
 // has it.
-func (h *Hub) wireFor(vsn string) (wire, bool) {
+func (g *gate) wireFor(vsn string) (wire, bool) {
 	v, err := semver.StrictNewVersion(vsn)
 	switch {
 	case err != nil:
 		return wire{}, false
-	case h.rules.msgpack && roughly(v, "3.0.0"):
+	case g.rules.msgpack && roughly(v, "3.0.0"):
 		return wire{msgpack: true}, true
 	default:
 		return wire{}, roughly(v, "2.0.0")
@@ -120,35 +141,33 @@ func (h *Hub) wireFor(vsn string) (wire, bool) {
 }
 
 // authenticate finds out who asks.
-func (h *Hub) authenticate(r *http.Request) (*Device, answer) {
-	h.doors.mu.Lock()
-	noSecrets, noPlatform := h.doors.noSecrets, h.doors.noPlatform
-	h.doors.mu.Unlock()
-	unknown := h.answerWith(http.StatusUnauthorized, "")
+func (g *gate) authenticate(r *http.Request) (*Device, answer) {
+	noSecrets, noPlatform := g.door.outages()
+	unknown := g.answerWith(http.StatusUnauthorized, "")
 	var dev *Device
 	switch {
 	case noPlatform:
-		return nil, h.explained(http.StatusServiceUnavailable, reasonNoPlatform)
+		return nil, g.explained(http.StatusServiceUnavailable, reasonNoPlatform)
 	case r.TLS != nil && len(r.TLS.PeerCertificates) > 0:
-		identifier, err := h.identify(r.TLS.PeerCertificates)
+		identifier, err := g.identify(r.TLS.PeerCertificates)
 		if err != nil {
 			return nil, unknown
 		}
-		dev = h.admitted(identifier, "")
+		dev = g.admit(identifier, "")
 	case !hasX(r.Header):
-		return nil, h.explained(http.StatusUnauthorized, reasonNoIdentity)
+		return nil, g.explained(http.StatusUnauthorized, reasonNoIdentity)
 	case noSecrets:
 		return nil, unknown
 	default:
 		headers := auth.HeadersOf(r.Header)
-		identifier, err := h.verify(headers)
+		identifier, err := g.verify(headers)
 		if errors.Is(err, auth.ErrCrashed) {
-			return nil, h.explained(http.StatusServiceUnavailable, reasonNoPlatform)
+			return nil, g.explained(http.StatusServiceUnavailable, reasonNoPlatform)
 		}
 		if err != nil {
 			return nil, unknown
 		}
-		dev = h.keyHolder(headers, identifier)
+		dev = g.keyHolder(headers, identifier)
 	}
 	if dev == nil {
 		return nil, unknown
@@ -167,51 +186,32 @@ func hasX(h http.Header) bool {
 	return false
 }
 
-func (h *Hub) verify(headers auth.Headers) (string, error) {
+func (g *gate) verify(headers auth.Headers) (string, error) {
 	lookup := func(key string) (string, bool) {
-		k, ok := h.keys[key]
+		k, ok := g.keys[key]
 		return k.Secret, ok
 	}
-	identifier, err := auth.Verify(headers, lookup, h.cfg.Now(), h.cfg.MaxAge)
-	if h.rules.acceptFuture && errors.Is(err, auth.ErrFuture) {
-		return auth.Verify(headers, lookup, h.cfg.Now(), auth.AnyAge)
+	identifier, err := auth.Verify(headers, lookup, g.cfg.Now(), g.cfg.Limits.MaxAge)
+	if g.rules.acceptFuture && errors.Is(err, auth.ErrFuture) {
+		return auth.Verify(headers, lookup, g.cfg.Now(), auth.AnyAge)
 	}
 	return identifier, err
 }
 
 // keyHolder finds the device of a key, or creates the product's.
-func (h *Hub) keyHolder(headers auth.Headers, identifier string) *Device {
+func (g *gate) keyHolder(headers auth.Headers, identifier string) *Device {
 	name, _ := headers.Get(auth.HeaderKey)
-	k := h.keys[name]
+	k := g.keys[name]
 	if !k.ofProduct() && k.Identifier != identifier {
 		return nil
 	}
-	return h.admitted(identifier, k.Product)
-}
-
-// admitted finds or creates a device that has proven to be identifier. Nil: there is none that may
-// come in.
-func (h *Hub) admitted(identifier, product string) *Device {
-	h.mu.Lock()
-	if identifier == "" || h.devices[identifier] == nil && h.cfg.KnownOnly {
-		h.mu.Unlock()
-		return nil
-	}
-	d := h.device(identifier, product)
-	h.mu.Unlock()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.product = cmp.Or(d.product, product)
-	if d.deleted || product != "" && d.product != product {
-		return nil
-	}
-	return d
+	return g.admit(identifier, k.Product)
 }
 
 // identify finds whose certificate it is: one that is pinned, or one of an authority, whose common
 // name it bears.
-func (h *Hub) identify(chain []*x509.Certificate) (string, error) {
-	leaf, accepted := chain[0], h.cfg.Certificates
+func (g *gate) identify(chain []*x509.Certificate) (string, error) {
+	leaf, accepted := chain[0], g.cfg.Certificates
 	if identifier, ok := accepted.Pinned[Fingerprint(leaf)]; ok {
 		return identifier, nil
 	}
@@ -220,7 +220,7 @@ func (h *Hub) identify(chain []*x509.Certificate) (string, error) {
 		roots.AddCert(a)
 	}
 	_, err := leaf.Verify(x509.VerifyOptions{
-		Roots: roots, CurrentTime: h.cfg.Now(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+		Roots: roots, CurrentTime: g.cfg.Now(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
 	if err != nil {
 		return "", fmt.Errorf("client certificate: %w", err)

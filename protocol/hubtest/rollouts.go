@@ -3,55 +3,56 @@ package hubtest
 import (
 	"cmp"
 	"slices"
+	"sync"
 	"time"
 )
 
 const backupRound = 130 * time.Second // NervesHub: 121 to 140 s
 
-// Update offers a firmware to this device by hand: whatever it runs, validated or not.
-func (d *Device) Update(f *Firmware) error {
-	payload := f.Offer(0)
-	return d.step(func(s *session) bool {
-		if s.channel(topicDevice) == nil {
-			return false
-		}
-		s.dev.update.begin(d.hub.cfg.Now(), f.UUID, nil)
-		return s.broadcast(topicDevice, "update", payload)
-	})
+// Rollouts brings firmware to many devices; see [Hub.Rollouts]. It makes rounds of offers, as
+// NervesHub's orchestrators do.
+type Rollouts struct {
+	hub  *Hub
+	wake chan struct{} // a round of offers is due
+
+	mu  sync.Mutex
+	all []*Deployment
 }
 
-// Deploy starts a rollout.
-func (h *Hub) Deploy(r Rollout) *Deployment {
+func (o *Rollouts) init(h *Hub) { o.hub, o.wake = h, make(chan struct{}, 1) }
+
+// Start starts a rollout.
+func (o *Rollouts) Start(r Rollout) *Deployment {
 	r.Concurrency = cmp.Or(r.Concurrency, defaultConcurrency)
 	r.Penalty = cmp.Or(r.Penalty, defaultPenalty)
 	r.Attempts = cmp.Or(r.Attempts, maxFailures)
 	d := &Deployment{Rollout: r}
-	h.mu.Lock()
-	h.deployments = append(h.deployments, d)
-	d.id = len(h.deployments)
-	h.mu.Unlock()
-	h.round()
+	o.mu.Lock()
+	o.all = append(o.all, d)
+	d.id = len(o.all)
+	o.mu.Unlock()
+	o.round()
 	return d
 }
 
-// Deployments lists the rollouts, oldest first, also those that were stopped.
-func (h *Hub) Deployments() []*Deployment {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return slices.Clone(h.deployments)
+// All lists the rollouts, oldest first, the stopped ones included.
+func (o *Rollouts) All() []*Deployment {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.all)
 }
 
 // round asks for a round of offers.
-func (h *Hub) round() {
+func (o *Rollouts) round() {
 	select {
-	case h.wake <- struct{}{}:
+	case o.wake <- struct{}{}:
 	default:
 	}
 }
 
-// orchestrate makes rounds of offers: when something has happened, but not too often, and from time
-// to time. It ends with the hub.
-func (h *Hub) orchestrate() {
+// run makes rounds of offers: when something has happened, but not too often, and from time to
+// time. It ends with the hub.
+func (o *Rollouts) run() {
 	backup := time.NewTicker(backupRound)
 	defer backup.Stop()
 	pause := time.NewTimer(0)
@@ -59,17 +60,17 @@ func (h *Hub) orchestrate() {
 	for {
 		select {
 		case <-pause.C:
-		case <-h.done:
+		case <-o.hub.registry.done:
 			return
 		}
 		select {
-		case <-h.wake:
+		case <-o.wake:
 		case <-backup.C:
-		case <-h.done:
+		case <-o.hub.registry.done:
 			return
 		}
-		if h.offerAll() {
-			pause.Reset(h.cfg.RolloutEvery)
+		if o.offerAll() {
+			pause.Reset(o.hub.cfg.RolloutEvery)
 		} else {
 			pause.Reset(0)
 		}
@@ -77,13 +78,11 @@ func (h *Hub) orchestrate() {
 }
 
 // offerAll is one round. False: there is no rollout.
-func (h *Hub) offerAll() bool {
-	h.mu.Lock()
-	deployments, devices := slices.Clone(h.deployments), h.order
-	h.mu.Unlock()
+func (o *Rollouts) offerAll() bool {
+	deployments, devices := o.All(), o.hub.registry.list()
 	for _, dep := range deployments {
 		for _, d := range devices {
-			if !h.offer(dep, d) {
+			if !o.offer(dep, d) {
 				break
 			}
 		}
@@ -91,10 +90,10 @@ func (h *Hub) offerAll() bool {
 	return len(deployments) > 0
 }
 
-// offer offers a rollout's firmware to a device if it is for it, now. False: the rollout has no
-// free slot.
-func (h *Hub) offer(dep *Deployment, d *Device) bool {
-	now := h.cfg.Now()
+// offer offers a rollout's firmware to a device that it is for and that may get it now. False means
+// that the rollout has no free slot.
+func (o *Rollouts) offer(dep *Deployment, d *Device) bool {
+	now := o.hub.cfg.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	l, s := d.link, &d.state
@@ -108,21 +107,19 @@ func (h *Hub) offer(dep *Deployment, d *Device) bool {
 	s.update.begin(now, dep.Firmware.UUID, dep)
 	l.session.broadcast(topicDevice, "update", dep.Firmware.Offer(dep.id))
 	l.collect()
-	h.spawn(l.flush) // a device that does not read must not hold up the others
+	o.hub.registry.spawn(l.flush) // a device that does not read must not hold up the others
 	return true
 }
 
-// answerAsks does what a step has left to the hub.
-func (h *Hub) answerAsks(l *link, asked asks) {
+// answer does what a step has left to the hub.
+func (o *Rollouts) answer(l *link, asked asks) {
 	if asked&askRollout != 0 {
-		h.round()
+		o.round()
 	}
 	if asked&(askCheck|askOffer) == 0 {
 		return
 	}
-	h.mu.Lock()
-	deployments := slices.Clone(h.deployments)
-	h.mu.Unlock()
+	deployments := o.All()
 	l.step(func(s *session) {
 		i := slices.IndexFunc(deployments, func(d *Deployment) bool { return d.wants(s.dev) })
 		var dep *Deployment
@@ -133,7 +130,7 @@ func (h *Hub) answerAsks(l *link, asked asks) {
 			s.checkUpdate(dep)
 		}
 		if asked&askOffer != 0 {
-			s.requestUpdate(h.cfg.Now(), dep, len(deployments) > 0)
+			s.requestUpdate(o.hub.cfg.Now(), dep, len(deployments) > 0)
 		}
 	})
 }

@@ -118,8 +118,8 @@ func TestOldHubSpeaksOnlyJSON(t *testing.T) {
 func TestOperatorRefusals(t *testing.T) {
 	everyMode(t, func(t *testing.T, mode Mode) {
 		h := Run(t, Config{Mode: mode})
-		h.Refuse(Refusal{Status: 503, Reason: "later", RetryAfter: 7 * time.Second})
-		h.Refuse(Refusal{Status: 302, Location: "https://example.org/", Times: 2})
+		h.Door().Refuse(Refusal{Status: 503, Reason: "later", RetryAfter: 7 * time.Second})
+		h.Door().Refuse(Refusal{Status: 302, Location: "https://example.org/", Times: 2})
 		status, refused := refusalOf(t, h, nothing)
 		require.Equal(t, 503, status)
 		require.Equal(t, "later", refused.Reason())
@@ -130,14 +130,14 @@ func TestOperatorRefusals(t *testing.T) {
 		}
 		status, _ = refusalOf(t, h, nothing)
 		require.Equal(t, 101, status)
-		h.PlatformDown(true)
+		h.Door().PlatformDown(true)
 		status, _ = refusalOf(t, h, nothing)
 		require.Equal(t, 503, status)
-		h.PlatformDown(false)
-		h.AcceptSecrets(false)
+		h.Door().PlatformDown(false)
+		h.Door().AcceptSecrets(false)
 		status, _ = refusalOf(t, h, nothing)
 		require.Equal(t, 401, status)
-		h.AcceptSecrets(true)
+		h.Door().AcceptSecrets(true)
 		h.Device("dev-1").Delete(true)
 		status, _ = refusalOf(t, h, nothing)
 		require.Equal(t, 401, status)
@@ -160,7 +160,7 @@ func TestKnownOnly(t *testing.T) {
 // What is not let through the door sees the connection end before TLS.
 func TestCutConnections(t *testing.T) {
 	h := Run(t, Config{Mode: TLS})
-	h.CutConnections(1)
+	h.Door().CutConnections(1)
 	_, err := h.Dialer().Dial(t.Context(), request(t, h, h.Secret("dev-1")))
 	var phase *transport.PhaseError
 	require.ErrorAs(t, err, &phase)
@@ -171,14 +171,14 @@ func TestCutConnections(t *testing.T) {
 
 // The rate limit lets so many connections a second through.
 func TestHandshakeRate(t *testing.T) {
-	l := &doorListener{hub: &Hub{doors: doors{rate: 3}}}
+	l := &doorListener{door: &Door{rate: 3}}
 	for second := range 3 {
 		for i := range 10 {
 			now := epoch.Add(time.Duration(second)*time.Second + time.Duration(i)*50*time.Millisecond)
 			require.Equal(t, i >= 3, l.tooMany(now), "connection %d of second %d", i, second)
 		}
 	}
-	unlimited := &doorListener{hub: &Hub{}}
+	unlimited := &doorListener{door: &Door{}}
 	for range 1000 {
 		require.False(t, unlimited.tooMany(epoch))
 	}
