@@ -8,26 +8,26 @@ import (
 // BenchmarkStep is one chunk that was written.
 func BenchmarkStep(b *testing.B) {
 	m := NewMachine(Config{})
-	out := m.Step(epoch, Input{Kind: Started, Boot: onA()}, nil)
-	m.Step(epoch, Input{Kind: ChannelUp}, nil)
-	m.Step(epoch, Input{Kind: Offered, Offer: offer()}, nil)
-	m.Step(epoch, Input{Kind: Decided, UUID: "u2"}, nil)
-	m.Step(epoch, Input{Kind: Prepared, Run: m.transfer.run}, nil)
+	out := m.Step(epoch, Started(OnDisk{Boot: BootRead{State: onA()}}), nil)
+	m.Step(epoch, ChannelUp(0, false), nil)
+	m.Step(epoch, Offered(offer()), nil)
+	m.Step(epoch, Decided("u2", Apply()), nil)
+	m.Step(epoch, Prepared(m.update.transfer.run, 0), nil)
 	now := epoch
 	b.ReportAllocs()
 	for b.Loop() {
 		now = now.Add(time.Microsecond)
-		out = m.Step(now, Input{Kind: Advanced, Run: m.transfer.run, Offset: 65536}, out[:0])
+		out = m.Step(now, Advanced(m.update.transfer.run, 65536, 0), out[:0])
 	}
 }
 
 // BenchmarkTick is a tick of an idle machine.
 func BenchmarkTick(b *testing.B) {
 	m := NewMachine(Config{})
-	out := m.Step(epoch, Input{Kind: Started, Boot: onA()}, nil)
+	out := m.Step(epoch, Started(OnDisk{Boot: BootRead{State: onA()}}), nil)
 	b.ReportAllocs()
 	for b.Loop() {
-		out = m.Step(epoch, Input{}, out[:0])
+		out = m.Step(epoch, Tick(), out[:0])
 	}
 }
 
@@ -53,7 +53,7 @@ func BenchmarkVerifier(b *testing.B) {
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := feed(NewVerifier(o, 0), data, chunk); err != nil {
+				if err := feed(NewVerifier(o.Source(), 0), data, chunk); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -18,17 +18,10 @@ func Example() {
 		"platform":     "board",
 		"architecture": "arm",
 	}
-	m.Step(now, firmware.Input{
-		Kind: firmware.Started,
-		Boot: firmware.BootState{
-			Active:    "a",
-			Next:      "a",
-			Meta:      running,
-			Validated: true,
-			Capacity:  64 << 20,
-		},
-	}, nil)
-	m.Step(now, firmware.Input{Kind: firmware.ChannelUp}, nil)
+	m.Step(now, firmware.Started(firmware.OnDisk{Boot: firmware.BootRead{State: firmware.BootState{
+		Active: "a", Next: "a", Meta: running, Validated: true, Capacity: 64 << 20,
+	}}}), nil)
+	m.Step(now, firmware.ChannelUp(0, true), nil)
 
 	offered := firmware.Metadata{
 		"uuid":         "u0",
@@ -43,12 +36,12 @@ func Example() {
 		URL:  "https://files.example.com/u0.fw",
 		Size: 1 << 20,
 	}
-	for _, e := range m.Step(now, firmware.Input{Kind: firmware.Offered, Offer: offer}, nil) {
+	for _, e := range m.Step(now, firmware.Offered(offer), nil) {
 		if e.Kind == firmware.DoReport {
-			fmt.Printf("%v %q\n", e.Report.Status, e.Report.Reason)
+			fmt.Printf("%v %.52q\n", e.Report.Status, e.Report.Reason)
 		}
 	}
 	// Output:
-	// received "" ignored "version 0.9.0 is not newer than the running 1.0.0, and the policy takes
-	// newer ones only"
+	// received ""
+	// ignored "version 0.9.0 is not newer than the running 1.0.0, a"
 }

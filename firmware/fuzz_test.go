@@ -31,7 +31,7 @@ func FuzzDecodeJournal(f *testing.F) {
 				t.Fatalf("%v: %q", err, again)
 			}
 			m := NewMachine(Config{})
-			m.Step(epoch, Input{Kind: Started, Boot: onA(), Journal: in}, nil)
+			m.Step(epoch, Started(OnDisk{Boot: BootRead{State: onA()}, Journal: in}), nil)
 		}
 	})
 }
@@ -55,26 +55,29 @@ func FuzzStep(f *testing.F) {
 		for ; len(script) >= 2; script = script[2:] {
 			how := int(script[1])
 			now = now.Add(time.Duration(how) * time.Second)
+			off := int64(how) << 18
 			in := Input{
-				Kind: InputKind(
-					script[0] % byte(inputs),
-				), Run: m.transfer.run, UUID: m.journal.UUID, Offset: int64(how) << 18, Size: int64(how) << 17,
-				Seq: uint64(how % 8), Boot: boots[how%len(boots)], Knows: how%2 == 0, Journal: journal,
+				kind: inputKind(script[0] % byte(inputs)), run: m.update.transfer.run, uuid: m.journal.UUID,
+				at: byteCounts{
+					kept: off, first: off, written: off, total: off / 2, synced: off / 2,
+				},
+				seq: uint64(how % 8), boot: boots[how%len(boots)], committed: how%2 == 0,
+				flips: how%3 == 0, journal: journal,
 			}
-			switch in.Kind {
-			case Started:
+			switch in.kind {
+			case started:
 				m = NewMachine(Config{})
-			case Offered:
-				in.Offer = offer()
-				in.Offer.DeploymentID = int64(how % 2)
-			case Decided:
-				in.Decision = Decision{Verdict: Verdict(how % 4), Delay: time.Duration(how) * time.Second}
+			case offered:
+				in.offer = offer()
+				in.offer.DeploymentID = int64(how % 2)
+			case decided:
+				in.decision = Decision{Verdict: Verdict(how % 4), Delay: time.Duration(how) * time.Second}
 			default:
 				if how%2 == 1 {
-					in.Err = []error{errors.New("no"), &MismatchError{Part: 3}, &ShortError{}}[how%3]
+					in.err = []error{errors.New("no"), &MismatchError{Part: 3}, &ShortError{}}[how%3]
 				}
 			}
-			for i, e := range m.Step(now, in, nil) {
+			for i, e := range step(t, &m, now, in) {
 				switch e.Kind {
 				case DoPersist:
 					if i != 0 {
@@ -85,18 +88,18 @@ func FuzzStep(f *testing.F) {
 						t.Fatalf("%v: %s", err, journal)
 					}
 				case DoReport:
-					if m.State() != Starting && e.Report.Seq <= seq && in.Kind != ChannelUp &&
-						in.Kind != PersistFailed {
+					if m.State() != Starting && e.Report.Seq <= seq && in.kind != channelUp &&
+						in.kind != persistFailed {
 						t.Fatalf("report %d after %d", e.Report.Seq, seq)
 					}
 					seq = e.Report.Seq
 				case DoFlip:
-					if in.Kind != Applied {
+					if in.kind != applied {
 						t.Fatal("a flip without a verified firmware")
 					}
 				}
 			}
-			if in.Kind == Started {
+			if in.kind == started {
 				seq = 0
 			}
 			if d := m.Deadline(); !d.IsZero() && d.Before(epoch) {

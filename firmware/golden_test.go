@@ -47,7 +47,7 @@ func (s *script) Step(t *testing.T, now time.Time, words []string) (lines []stri
 	case "restart":
 		s.m = NewMachine(s.cfg)
 	}
-	for _, e := range s.m.Step(now, s.input(words[0], words[1:]), nil) {
+	for _, e := range step(t, &s.m, now, s.input(words[0], words[1:])) {
 		lines = append(lines, s.show(e))
 	}
 	return lines
@@ -97,63 +97,87 @@ func (s *script) number(args []string, n int) int64 {
 	return v
 }
 
-var inputNames = map[string]InputKind{
-	"tick": Tick, "persist-failed": PersistFailed, "decided": Decided, "channel-up": ChannelUp,
-	"channel-down": ChannelDown,
-	"written":      Written, "confirmed": Confirmed, "prepared": Prepared, "attempt": AttemptStarted,
-	"advanced": Advanced,
-	"fetched":  Fetched, "fetch-failed": FetchFailed, "applied": Applied, "apply-failed": ApplyFailed,
-	"lost":      TransferLost,
-	"flip-done": FlipDone, "commit-done": CommitDone, "revert-done": RevertDone,
-	"commit": CommitWanted, "reboot": RebootWanted,
+// input reads the name of an input and its arguments.
+func (s *script) input(name string, args []string) Input {
+	boot := BootRead{State: s.boot}
+	switch name {
+	case "tick":
+		return Tick()
+	case "start", "restart", "again":
+		return Started(OnDisk{Boot: boot, Journal: s.journal})
+	case "offered":
+		return s.offered(args)
+	case "decided":
+		return Decided(s.m.journal.UUID, map[string]Decision{
+			"apply": Apply(), "ignore": Ignore("not now"), "later": Reschedule(time.Minute, "at night"),
+		}[args[0]])
+	case "channel-up":
+		return ChannelUp(uint64(s.number(args, 0)), s.boot.Validated) // what the join has said
+	case "channel-down":
+		return ChannelDown()
+	case "written":
+		return Written(uint64(s.number(args, 0)))
+	case "confirmed":
+		return Confirmed(uint64(s.number(args, 0)))
+	case "flip-done":
+		return FlipDone(s.stubborn(args), boot)
+	case "commit-done":
+		return CommitDone(s.stubborn(args), boot)
+	case "revert-done":
+		return RevertDone(s.stubborn(args), boot)
+	case "persist-failed":
+		return PersistFailed(errors.New("read-only file system"))
+	case "commit":
+		return CommitWanted()
+	case "reboot":
+		return RebootWanted("asked for")
+	default:
+		return s.transferInput(name, args)
+	}
 }
 
-func (s *script) input(name string, args []string) Input {
-	in := Input{Kind: inputNames[name], Run: s.run, Boot: s.boot}
+func (s *script) transferInput(name string, args []string) Input {
 	switch name {
-	case "start", "restart", "again":
-		in.Kind, in.Journal = Started, s.journal
-		return in
-	case "offered":
-		o := offer()
-		if len(args) > 1 && args[1] == "by-hand" {
-			o.DeploymentID = 0
-		}
-		o.UUID = args[0]
-		o.Meta = meta(o.UUID, "2.0.0")
-		in.Kind, in.Offer = Offered, o
-		return in
-	case "decided":
-		in.UUID = s.m.journal.UUID
-		in.Decision = map[string]Decision{
-			"apply": Apply(), "ignore": Ignore("not now"), "later": Reschedule(time.Minute, "at night"),
-		}[args[0]]
-	case "channel-up", "written", "confirmed":
-		in.Seq = uint64(s.number(args, 0))
-		in.Knows = s.boot.Validated // what the join has said
-	case "prepared", "attempt", "advanced":
-		in.Offset, in.Size = s.number(args, 0), s.number(args, 1)
+	case "prepared":
+		return Prepared(s.run, s.number(args, 0))
+	case "attempt":
+		return AttemptStarted(s.run, s.number(args, 0), s.number(args, 1))
+	case "advanced":
+		return Advanced(s.run, s.number(args, 0), s.number(args, 1))
+	case "fetched":
+		return Fetched(s.run)
 	case "fetch-failed":
-		in.Err = errors.New("the server said no")
+		return FetchFailed(s.run, errors.New("the server said no"))
+	case "applied":
+		return Applied(s.run, false)
 	case "apply-failed":
-		in.Err = map[string]error{
+		return ApplyFailed(s.run, map[string]error{
 			"corrupt": &MismatchError{Part: -1, Want: sumOf("u2"), Got: sumOf("?")},
 			"full":    errors.New("no space"), "short": &ShortError{Size: 4 << 20, Got: 1 << 20},
-		}[args[0]]
-	case "flip-done", "commit-done", "revert-done":
-		if len(args) > 0 {
-			in.Err = errors.New("the boot record is stubborn")
-		}
-	case "persist-failed":
-		in.Err = errors.New("read-only file system")
+		}[args[0]])
 	case "lost":
-		in.Err = errors.New("crashed")
-	case "reboot":
-		in.Reason = "asked for"
+		return TransferLost(s.run, errors.New("crashed"))
 	default:
-		require.Contains(s.t, inputNames, name)
+		s.t.Fatalf("unknown input %s", name)
+		return Input{}
 	}
-	return in
+}
+
+func (s *script) offered(args []string) Input {
+	o := offer()
+	if len(args) > 1 && args[1] == "by-hand" {
+		o.DeploymentID = 0
+	}
+	o.UUID = args[0]
+	o.Meta = meta(o.UUID, "2.0.0")
+	return Offered(o)
+}
+
+func (s *script) stubborn(args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return errors.New("the boot record is stubborn")
 }
 
 func (s *script) show(e Effect) string {
@@ -184,18 +208,18 @@ func (s *script) show(e Effect) string {
 	case DoDecide:
 		return "decide " + e.Offer.UUID
 	case DoPrepare:
-		s.run = e.Run
+		s.run = e.Plan.Run
 		return fmt.Sprintf(
 			"prepare %s, limit %d, checkpoint %d, keep %v",
-			e.Plan.Offer.UUID,
+			e.Plan.Target.UUID,
 			e.Plan.Limit,
 			e.Plan.Checkpoint,
 			e.Plan.Keep,
 		)
 	case DoFetch:
-		return fmt.Sprintf("fetch %s from %d", e.Plan.Offer.UUID, e.Offset)
+		return fmt.Sprintf("fetch %s from %d", e.Plan.Target.UUID, e.From)
 	case DoFlip:
-		return "flip " + e.Offer.UUID
+		return "flip " + e.Plan.Target.UUID
 	case DoReboot:
 		return "reboot: " + e.Reason
 	case DoAnswer:
@@ -217,9 +241,9 @@ var noteNames = [...]string{
 	NoteStarted: "started",
 	NoteResumed: "resumed", NoteRetrying: "retrying", NoteCompleted: "completed", NoteFailed: "failed",
 	NoteTrial:     "trial",
-	NoteCommitted: "committed", NoteCommitLate: "commit-late", NoteGoingBack: "going-back",
-	NoteReverted: "reverted", NoteStuck: "stuck",
-	NoteRebooting: "rebooting", NoteNoReboot: "no-reboot", NoteBroken: "broken",
+	NoteCommitted: "committed", NoteCommitFailed: "commit-late", NoteReverting: "going-back",
+	NoteReverted: "reverted", NoteRevertFailed: "stuck",
+	NoteRebooting: "rebooting", NoteRebootFailed: "no-reboot", NoteBootUnreadable: "broken",
 	NoteJournal: "journal",
 }
 

@@ -17,7 +17,7 @@ const (
 	journalMagic   = "hublink-journal"
 	journalVersion = 1
 	journalMax     = 4 << 20
-	maxWentBack    = 8
+	maxReverted    = 8
 )
 
 // ErrJournal means that a journal is damaged or of a version that this one does not know. Nothing
@@ -37,7 +37,7 @@ type Journal struct {
 	Count      int       // how often State was begun anew without getting on
 	Seq        uint64    // of the newest report
 	Reports    []Report  // not confirmed, oldest first
-	WentBack   []string  // uuids that failed on trial, oldest first
+	Reverted   []string  // uuids that failed on trial, oldest first
 }
 
 // Encode returns the journal as it goes to disk. It fails only for an offer that Judge would have
@@ -138,7 +138,7 @@ func (j *Journal) sane() bool {
 		return false
 	}
 	if j.Checkpoint < 0 || j.Count < 0 || len(j.Reports) > 2*maxReports ||
-		len(j.WentBack) > maxWentBack {
+		len(j.Reverted) > maxReverted {
 		return false
 	}
 	if j.Offer != nil && (j.Offer.Size < 0 || len(j.Offer.Partials) > maxParts) {
@@ -154,19 +154,23 @@ func (j *Journal) sane() bool {
 	return true
 }
 
-// wentBack reports whether that firmware failed on trial.
-func (j *Journal) wentBack(uuid string) bool { return slices.Contains(j.WentBack, uuid) }
+// failed reports whether that firmware failed on trial.
+func (j *Journal) failed(uuid string) bool { return slices.Contains(j.Reverted, uuid) }
 
-// noteWentBack remembers a firmware that failed on trial.
-func (j *Journal) noteWentBack(uuid string) {
-	if uuid == "" || j.wentBack(uuid) {
+// fail remembers a firmware that failed on trial.
+func (j *Journal) fail(uuid string) {
+	if uuid == "" || j.failed(uuid) {
 		return
 	}
-	list := append(slices.Clone(j.WentBack), uuid)
-	j.WentBack = list[max(0, len(list)-maxWentBack):]
+	list := append(slices.Clone(j.Reverted), uuid)
+	j.Reverted = list[max(0, len(list)-maxReverted):]
 }
 
-// forgive takes a firmware off the list.
+// forgive takes a firmware off the list of those that failed.
 func (j *Journal) forgive(uuid string) {
-	j.WentBack = slices.DeleteFunc(slices.Clone(j.WentBack), func(s string) bool { return s == uuid })
+	if j.failed(uuid) {
+		j.Reverted = slices.DeleteFunc(
+			slices.Clone(j.Reverted), func(s string) bool { return s == uuid },
+		)
+	}
 }

@@ -17,7 +17,7 @@ func fullJournal() Journal {
 	return Journal{
 		State: Fetching, UUID: "u2", From: "u1", Offer: o, Checkpoint: 512 << 10, Started: true,
 		Due:   time.Unix(1_800_000_000, 0),
-		Count: 2, Seq: 9, WentBack: []string{"u0"},
+		Count: 2, Seq: 9, Reverted: []string{"u0"},
 		Reports: []Report{
 			{Seq: 8, Status: StatusRescheduled, Reason: "at night", Delay: time.Minute},
 			{Seq: 9, Status: StatusFailed, Reason: "\x00 \xff \U0001f4a5"},

@@ -20,7 +20,7 @@ type journalV1 struct {
 	Count      int        `json:"count,omitzero"`
 	Seq        uint64     `json:"seq,omitzero"`
 	Reports    []reportV1 `json:"reports,omitzero"`
-	WentBack   []string   `json:"went_back,omitzero"`
+	Reverted   []string   `json:"went_back,omitzero"`
 }
 
 type offerV1 struct {
@@ -43,7 +43,7 @@ type reportV1 struct {
 func newJournalV1(j *Journal) *journalV1 {
 	v1 := &journalV1{
 		State: j.State, UUID: j.UUID, From: j.From, Checkpoint: j.Checkpoint, Started: j.Started,
-		Count: j.Count, Seq: j.Seq, WentBack: j.WentBack,
+		Count: j.Count, Seq: j.Seq, Reverted: j.Reverted,
 	}
 	if !j.Due.IsZero() {
 		v1.Due = j.Due.Unix()
@@ -66,7 +66,7 @@ func newJournalV1(j *Journal) *journalV1 {
 func (v1 *journalV1) journal() (Journal, bool) {
 	j := Journal{
 		State: v1.State, UUID: v1.UUID, From: v1.From, Checkpoint: v1.Checkpoint, Started: v1.Started,
-		Count: v1.Count, Seq: v1.Seq, WentBack: v1.WentBack,
+		Count: v1.Count, Seq: v1.Seq, Reverted: v1.Reverted,
 	}
 	if v1.Due != 0 {
 		j.Due = time.Unix(v1.Due, 0)

@@ -1,6 +1,8 @@
 package firmware
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -8,46 +10,28 @@ import (
 // Config sets how a machine behaves; the zero value means the defaults.
 type Config struct {
 	Policy Policy
-	// commit only when CommitWanted; false: as soon as the device channel has joined
+	// commit on CommitWanted only; false: as soon as the device channel has joined
 	ManualCommit bool
-	// from the start on trial until it is given up; zero: 15 min, negative: never
+	// of a trial, from its start until it is reverted; zero: 15 min, negative: never
 	CommitDeadline time.Duration
 	DecideWithin   time.Duration // for the client's decision, then the offer is applied; zero: 35 s
 	RebootWithin   time.Duration // until a reboot is asked for again; zero: 90 s
 }
 
-// Machine is the core of the update path of one device. It starts with the input Started.
+// Machine is the core of the update path of one device. Its first input is Started.
+//
+// The table of states.go hands each input to the part that it concerns: update, from the offer to
+// the flip; trial, from the first boot to the commit or the revert; reboot. A part changes what is
+// shared, and returns what another part has to do next.
 type Machine struct {
-	cfg      Config
-	state    State
-	journal  Journal // as on disk, or as it will be after this step
-	boot     BootState
-	hub      hubSide
-	transfer transfer
-	leave    departure
-	due      time.Time // of the state; zero: none
-	trialEnd time.Time // Trial: when it is given up; zero: never
-	held     *Offer    // came while a commit was being written
-	step     step
+	shared
+	update       update
+	trial        trial
+	reboot       reboot
+	rebootWithin time.Duration
 }
 
-// hubSide is what the machine knows of the hub.
-type hubSide struct {
-	joined bool
-	pushed uint64 // reports up to here were given to this join
-	knows  bool   // that the running firmware is committed; its join said so, or we did since
-}
-
-// step is what only lives for one call of Step.
-type step struct {
-	now    time.Time
-	out    []Effect
-	dirty  bool
-	must   bool
-	pushed uint64 // hubSide.pushed before the last step
-}
-
-// NewMachine makes a machine that waits for Started.
+// NewMachine returns a machine that waits for Started.
 func NewMachine(cfg Config) Machine {
 	def := func(d *time.Duration, zero time.Duration) {
 		if *d == 0 {
@@ -57,42 +41,47 @@ func NewMachine(cfg Config) Machine {
 	def(&cfg.CommitDeadline, 15*time.Minute)
 	def(&cfg.DecideWithin, 35*time.Second)
 	def(&cfg.RebootWithin, 90*time.Second)
-	return Machine{cfg: cfg, state: Starting}
+	return Machine{
+		shared: shared{state: Starting}, update: newUpdate(cfg.Policy, cfg.DecideWithin),
+		trial: newTrial(cfg.CommitDeadline, cfg.ManualCommit), rebootWithin: cfg.RebootWithin,
+	}
 }
 
-// State is the machine's state.
+// State returns the machine's state.
 func (m *Machine) State() State { return m.state }
 
-// Boot is the boot record as it was read last.
+// Boot returns the boot record as it was read last.
 func (m *Machine) Boot() BootState { return m.boot }
 
-// Reverted reports whether the device came back from the firmware in the other slot.
+// Reverted reports whether the device reverted from the firmware in the other slot.
 func (m *Machine) Reverted() bool {
-	return m.boot.Reverted || m.journal.wentBack(m.boot.Other["uuid"])
+	return m.boot.Reverted || m.journal.failed(m.boot.Other["uuid"])
 }
 
-// Update returns the offer that is being worked on and how far; nil when there is none.
+// Update returns the offer that is being worked on and how far it is; nil means none.
 func (m *Machine) Update() (o *Offer, stage Stage, percent int) {
 	if !m.state.busy() {
 		return nil, 0, 0
 	}
-	return m.journal.Offer, m.transfer.stage, max(0, m.transfer.percent)
+	t := &m.update.transfer
+	return m.journal.Offer, t.stage, max(0, t.percent)
 }
 
-// Memory is for the machine that follows this one in the same process.
+// Memory returns what the next machine in the same process has to know.
 func (m *Machine) Memory() Memory {
-	return Memory{Again: m.state != Starting, Stage: m.transfer.stage, Percent: m.transfer.percent}
+	t := &m.update.transfer
+	return Memory{Again: m.state != Starting, Stage: t.stage, Percent: t.percent}
 }
 
 // Facts are what a join says.
 type Facts struct {
-	Meta        Metadata // of the running firmware; nil while it is not known
-	Downloading string   // uuid of the update in progress; "": none
-	Validated   *bool    // nil: not known
+	Meta        Metadata // of the running firmware; nil means not known yet
+	Downloading string   // uuid of the update in progress; "" means none
+	Validated   *bool    // nil means not known yet
 	Reverted    bool
 }
 
-// Facts returns what to tell the hub with the next join.
+// Facts returns what the next join tells the hub.
 func (m *Machine) Facts() Facts {
 	f := Facts{Reverted: m.Reverted()}
 	if m.state.busy() {
@@ -105,93 +94,184 @@ func (m *Machine) Facts() Facts {
 	return f
 }
 
-// Deadline is when Step wants to be called at the latest; zero: only when something happens.
+// Deadline returns when Step has to be called at the latest; zero means not before the next input.
 func (m *Machine) Deadline() time.Time {
-	due := m.due
-	for _, d := range [...]time.Time{m.leave.due, m.trialDue()} {
-		if !d.IsZero() && (due.IsZero() || d.Before(due)) {
-			due = d
-		}
+	due := earliest(m.due, m.reboot.due)
+	if m.state == Trial {
+		due = earliest(due, m.trial.deadline())
 	}
 	return due
 }
 
-// Step takes in what happened at now and appends what is to be done to out. Every input is allowed
-// at any time.
+// Step handles one input at the time now and appends what is to be done to out. Every input is
+// allowed in every state.
 func (m *Machine) Step(now time.Time, in Input, out []Effect) []Effect {
 	first := len(out)
-	m.step.now, m.step.out = now, out
-	if in.Kind != PersistFailed {
-		m.step.pushed = m.hub.pushed
+	m.now, m.out = now, out
+	if in.kind != persistFailed {
+		m.reports.begin()
 	}
-	if in.Kind < inputs {
-		table[m.state][in.Kind](m, in)
+	if in.kind < inputs {
+		m.then(table[m.state][in.kind](m, in))
 	}
-	m.goOn()
-	out = m.step.out
-	if m.step.dirty {
+	m.stepReboot()
+	out = m.out
+	if m.dirty {
 		out = slices.Insert(out, first, m.persist())
 	}
-	m.step.out, m.step.dirty, m.step.must = nil, false, false
+	m.out, m.dirty, m.must = nil, false, false
 	return out
 }
 
-func (m *Machine) persist() Effect {
-	e := Effect{Kind: DoPersist, Must: m.step.must}
-	e.Journal, e.Err = m.journal.Encode()
-	return e
+// next is what a part asks another part to do, after what it has done itself.
+type next struct {
+	part   nextPart
+	uuid   string // nextRevert
+	reason string // nextReboot, nextRevert
 }
 
-func (m *Machine) do(e Effect) { m.step.out = append(m.step.out, e) }
+type nextPart uint8
 
-func (m *Machine) tell(n Note, uuid, reason string) {
-	m.do(Effect{Kind: DoTell, Note: n, UUID: uuid, Reason: reason})
-}
+const (
+	nextNothing nextPart = iota
+	nextSettle           // the trial decides between idle and trial
+	nextReboot
+	nextRevert
+	nextOffer // an offer that waited can be answered
+)
 
-func (m *Machine) tellErr(n Note, uuid string, err error) {
-	m.do(Effect{Kind: DoTell, Note: n, UUID: uuid, Reason: err.Error(), Err: err})
-}
-
-// save has the journal written before anything else of this step is done.
-func (m *Machine) save() { m.step.dirty = true }
-
-// saveOrFail is save for what must not be done when the journal cannot be written.
-func (m *Machine) saveOrFail() { m.step.dirty, m.step.must = true, true }
-
-// enter changes the state; its deadline is the caller's business.
-func (m *Machine) enter(s State) {
-	if d := s.durable(); d != m.journal.State {
-		m.journal.State, m.journal.Count = d, 0
-		m.save()
+// then hands what one part asks for to the other.
+func (m *Machine) then(n next) {
+	switch n.part {
+	case nextSettle:
+		m.trial.settle(&m.shared)
+	case nextReboot:
+		m.reboot.start(&m.shared, n.reason)
+	case nextRevert:
+		m.trial.revert(&m.shared, n.uuid, n.reason)
+	case nextOffer:
+		m.update.release(&m.shared)
+	case nextNothing:
 	}
-	m.state, m.due = s, time.Time{}
 }
 
-// due reports whether the state's deadline has come.
-func (m *Machine) overdue() bool { return !m.due.IsZero() && !m.step.now.Before(m.due) }
-
-// recent reports whether t lies less than d back; what lies ahead, by a clock that was set back,
-// does not.
-func (m *Machine) recent(t time.Time, d time.Duration) bool {
-	since := m.step.now.Sub(t)
-	return since >= 0 && since < d
+// stepReboot continues a reboot at the end of each step, in every state.
+func (m *Machine) stepReboot() {
+	reason := m.reboot.reason
+	switch m.reboot.step(m.now, m.rebootWithin) {
+	case rebootAsks:
+		if m.state == Flipped || m.state == Reverting {
+			m.journal.Count++
+			m.save()
+		}
+		m.do(Effect{Kind: DoReboot, Reason: reason})
+	case rebootGivesUp:
+		m.tell(NoteRebootFailed, m.journal.UUID, fmt.Sprintf("asked %d times", maxReboots))
+		if m.state == Flipped {
+			m.then(m.update.callOff(&m.shared))
+		}
+	case rebootWaits:
+	}
 }
 
-func (m *Machine) after(d time.Duration) time.Time { return m.step.now.Add(d) }
+// errUnreadable is the answer to what needs the boot record while it cannot be read.
+var errUnreadable = errors.New("the device cannot read its boot record")
 
-// forget ends what was under way; the journal keeps reports and what failed on trial.
-func (m *Machine) forget() {
-	j := &m.journal
-	*j = Journal{State: Idle, Seq: j.Seq, Reports: j.Reports, WentBack: j.WentBack}
-	m.transfer = transfer{run: m.transfer.run}
-	m.save()
+// start continues where the journal and the boot record say.
+func (m *Machine) start(in Input) next {
+	if in.bootErr != nil {
+		m.tellErr(NoteBootUnreadable, "", in.bootErr)
+		m.due = m.after(inspectEvery)
+		return next{}
+	}
+	m.boot, m.due = in.boot, time.Time{}
+	seq := m.journal.Seq // of a channel that came up before the boot record could be read
+	j, err := DecodeJournal(in.journal)
+	if in.err != nil {
+		err = in.err
+	}
+	m.journal = j
+	m.journal.Seq = max(j.Seq, seq)
+	if err != nil {
+		return m.startWithout(err)
+	}
+	m.state = j.State
+	m.update.transfer = newTransfer(uint64(m.now.UnixNano()), j.Checkpoint)
+	if mem := in.memory; mem.Again {
+		m.update.transfer.stage, m.update.transfer.percent = mem.Stage, mem.Percent
+	} else {
+		m.journal.Reports = slices.DeleteFunc(slices.Clone(m.journal.Reports),
+			func(r Report) bool { return r.Status == StatusRebooting }) // that reboot is over
+	}
+	m.then(m.resume(in.memory.Again))
+	m.flush()
+	m.tellValidated()
+	return next{}
 }
 
-// settle is where everything ends: idle on a committed firmware, else on trial.
-func (m *Machine) settle() {
-	if m.boot.Validated {
+// startWithout starts with a journal that cannot be used, which says nothing about what was under
+// way. The device leaves a firmware that has not proved itself.
+func (m *Machine) startWithout(err error) next {
+	m.tellErr(NoteJournal, "", err)
+	m.update.forget(&m.shared)
+	m.state = Idle
+	switch {
+	case m.boot.pending():
+		return next{
+			nextRevert, m.boot.Other["uuid"],
+			"the journal cannot say why it was to be booted: " + err.Error(),
+		}
+	case !m.boot.Validated:
+		return next{
+			nextRevert, m.boot.Meta["uuid"],
+			"the journal cannot say how its trial began: " + err.Error(),
+		}
+	default:
 		m.enter(Idle)
-		return
+		return next{}
 	}
-	m.startTrial()
+}
+
+// resume continues what the journal says, as far as the boot record agrees. again means that this
+// is not the first machine of its process.
+func (m *Machine) resume(again bool) next {
+	j, s := &m.journal, &m.shared
+	switch resume(j, &m.boot) {
+	case resumeUpdate:
+		return m.update.resume(s, again)
+	case resumeDropped:
+		m.update.forget(s) // the join tells the hub
+	case resumeFlipped:
+		return m.update.resumeFlipped(s, again)
+	case resumeBooted:
+		j.Reports = nil // the join tells the hub all that the reports would
+		if !m.boot.Validated {
+			return next{part: nextSettle}
+		}
+		m.trial.committed(s)
+		return next{}
+	case resumeOther:
+		j.Reports = nil // as above
+		m.trial.reverted(s, j.UUID)
+		return next{}
+	case resumeTrial:
+		return m.trial.resume(s, again)
+	case resumeCommitted:
+		m.trial.committed(s)
+		return next{}
+	case resumeReboot:
+		if j.Count < maxReboots {
+			return next{part: nextReboot, reason: toPrevious}
+		}
+		m.tell(NoteRebootFailed, j.UUID, fmt.Sprintf("asked %d times", j.Count))
+		return next{}
+	case resumeRevert:
+		m.do(Effect{Kind: DoRevert})
+		return next{}
+	case resumeReverted:
+		m.trial.reverted(s, j.UUID)
+		return next{}
+	case resumeNothing:
+	}
+	return next{part: nextSettle}
 }

@@ -17,15 +17,15 @@ type rig struct {
 	all []Effect
 }
 
-func started(t *testing.T, cfg Config, boot BootState, journal []byte) *rig {
+func powerOn(t *testing.T, cfg Config, boot BootState, journal []byte) *rig {
 	r := &rig{t: t, m: NewMachine(cfg), now: epoch}
-	r.step(Input{Kind: Started, Boot: boot, Journal: journal})
+	r.step(Started(OnDisk{Boot: BootRead{State: boot}, Journal: journal}))
 	return r
 }
 
 func (r *rig) step(in Input) []Effect {
 	r.now = r.now.Add(time.Second)
-	out := r.m.Step(r.now, in, nil)
+	out := step(r.t, &r.m, r.now, in)
 	r.all = append(r.all, out...)
 	return out
 }
@@ -43,10 +43,10 @@ func (r *rig) journal() []byte {
 
 // fetching drives the machine to where bytes come.
 func (r *rig) fetching() {
-	r.step(Input{Kind: ChannelUp})
-	r.step(Input{Kind: Offered, Offer: offer()})
-	r.step(Input{Kind: Decided, UUID: "u2"})
-	r.step(Input{Kind: Prepared, Run: r.m.transfer.run})
+	r.step(ChannelUp(0, false))
+	r.step(Offered(offer()))
+	r.step(Decided("u2", Apply()))
+	r.step(Prepared(r.m.update.transfer.run, 0))
 	require.Equal(r.t, Fetching, r.m.State())
 }
 
@@ -62,21 +62,21 @@ func find(effects []Effect, kind EffectKind) (Effect, bool) {
 func TestJoinSaysWhatIsTrue(t *testing.T) {
 	m := NewMachine(Config{})
 	require.Equal(t, Facts{}, m.Facts(), "nothing is known before the boot record is")
-	r := started(t, Config{}, onA(), nil)
+	r := powerOn(t, Config{}, onA(), nil)
 	f := r.m.Facts()
 	require.Equal(t, "u1", f.Meta["uuid"])
 	require.True(t, *f.Validated)
 	require.Empty(t, f.Downloading)
 	r.fetching()
 	require.Equal(t, "u2", r.m.Facts().Downloading)
-	again := started(t, Config{}, onA(), r.journal())
+	again := powerOn(t, Config{}, onA(), r.journal())
 	require.Equal(t, "u2", again.m.Facts().Downloading, "over a restart too")
-	again.step(Input{Kind: Offered, Offer: offer()})
+	again.step(Offered(offer()))
 	require.Equal(t, "u2", again.m.Facts().Downloading)
 
 	boot := onA()
 	boot.Other, boot.Reverted = meta("u2", "2.0.0"), true
-	require.True(t, started(t, Config{}, boot, nil).m.Reverted())
+	require.True(t, powerOn(t, Config{}, boot, nil).m.Reverted())
 }
 
 func TestValidatedIsPushedOnlyOnAChange(t *testing.T) {
@@ -84,50 +84,50 @@ func TestValidatedIsPushedOnlyOnAChange(t *testing.T) {
 	committed := onTrial
 	committed.Validated = true
 
-	r := started(t, Config{}, onTrial, nil)
-	_, ok := find(r.step(Input{Kind: ChannelUp}), DoCommit)
+	r := powerOn(t, Config{}, onTrial, nil)
+	_, ok := find(r.step(ChannelUp(0, false)), DoCommit)
 	require.True(t, ok, "it has reached the hub")
-	_, ok = find(r.step(Input{Kind: CommitDone, Boot: committed}), DoValidated)
+	_, ok = find(r.step(CommitDone(nil, BootRead{State: committed})), DoValidated)
 	require.True(t, ok, "the join had said that it is not")
-	r.step(Input{Kind: ChannelDown})
-	_, ok = find(r.step(Input{Kind: ChannelUp, Knows: true}), DoValidated)
+	r.step(ChannelDown())
+	_, ok = find(r.step(ChannelUp(0, true)), DoValidated)
 	require.False(t, ok, "this join has said it")
 
-	crashed := started(t, Config{}, onTrial, nil)
-	crashed.step(Input{Kind: ChannelUp})
-	heir := started(t, Config{}, committed, crashed.journal())
-	_, ok = find(heir.step(Input{Kind: ChannelUp}), DoValidated)
+	crashed := powerOn(t, Config{}, onTrial, nil)
+	crashed.step(ChannelUp(0, false))
+	heir := powerOn(t, Config{}, committed, crashed.journal())
+	_, ok = find(heir.step(ChannelUp(0, false)), DoValidated)
 	require.True(t, ok, "the crash came between commit and push")
 }
 
 func TestOfferDuringACommitWaits(t *testing.T) {
 	boot := onA()
 	boot.Validated = false
-	r := started(t, Config{}, boot, nil)
-	r.step(Input{Kind: ChannelUp})
+	r := powerOn(t, Config{}, boot, nil)
+	r.step(ChannelUp(0, false))
 	require.Equal(t, Committing, r.m.State())
-	require.Empty(t, r.step(Input{Kind: Offered, Offer: offer()}))
-	r.step(Input{Kind: CommitDone, Boot: onA()})
+	require.Empty(t, r.step(Offered(offer())))
+	r.step(CommitDone(nil, BootRead{State: onA()}))
 	require.Equal(t, Deciding, r.m.State(), "now it is looked at")
 }
 
 func TestUnreadableBootRecord(t *testing.T) {
 	r := &rig{t: t, m: NewMachine(Config{}), now: epoch}
-	r.step(Input{Kind: Started, BootErr: errors.New("i/o error")})
+	r.step(Started(OnDisk{Boot: BootRead{Err: errors.New("i/o error")}}))
 	require.Equal(t, Starting, r.m.State())
 	require.Nil(t, r.m.Facts().Validated, "the device shows up all the same")
-	r.step(Input{Kind: ChannelUp})
-	e, ok := find(r.step(Input{Kind: Offered, Offer: offer()})[2:], DoReport)
+	r.step(ChannelUp(0, false))
+	e, ok := find(r.step(Offered(offer()))[2:], DoReport)
 	require.True(t, ok)
 	require.Equal(t, StatusReceived, e.Report.Status)
-	answer, _ := find(r.step(Input{Kind: CommitWanted}), DoAnswer)
+	answer, _ := find(r.step(CommitWanted()), DoAnswer)
 	require.Error(t, answer.Err)
 	r.now = r.m.Deadline()
-	_, ok = find(r.step(Input{}), DoInspect)
+	_, ok = find(r.step(Tick()), DoInspect)
 	require.True(t, ok, "it is read again")
-	r.step(Input{Kind: Started, Boot: onA()})
+	r.step(Started(OnDisk{Boot: BootRead{State: onA()}}))
 	require.Equal(t, Idle, r.m.State())
-	r.step(Input{Kind: Offered, Offer: offer()})
+	r.step(Offered(offer()))
 	require.Equal(t, Deciding, r.m.State())
 }
 
@@ -148,7 +148,7 @@ func TestUnusableJournalRollsBack(t *testing.T) {
 		{"on trial", trial, true, Reverting},
 		{"about to boot something", pending, true, Reverting},
 	} {
-		r := started(t, Config{}, c.boot, damaged)
+		r := powerOn(t, Config{}, c.boot, damaged)
 		_, reverts := find(r.all, DoRevert)
 		require.Equal(t, c.revert, reverts, c.name)
 		require.Equal(t, c.state, r.m.State(), c.name)
@@ -156,69 +156,71 @@ func TestUnusableJournalRollsBack(t *testing.T) {
 		require.NoError(t, err, "%s: the next start finds a whole one", c.name)
 	}
 	r := &rig{t: t, m: NewMachine(Config{}), now: epoch}
-	r.step(Input{Kind: Started, Boot: trial, Err: errors.New("permission denied")})
+	r.step(Started(OnDisk{Boot: BootRead{State: trial}, JournalErr: errors.New("permission denied")}))
 	require.Equal(t, Reverting, r.m.State(), "one that cannot be read is no better")
 }
 
 func TestLoopsEnd(t *testing.T) {
 	t.Run("transfers that crash", func(t *testing.T) {
-		r := started(t, Config{}, onA(), nil)
+		r := powerOn(t, Config{}, onA(), nil)
 		r.fetching()
 		for range maxRetries {
-			r.step(Input{Kind: TransferLost, Run: r.m.transfer.run, Err: errors.New("panic")})
+			r.step(TransferLost(r.m.update.transfer.run, errors.New("panic")))
 			require.Equal(t, Retrying, r.m.State())
 			r.now = r.m.Deadline()
-			r.step(Input{})
-			r.step(Input{Kind: Prepared, Run: r.m.transfer.run})
+			r.step(Tick())
+			r.step(Prepared(r.m.update.transfer.run, 0))
 		}
 		e, ok := find(
-			r.step(Input{Kind: TransferLost, Run: r.m.transfer.run, Err: errors.New("panic")}),
+			r.step(TransferLost(r.m.update.transfer.run, errors.New("panic"))),
 			DoReport,
 		)
 		require.True(t, ok)
 		require.Equal(t, StatusFailed, e.Report.Status)
 	})
 	t.Run("power cuts without a new byte", func(t *testing.T) {
-		r := started(t, Config{}, onA(), nil)
+		r := powerOn(t, Config{}, onA(), nil)
 		r.fetching()
 		for range maxStarts {
-			r = started(t, Config{}, onA(), r.journal())
+			r = powerOn(t, Config{}, onA(), r.journal())
 			require.Equal(t, Preparing, r.m.State())
 		}
-		r = started(t, Config{}, onA(), r.journal())
+		r = powerOn(t, Config{}, onA(), r.journal())
 		require.Equal(t, Idle, r.m.State())
 	})
 	t.Run("a trial that starts again and again", func(t *testing.T) {
 		boot := BootState{Active: "b", Next: "b", Meta: meta("u2", "2.0.0"), Other: meta("u1", "1.0.0")}
-		r := started(t, Config{}, boot, nil)
+		r := powerOn(t, Config{}, boot, nil)
 		for range maxTrials {
-			r = started(t, Config{}, boot, r.journal())
+			r = powerOn(t, Config{}, boot, r.journal())
 			require.Equal(t, Trial, r.m.State())
 		}
 		actor := &rig{t: t, m: NewMachine(Config{}), now: epoch}
-		actor.step(Input{Kind: Started, Boot: boot, Journal: r.journal(), Memory: Memory{Again: true}})
+		actor.step(Started(OnDisk{
+			Boot: BootRead{State: boot}, Journal: r.journal(), Memory: Memory{Again: true},
+		}))
 		require.Equal(
 			t,
 			Trial,
 			actor.m.State(),
 			"a crash of the agent's own part is no start of the firmware",
 		)
-		r = started(t, Config{}, boot, r.journal())
+		r = powerOn(t, Config{}, boot, r.journal())
 		require.Equal(t, Reverting, r.m.State())
 	})
 	t.Run("processes that start and no machine that reboots", func(t *testing.T) {
-		r := started(t, Config{}, onA(), nil)
+		r := powerOn(t, Config{}, onA(), nil)
 		r.fetching()
-		r.step(Input{Kind: Fetched, Run: r.m.transfer.run})
-		r.step(Input{Kind: Applied, Run: r.m.transfer.run})
+		r.step(Fetched(r.m.update.transfer.run))
+		r.step(Applied(r.m.update.transfer.run, false))
 		flipped := onA()
 		flipped.Next, flipped.Other = "b", meta("u2", "2.0.0")
-		r.step(Input{Kind: FlipDone, Boot: flipped})
+		r.step(FlipDone(nil, BootRead{State: flipped}))
 		for i := range maxReboots {
 			r.now = r.m.Deadline()
-			_, ok := find(r.step(Input{}), DoReboot)
+			_, ok := find(r.step(Tick()), DoReboot)
 			require.True(t, ok, "reboot %d", i)
-			r = started(t, Config{}, flipped, r.journal())
+			r = powerOn(t, Config{}, flipped, r.journal())
 		}
 		_, ok := find(r.all, DoRevert)
 		require.True(t, ok, "the flip is called off")
@@ -226,26 +228,26 @@ func TestLoopsEnd(t *testing.T) {
 }
 
 func TestReportsAreBounded(t *testing.T) {
-	r := started(t, Config{}, onA(), nil)
+	r := powerOn(t, Config{}, onA(), nil)
 	r.fetching()
-	r.step(Input{Kind: ChannelDown})
+	r.step(ChannelDown())
 	for i := range 1000 {
-		r.step(Input{Kind: AttemptStarted, Run: r.m.transfer.run, Offset: int64(i)})
+		r.step(AttemptStarted(r.m.update.transfer.run, int64(i), 0))
 	}
 	require.LessOrEqual(t, len(r.m.journal.Reports), maxReports)
-	out := r.step(Input{Kind: ChannelUp})
+	out := r.step(ChannelUp(0, false))
 	require.Equal(t, StatusReceived, out[0].Report.Status, "the first one is still there")
 }
 
 func TestProgressRisesAndIsNotTooOften(t *testing.T) {
-	r := started(t, Config{}, onA(), nil)
+	r := powerOn(t, Config{}, onA(), nil)
 	r.fetching()
-	run := r.m.transfer.run
+	run := r.m.update.transfer.run
 	r.all = nil
 	last, told := -1, time.Time{}
 	for off := int64(0); off <= 4<<20; off += chunk {
 		r.now = r.now.Add(37*time.Millisecond - time.Second)
-		for _, e := range r.step(Input{Kind: Advanced, Run: run, Offset: off}) {
+		for _, e := range r.step(Advanced(run, off, 0)) {
 			if e.Kind != DoProgress {
 				continue
 			}
@@ -257,7 +259,7 @@ func TestProgressRisesAndIsNotTooOften(t *testing.T) {
 		}
 	}
 	require.Equal(t, 100, last)
-	for _, e := range r.step(Input{Kind: Advanced, Run: run, Offset: 0}) {
+	for _, e := range r.step(Advanced(run, 0, 0)) {
 		require.NotEqual(t, DoProgress, e.Kind, "it never falls")
 	}
 	require.NotEqual(t, -1, r.m.Memory().Percent)
@@ -294,7 +296,7 @@ func TestEveryJournalMeetsEveryBootRecord(t *testing.T) {
 		}
 		data := encode(t, j)
 		for i, b := range boots {
-			r := started(t, Config{}, b, data)
+			r := powerOn(t, Config{}, b, data)
 			require.NotEqual(t, Starting, r.m.State(), fmt.Sprint(state, i))
 			_, flips := find(r.all, DoFlip)
 			require.False(t, flips, "nothing is flipped without being hashed again")

@@ -2,7 +2,9 @@ package firmware
 
 import (
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
 	"github.com/hublink-go/hublink/tests/golden"
@@ -11,6 +13,15 @@ import (
 var epoch = golden.Epoch()
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// step steps a machine and checks that its new state may follow the old one.
+func step(t testing.TB, m *Machine, now time.Time, in Input) []Effect {
+	t.Helper()
+	from := m.State()
+	out := m.Step(now, in, nil)
+	require.True(t, mayFollow(from, in.kind, m.State()), "%v: %v to %v", in.kind, from, m.State())
+	return out
+}
 
 // meta describes a firmware for the device of these tests.
 func meta(uuid, version string) Metadata {

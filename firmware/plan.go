@@ -6,6 +6,18 @@ import "crypto/sha256"
 // device download again, together with what was on its way.
 const CheckpointEvery = 512 << 10
 
+// Plan is one try of a transfer: which file is downloaded, what it is for, and what an earlier try
+// has left. It is immutable.
+type Plan struct {
+	Run        uint64 // number of the try, in all its events
+	Source     Source
+	Target     Target
+	Limit      int64 // bytes that the file may have; 0 means Source.Size
+	Checkpoint int64 // bytes that an earlier try has written and synced
+	// what an earlier try has written may be kept, once it was hashed again; false: begin at its start
+	Keep bool
+}
+
 // Rehash finds out how much of what a slot holds can be kept: it hashes the slot again from its
 // start and trusts nothing else. With part hashes every good part counts, behind the checkpoint
 // too; bytes of an unfinished part, and those of an offer without part hashes, count up to the
@@ -53,11 +65,11 @@ func (r *Rehash) part() int {
 	v := r.v
 	i := v.off / PartSize
 	switch {
-	case v.part == nil || v.off%PartSize != 0 || i >= int64(len(v.offer.Partials)):
+	case v.part == nil || v.off%PartSize != 0 || i >= int64(len(v.src.Partials)):
 		return 0
-	case v.offer.Size > 0:
-		return int(min(PartSize, v.offer.Size-v.off))
-	case i == int64(len(v.offer.Partials))-1:
+	case v.src.Size > 0:
+		return int(min(PartSize, v.src.Size-v.off))
+	case i == int64(len(v.src.Partials))-1:
 		return 0 // the last part, of unknown length
 	default:
 		return PartSize
@@ -88,5 +100,5 @@ func (r *Rehash) Take(p []byte) {
 
 func (r *Rehash) good(p []byte) bool {
 	sum := sha256.Sum256(p)
-	return compareSum(r.v.offer.Partials[r.v.off/PartSize], sum)
+	return compareSum(r.v.src.Partials[r.v.off/PartSize], sum)
 }

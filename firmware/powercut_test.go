@@ -86,10 +86,10 @@ func (w *world) life(offered bool) (done bool) {
 	w.m = NewMachine(Config{})
 	w.applier, w.queue, w.seqs = nil, nil, nil
 	w.join++
-	w.feed(Input{Kind: Started, Boot: w.boot, Journal: w.journal})
-	w.feed(Input{Kind: ChannelUp, Knows: w.boot.Validated})
+	w.feed(Started(OnDisk{Boot: BootRead{State: w.boot}, Journal: w.journal}))
+	w.feed(ChannelUp(0, w.boot.Validated))
 	if offered && w.m.State() == Idle {
-		w.feed(Input{Kind: Offered, Offer: w.offer})
+		w.feed(Offered(w.offer))
 	}
 	for range 100_000 {
 		w.now = w.now.Add(60 * time.Millisecond)
@@ -101,13 +101,13 @@ func (w *world) life(offered bool) (done bool) {
 		case w.applier != nil && w.fetching():
 		case !d.IsZero():
 			w.now = d
-			w.feed(Input{})
+			w.feed(Tick())
 		default:
 			return true
 		}
 		if w.rng.IntN(50) == 0 && len(w.seqs) > 0 { // a heartbeat was answered
 			last := w.seqs[len(w.seqs)-1]
-			w.feed(Input{Kind: Confirmed, Seq: last})
+			w.feed(Confirmed(last))
 			w.arrived = last // and that is on disk
 		}
 	}
@@ -116,7 +116,7 @@ func (w *world) life(offered bool) (done bool) {
 }
 
 func (w *world) feed(in Input) {
-	for _, e := range w.m.Step(w.now, in, nil) {
+	for _, e := range step(w.t, &w.m, w.now, in) {
 		w.act()
 		w.carryOut(e)
 	}
@@ -129,12 +129,12 @@ func (w *world) carryOut(e Effect) {
 	case DoReport:
 		w.pushed(e.Report)
 	case DoDecide:
-		w.queue = append(w.queue, Input{Kind: Decided, UUID: e.Offer.UUID, Decision: Apply()})
+		w.queue = append(w.queue, Decided(e.Offer.UUID, Apply()))
 	case DoPrepare:
 		w.prepare(e)
 	case DoFetch:
-		w.queue = append(w.queue, Input{Kind: AttemptStarted, Run: e.Run, Offset: e.Offset})
-		w.applier.run = e.Run
+		w.queue = append(w.queue, AttemptStarted(e.Plan.Run, e.From, 0))
+		w.applier.run = e.Plan.Run
 	case DoFinish:
 		w.finish(e)
 	case DoStop:
@@ -143,10 +143,10 @@ func (w *world) carryOut(e Effect) {
 		w.flip(e)
 	case DoCommit:
 		w.boot.Validated = true
-		w.queue = append(w.queue, Input{Kind: CommitDone, Boot: w.boot})
+		w.queue = append(w.queue, CommitDone(nil, BootRead{State: w.boot}))
 	case DoRevert:
 		w.boot.Next = map[string]string{"a": "b", "b": "a"}[w.boot.Next]
-		w.queue = append(w.queue, Input{Kind: RevertDone, Boot: w.boot})
+		w.queue = append(w.queue, RevertDone(nil, BootRead{State: w.boot}))
 	case DoReboot:
 		w.reboots++
 		panic(errPower)
@@ -154,14 +154,14 @@ func (w *world) carryOut(e Effect) {
 }
 
 func (w *world) prepare(e Effect) {
-	v := NewVerifier(e.Plan.Offer, e.Plan.Limit)
+	v := NewVerifier(e.Plan.Source, e.Plan.Limit)
 	w.act()
 	if e.Plan.Keep {
 		rehash(NewRehash(v, e.Plan.Checkpoint), w.flash)
 	}
 	w.boot.Other = nil
 	w.applier = &simApplier{v: v, off: v.Offset()}
-	w.queue = append(w.queue, Input{Kind: Prepared, Run: e.Run, Offset: v.Offset()})
+	w.queue = append(w.queue, Prepared(e.Plan.Run, v.Offset()))
 }
 
 // fetching downloads one chunk. False: there is nothing to download.
@@ -183,29 +183,29 @@ func (w *world) fetching() bool {
 		copy(w.synced, w.flash[:a.off])
 		safe = a.off
 	}
-	w.feed(Input{Kind: Advanced, Run: a.run, Offset: a.off, Size: safe})
+	w.feed(Advanced(a.run, a.off, safe))
 	if a.off == int64(len(w.file)) {
 		run := a.run
 		a.run = 0
-		w.feed(Input{Kind: Fetched, Run: run})
+		w.feed(Fetched(run))
 	}
 	return true
 }
 
 func (w *world) finish(e Effect) {
 	if err := w.applier.v.Finish(); err != nil {
-		w.queue = append(w.queue, Input{Kind: ApplyFailed, Run: e.Run, Err: err})
+		w.queue = append(w.queue, ApplyFailed(e.Plan.Run, err))
 		return
 	}
 	copy(w.synced, w.flash)
-	w.queue = append(w.queue, Input{Kind: Applied, Run: e.Run})
+	w.queue = append(w.queue, Applied(e.Plan.Run, false))
 }
 
 func (w *world) flip(e Effect) {
 	w.flips++
 	require.True(w.t, bytes.Equal(w.synced, w.file), "only a whole firmware is flipped to")
-	w.boot.Next, w.boot.Other, w.boot.Reverted = "b", e.Offer.Meta, false
-	w.queue = append(w.queue, Input{Kind: FlipDone, Boot: w.boot})
+	w.boot.Next, w.boot.Other, w.boot.Reverted = "b", e.Plan.Target.Meta, false
+	w.queue = append(w.queue, FlipDone(nil, BootRead{State: w.boot}))
 }
 
 // pushed: the hub checks the order: no gap on any join, nothing twice on one join.
@@ -219,7 +219,7 @@ func (w *world) pushed(r Report) {
 		w.seen[r.Seq] = true
 		w.statuses = append(w.statuses, r.Status)
 	}
-	w.queue = append(w.queue, Input{Kind: Written, Seq: r.Seq})
+	w.queue = append(w.queue, Written(r.Seq))
 }
 
 // powerCycle loses what was not synced, page by page, and boots what the record says.
@@ -260,7 +260,7 @@ func (w *world) survive(cuts ...int) {
 		if len(cuts) > 0 {
 			w.cut, cuts = w.acts+cuts[0], cuts[1:]
 		}
-		if w.life(w.boot.Meta["uuid"] == "u1" && !w.m.journal.wentBack("u2")) {
+		if w.life(w.boot.Meta["uuid"] == "u1" && !w.m.journal.failed("u2")) {
 			return
 		}
 		w.powerCycle()
@@ -328,7 +328,7 @@ func TestPowerCutsOnTrial(t *testing.T) {
 		w.survive(k, 0, 3) // the second and third cut hit the trial when the first one came late
 		require.Equal(t, 1, w.flips, "cut at %d", k)
 		if w.boot.Meta["uuid"] == "u1" {
-			require.True(t, w.m.journal.wentBack("u2"), "cut at %d: it is remembered", k)
+			require.True(t, w.m.journal.failed("u2"), "cut at %d: it is remembered", k)
 			require.True(t, w.m.Reverted(), "cut at %d: the join says so", k)
 		} else {
 			require.True(t, w.boot.Validated)

@@ -2,8 +2,12 @@ package firmware
 
 import (
 	"context"
+	"errors"
 	"io"
 )
+
+// ErrNotInOrder is the error of a staging that takes bytes in order only, when an offset goes back.
+var ErrNotInOrder = errors.New("the bytes of a stream cannot go back")
 
 // Applier takes the bytes of a new firmware to where they will be booted from.
 // firmwaretest.TestApplier is its contract as a test.
@@ -65,3 +69,9 @@ type BootState struct {
 	Reverted  bool     // the other slot was on trial and the boot loader went back from it
 	Capacity  int64    // bytes that the other slot takes
 }
+
+// pending reports whether another slot than the running one boots next.
+func (b *BootState) pending() bool { return b.Next != b.Active }
+
+// flippedTo reports whether the other slot holds uuid and boots next.
+func (b *BootState) flippedTo(uuid string) bool { return b.pending() && b.Other["uuid"] == uuid }

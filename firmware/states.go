@@ -10,23 +10,22 @@ const (
 	Idle       State = iota // nothing to do
 	Starting                // the boot record was not read yet
 	Deciding                // the client was asked about the offer
-	Waiting                 // put off; the device asks again by itself
-	Retrying                // a transfer failed and is begun anew soon
-	Preparing               // the slot is opened and hashed again
+	Waiting                 // the offer was put off; the client is asked again later
+	Retrying                // a transfer failed; another try begins soon
+	Preparing               // the applier opens and hashes what an earlier try has written
 	Fetching                // bytes come
 	Verifying               // all bytes came; the applier judges and finishes
-	Flipping                // the intent is on disk, the boot record is being written
+	Flipping                // the intent is on disk, the flip is being done
 	Flipped                 // the new firmware boots next
 	Trial                   // the running firmware waits for its commit
 	Committing              // the boot record is being written
-	Reverting               // back to the previous firmware
+	Reverting               // the device leaves the running firmware, or the one that boots next
 	states
 )
 
 var stateNames = [states]string{
 	"idle", "starting", "deciding", "waiting", "retrying", "preparing", "fetching", "verifying",
-	"flipping", "flipped",
-	"trial", "committing", "reverting",
+	"flipping", "flipped", "trial", "committing", "reverting",
 }
 
 // String returns the name of the state.
@@ -51,7 +50,7 @@ func (s *State) UnmarshalText(text []byte) error {
 	return fmt.Errorf("state %.32q is unknown", text)
 }
 
-// durable is the state that a journal has for s: where a restart begins again.
+// durable returns the state that a journal has for s: where a restart continues.
 func (s State) durable() State {
 	switch s {
 	case Retrying, Preparing, Fetching, Verifying:
@@ -65,10 +64,10 @@ func (s State) durable() State {
 	}
 }
 
-// busy reports whether an offer was taken and is not done with.
+// busy reports whether an update is under way: its offer was taken and has not ended.
 func (s State) busy() bool { return s == Deciding || s >= Retrying && s <= Flipped }
 
-// set is some of the states.
+// set is a set of states.
 type set uint32
 
 func in(list ...State) (s set) {
@@ -80,101 +79,116 @@ func in(list ...State) (s set) {
 
 func but(list ...State) set { return 1<<states - 1 - in(list...) }
 
-// everywhere is all states.
-const everywhere set = 1<<states - 1
+// has reports whether s has the state.
+func (s set) has(state State) bool { return s&(1<<state) != 0 }
 
-// row says what input does in some of the states.
+const (
+	everywhere set = 1<<states - 1 // every state
+	same       set = 0             // no state follows: the state stays as it is
+)
+
+// handler handles one input and returns what another part has to do.
+type handler func(*Machine, Input) next
+
+// row is what one input does in some of the states, and which other states may follow.
 type row struct {
 	in    set
-	input InputKind
-	do    func(*Machine, Input)
+	input inputKind
+	to    set
+	do    handler
 }
 
-// rows is the life of an update: every state answers every input exactly once. What an answer does
-// about the next state stands there.
+// rows is the life of an update: every state answers every input exactly once.
 var rows = []row{
-	{in(Starting), Started, (*Machine).start},
-	{but(Starting), Started, nothing},
+	{in(Starting), started, but(Starting, Retrying, Fetching, Verifying, Flipping), (*Machine).start},
+	{but(Starting), started, same, nothing},
 
-	{in(Idle, Waiting), Offered, (*Machine).consider},
-	{in(Committing), Offered, (*Machine).hold},
-	{in(Starting), Offered, (*Machine).refuseBlind},
-	{in(Trial, Reverting), Offered, (*Machine).refuseTrial},
-	{but(Idle, Waiting, Committing, Starting, Trial, Reverting), Offered, (*Machine).refuseBusy},
+	{in(Idle), offered, in(Deciding), onOffer((*update).consider)},
+	{in(Waiting), offered, in(Deciding, Idle), onOffer((*update).consider)},
+	{in(Committing), offered, same, answerOffer((*offers).hold)},
+	{in(Starting), offered, same, answerOffer((*offers).refuseUnreadable)},
+	{in(Trial, Reverting), offered, same, answerOffer((*offers).refuseOnTrial)},
+	{
+		but(Idle, Waiting, Committing, Starting, Trial, Reverting), offered, same,
+		answerOffer((*offers).refuseBusy),
+	},
 
-	{in(Deciding), Decided, (*Machine).decided},
-	{but(Deciding), Decided, nothing}, // too late, or twice
+	{in(Deciding), decided, in(Preparing, Waiting, Idle), onUpdate((*update).decided)},
+	{but(Deciding), decided, same, nothing}, // too late, or twice
 
-	{in(Preparing), Prepared, (*Machine).prepared},
-	{but(Preparing), Prepared, nothing}, // of a transfer that was given up, as below
-	{in(Fetching), AttemptStarted, (*Machine).attemptStarted},
-	{but(Fetching), AttemptStarted, nothing},
-	{in(Fetching, Verifying), Advanced, (*Machine).advanced},
-	{but(Fetching, Verifying), Advanced, nothing},
-	{in(Fetching), Fetched, (*Machine).fetched},
-	{but(Fetching), Fetched, nothing},
-	{in(Fetching), FetchFailed, (*Machine).fetchFailed},
-	{but(Fetching), FetchFailed, nothing},
-	{in(Verifying), Applied, (*Machine).applied},
-	{but(Verifying), Applied, nothing},
-	{in(Preparing, Fetching, Verifying), ApplyFailed, (*Machine).applyFailed},
-	{but(Preparing, Fetching, Verifying), ApplyFailed, nothing},
-	{in(Preparing, Fetching, Verifying), TransferLost, (*Machine).transferLost},
-	{but(Preparing, Fetching, Verifying), TransferLost, nothing},
+	{in(Preparing), prepared, in(Fetching, Verifying), onTransfer((*transfer).prepared)},
+	{but(Preparing), prepared, same, nothing}, // of a try that has ended, as below
+	{in(Preparing), fetchesItself, in(Verifying), onTransfer((*transfer).fetchesItself)},
+	{but(Preparing), fetchesItself, same, nothing},
+	{in(Fetching), attemptStarted, same, onTransfer((*transfer).attemptStarted)},
+	{but(Fetching), attemptStarted, same, nothing},
+	{in(Fetching, Verifying), advanced, same, onTransfer((*transfer).advanced)},
+	{but(Fetching, Verifying), advanced, same, nothing},
+	{in(Fetching), fetched, in(Verifying), onTransfer((*transfer).fetched)},
+	{but(Fetching), fetched, same, nothing},
+	{in(Fetching), fetchFailed, in(Idle), onTransfer((*transfer).fetchFailed)},
+	{but(Fetching), fetchFailed, same, nothing},
+	{in(Verifying), applied, in(Flipping), onTransfer((*transfer).applied)},
+	{but(Verifying), applied, same, nothing},
+	{transferring, applyFailed, in(Retrying, Idle), onTransfer((*transfer).applyFailed)},
+	{^transferring & everywhere, applyFailed, same, nothing},
+	{transferring, transferLost, in(Retrying, Idle), onTransfer((*transfer).lost)},
+	{^transferring & everywhere, transferLost, same, nothing},
 
 	{
-		in(Deciding, Retrying, Preparing, Fetching, Verifying, Flipping),
-		PersistFailed,
-		(*Machine).persistFailed,
+		in(Deciding, Retrying, Preparing, Fetching, Verifying, Flipping), persistFailed, in(Idle),
+		onUpdate((*update).persistFailed),
 	},
 	{
-		but(Deciding, Retrying, Preparing, Fetching, Verifying, Flipping),
-		PersistFailed,
+		but(Deciding, Retrying, Preparing, Fetching, Verifying, Flipping), persistFailed, same,
 		nothing,
-	}, // nothing there is a Must
+	}, // no step of these states has a Must
 
-	{in(Flipping), FlipDone, (*Machine).flipDone},
-	{but(Flipping), FlipDone, nothing},
-	{in(Committing), CommitDone, (*Machine).commitDone},
-	{but(Committing), CommitDone, nothing},
-	{in(Reverting), RevertDone, (*Machine).revertDone},
-	{but(Reverting), RevertDone, nothing},
+	{in(Flipping), flipDone, in(Flipped, Idle, Trial, Committing), onUpdate((*update).flipDone)},
+	{but(Flipping), flipDone, same, nothing},
+	{in(Committing), commitDone, in(Idle, Trial, Deciding), onTrial((*trial).commitDone)},
+	{but(Committing), commitDone, same, nothing},
+	{in(Reverting), revertDone, in(Idle, Trial, Committing), onTrial((*trial).revertDone)},
+	{but(Reverting), revertDone, same, nothing},
 
-	{in(Trial), CommitWanted, (*Machine).commit},
-	{in(Committing), CommitWanted, nothing}, // CommitDone answers all
-	{in(Flipping, Flipped), CommitWanted, (*Machine).refuseCommitFlipped},
-	{in(Reverting), CommitWanted, (*Machine).refuseCommitReverting},
-	{in(Starting), CommitWanted, (*Machine).refuseCommitBlind},
+	{in(Trial), commitWanted, in(Committing), onTrial((*trial).commit)},
+	{in(Committing), commitWanted, same, nothing}, // the answer to commitDone answers this one too
+	{in(Flipping, Flipped), commitWanted, same, answerCommit(errCommitFlipped)},
+	{in(Reverting), commitWanted, same, answerCommit(errCommitReverting)},
+	{in(Starting), commitWanted, same, answerCommit(errUnreadable)},
 	{
-		but(Trial, Committing, Flipping, Flipped, Reverting, Starting),
-		CommitWanted,
-		(*Machine).committedAlready,
+		but(Trial, Committing, Flipping, Flipped, Reverting, Starting), commitWanted, same,
+		answerCommit(nil),
 	},
 
-	{in(Flipping), RebootWanted, nothing}, // it reboots anyway
-	{but(Flipping), RebootWanted, (*Machine).rebootWanted},
+	{in(Flipping), rebootWanted, same, nothing}, // a reboot follows the flip
+	{but(Flipping), rebootWanted, same, onReboot},
 
-	{in(Trial), ChannelUp, (*Machine).channelUpOnTrial},
-	{but(Trial), ChannelUp, (*Machine).channelUp},
-	{everywhere, ChannelDown, (*Machine).channelDown},
-	{everywhere, Written, (*Machine).written},
-	{everywhere, Confirmed, (*Machine).confirmed},
+	{in(Trial), channelUp, in(Committing), onJoin},
+	{but(Trial), channelUp, same, onJoin},
+	{everywhere, channelDown, same, onLeave},
+	{everywhere, written, same, onWritten},
+	{everywhere, confirmed, same, onConfirmed},
 
-	{in(Starting), Tick, (*Machine).inspect},
-	{in(Deciding), Tick, (*Machine).decideTimeout},
-	{in(Waiting), Tick, (*Machine).askAgain},
-	{in(Retrying), Tick, (*Machine).prepare},
-	{in(Trial), Tick, (*Machine).trialTick},
-	{but(Starting, Deciding, Waiting, Retrying, Trial), Tick, nothing}, // has no deadline of its own
+	{in(Starting), tick, same, onInspect},
+	{in(Deciding), tick, in(Preparing), onUpdate((*update).tick)},
+	{in(Waiting), tick, in(Deciding), onUpdate((*update).tick)},
+	{in(Retrying), tick, in(Preparing), onUpdate((*update).tick)},
+	{in(Trial), tick, in(Committing, Reverting), onTrial((*trial).tick)},
+	{in(Flipped), tick, in(Reverting), nothing}, // the reboot gives up, see Machine.stepReboot
+	{but(Starting, Deciding, Waiting, Retrying, Trial, Flipped), tick, same, nothing},
 }
 
-// table finds the answer: the first row that has state and input.
+// transferring are the states in which downloader or applier work.
+var transferring = in(Preparing, Fetching, Verifying)
+
+// table finds the handler of a state and an input.
 var table = index(rows)
 
-func index(rows []row) (t [states][inputs]func(*Machine, Input)) {
+func index(rows []row) (t [states][inputs]handler) {
 	for state := range states {
 		for _, r := range rows {
-			if r.in&(1<<state) != 0 && t[state][r.input] == nil {
+			if r.in.has(state) && t[state][r.input] == nil {
 				t[state][r.input] = r.do
 			}
 		}
@@ -182,4 +196,14 @@ func index(rows []row) (t [states][inputs]func(*Machine, Input)) {
 	return t
 }
 
-func nothing(*Machine, Input) {}
+// mayFollow reports whether a step with the input may take a machine from one state to the other. A
+// reboot may give up in a step with any input, as with a tick.
+func mayFollow(from State, input inputKind, to State) bool {
+	for _, r := range rows {
+		if r.in.has(from) && (r.input == input || r.input == tick && from == Flipped) &&
+			(from == to || r.to.has(to)) {
+			return true
+		}
+	}
+	return false
+}

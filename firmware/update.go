@@ -2,93 +2,295 @@ package firmware
 
 import (
 	"fmt"
-	"log/slog"
 	"time"
 )
 
-// PartSize is what a part hash of an offer is taken over; the last part may be shorter (NervesHub:
-// partials_checksums).
-const PartSize = 1 << 20
-
-// maxParts bounds the part hashes of an offer: 64 GiB.
-const maxParts = 1 << 16
-
-// SignedURL is an address that carries a credential in its query. It prints as a fixed text;
-// string(u) is the address.
-type SignedURL string
-
-const hidden = "(signed URL)"
-
-// String hides the address.
-func (SignedURL) String() string { return hidden }
-
-// GoString hides the address.
-func (SignedURL) GoString() string { return hidden }
-
-// LogValue hides the address.
-func (SignedURL) LogValue() slog.Value { return slog.StringValue(hidden) }
-
-// MarshalText hides the address.
-func (SignedURL) MarshalText() ([]byte, error) { return []byte(hidden), nil }
-
-// Offer is a firmware that the hub offers.
-type Offer struct {
-	UUID         string
-	Meta         Metadata
-	URL          SignedURL
-	Size         int64    // bytes; 0: not known
-	Checksum     string   // SHA-256 in hex, either case; "": not known
-	Partials     []string // SHA-256 of each PartSize bytes in hex, either case; nil: not known
-	DeploymentID int64    // 0: pushed by hand
-	Problem      string   // why it could not be read; it is refused. "": nothing
+// update is the part of a machine that takes an offer to the flip.
+type update struct {
+	policy       Policy
+	decideWithin time.Duration
+	offers       offers
+	transfer     transfer
 }
 
-// Manual reports whether a person pushed the firmware, rather than a deployment.
-func (o *Offer) Manual() bool { return o.DeploymentID == 0 }
-
-// Version is the offered version; "" when the hub gave none.
-func (o *Offer) Version() string { return o.Meta["version"] }
-
-// String names the firmware, without its address.
-func (o Offer) String() string {
-	return fmt.Sprintf("firmware %q, version %q", o.UUID, o.Meta["version"])
+// newUpdate returns an update part with no offer. The client has the time decideWithin for a
+// decision.
+func newUpdate(p Policy, decideWithin time.Duration) update {
+	return update{policy: p, decideWithin: decideWithin}
 }
 
-// LogValue names the firmware, without its address.
-func (o Offer) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("uuid", o.UUID), slog.String("version", o.Meta["version"]),
-		slog.Int64("size", o.Size), slog.Int64("deployment", o.DeploymentID))
+// forget ends the update. The journal keeps the reports and what failed on trial.
+func (u *update) forget(s *shared) {
+	s.clear()
+	u.transfer.reset()
 }
 
-// Target is what the slot shall hold.
-func (o *Offer) Target() Target {
-	return Target{UUID: o.UUID, Meta: o.Meta, Size: o.Size, Checksum: lower(o.Checksum)}
+// consider handles an offer while the machine is idle or waiting.
+func (u *update) consider(s *shared, o *Offer) next {
+	if s.state == Waiting { // the newer offer replaces the one that was put off
+		u.forget(s)
+		s.enter(Idle)
+	}
+	s.tell(NoteOffered, o.UUID, "")
+	if r := u.offers.judge(s, u.policy, o); r.Status != 0 {
+		u.offers.refuse(s, o, r)
+		return next{}
+	}
+	j := &s.journal
+	j.forgive(o.UUID)
+	j.Offer, j.UUID, j.From = o, o.UUID, s.boot.Meta["uuid"]
+	j.Checkpoint, j.Started = 0, false
+	u.transfer = newTransfer(u.transfer.run, 0)
+	s.enter(Deciding)
+	s.saveOrFail()
+	s.report(StatusReceived, "", 0)
+	u.ask(s)
+	return next{}
 }
 
-// Verdict is what becomes of an offer.
-type Verdict uint8
+// release handles the offer that came during a commit.
+func (u *update) release(s *shared) {
+	switch o := u.offers.release(); {
+	case o == nil:
+	case s.state == Idle:
+		u.consider(s, o)
+	case s.state == Trial:
+		u.offers.refuseOnTrial(s, o)
+	}
+}
 
-// The verdicts of a decision.
+// ask asks the client for a decision.
+func (u *update) ask(s *shared) {
+	s.due = s.after(u.decideWithin)
+	s.do(Effect{Kind: DoDecide, Offer: s.journal.Offer})
+}
+
+// tick handles the deadlines of Deciding, Waiting and Retrying.
+func (u *update) tick(s *shared, _ Input) next {
+	if !s.overdue() {
+		return next{}
+	}
+	switch s.state {
+	case Deciding:
+		return u.decide(s, Apply()) // the client has not answered, so its default counts
+	case Waiting:
+		s.journal.Due = time.Time{}
+		s.enter(Deciding)
+		u.ask(s)
+	default:
+		u.transfer.begin(s, true)
+	}
+	return next{}
+}
+
+// decided handles the client's answer.
+func (u *update) decided(s *shared, in Input) next {
+	if in.uuid != s.journal.UUID {
+		return next{}
+	}
+	return u.decide(s, in.decision)
+}
+
+// decide carries out a decision.
+func (u *update) decide(s *shared, d Decision) next {
+	o := s.journal.Offer
+	switch d.Verdict {
+	case ToIgnore:
+		u.forget(s)
+		s.report(StatusIgnored, d.Reason, 0)
+		s.tell(NoteIgnored, o.UUID, d.Reason)
+		return next{part: nextSettle}
+	case ToReschedule:
+		return u.reschedule(s, o, d)
+	default:
+		u.transfer.begin(s, false)
+		return next{}
+	}
+}
+
+// reschedule puts an offer off. A deployment offers again by itself, with a fresh address; the
+// device itself has to repeat an offer that was pushed by hand.
+func (u *update) reschedule(s *shared, o *Offer, d Decision) next {
+	then := next{part: nextSettle}
+	if o.Manual() {
+		s.enter(Waiting)
+		s.due = s.after(d.Delay)
+		s.journal.Due = s.due
+		then = next{}
+	} else {
+		u.forget(s)
+	}
+	s.report(StatusRescheduled, d.Reason, d.Delay)
+	s.tell(NoteRescheduled, o.UUID, d.Reason)
+	return then
+}
+
+// transferred carries out what an event of the transfer means for the update.
+func (u *update) transferred(s *shared, o outcome) next {
+	switch o.move {
+	case moveFetch:
+		s.enter(Fetching)
+		s.do(Effect{Kind: DoFetch, Plan: u.transfer.plan(s), From: o.off})
+	case moveStarted:
+		u.downloadStarted(s)
+		u.transfer.progress(s, StageDownloading, u.transfer.percentOf(s, o.off))
+	case moveProgress:
+		u.transfer.progress(s, StageDownloading, u.transfer.percentOf(s, o.off))
+	case moveFinish:
+		if !s.journal.Started { // no byte was missing
+			u.downloadStarted(s)
+		}
+		s.enter(Verifying)
+		s.do(Effect{Kind: DoFinish, Plan: u.transfer.plan(s)})
+	case moveFlip:
+		u.flip(s)
+	case moveRetry:
+		return u.retry(s, orUnknown(o.err))
+	case moveFail:
+		return u.fail(s, o.err.Error())
+	case moveNothing:
+	}
+	return next{}
+}
+
+// downloadStarted tells the hub that a download has begun.
+func (u *update) downloadStarted(s *shared) {
+	first := !s.journal.Started
+	s.journal.Started = true
+	s.saveOrFail()
+	s.report(StatusStarted, "", 0)
+	if first {
+		s.tell(NoteStarted, s.journal.UUID, "")
+	}
+}
+
+// retry begins another try of the transfer after its wait.
+func (u *update) retry(s *shared, err error) next {
+	wait, failed := u.transfer.retry(err)
+	if failed != nil {
+		return u.fail(s, failed.Error())
+	}
+	s.enter(Retrying)
+	s.do(Effect{Kind: DoStop})
+	s.tellErr(NoteRetrying, s.journal.UUID, err)
+	s.due = s.after(wait)
+	return next{}
+}
+
+// fail ends the update; the running firmware is untouched.
+func (u *update) fail(s *shared, reason string) next {
+	uuid := s.journal.UUID
+	u.transfer.cancel()
+	u.forget(s)
+	s.do(Effect{Kind: DoStop})
+	s.report(StatusFailed, reason, 0)
+	s.tell(NoteFailed, uuid, shorten(reason, maxReason))
+	return next{part: nextSettle}
+}
+
+// persistFailed handles a step whose journal could not be saved. Its other effects were not carried
+// out, so its reports have not been pushed.
+func (u *update) persistFailed(s *shared, in Input) next {
+	s.reports.undo()
+	return u.fail(s, "save the state of the update: "+orUnknown(in.err).Error())
+}
+
+// flip saves the intent, then has the flip done. An applier that flips by itself must not be
+// stopped before.
+func (u *update) flip(s *shared) {
+	plan := u.transfer.plan(s)
+	u.transfer.cancel()
+	s.enter(Flipping)
+	s.saveOrFail()
+	if !u.transfer.flips {
+		s.do(Effect{Kind: DoStop})
+	}
+	s.do(Effect{Kind: DoFlip, Plan: plan})
+}
+
+// flipDone handles the end of a flip. When it failed, the boot record says whether it happened all
+// the same.
+func (u *update) flipDone(s *shared, in Input) next {
+	const what = "flip to the new firmware: "
+	s.learn(in)
+	switch {
+	case in.err != nil && (in.bootErr != nil || !s.boot.flippedTo(s.journal.UUID)):
+		return u.fail(s, what+in.err.Error())
+	case in.err == nil && in.bootErr == nil && !s.boot.pending():
+		return u.fail(s, what+"the boot record does not show it")
+	}
+	if in.bootErr != nil {
+		s.boot.Next = "" // it is not Active any more
+	}
+	return u.flipped(s)
+}
+
+// flipped handles that the new firmware boots next. The hub hears of it before the reboot.
+func (u *update) flipped(s *shared) next {
+	o := s.journal.Offer
+	s.enter(Flipped)
+	s.save()
+	u.transfer.progress(s, StageUpdating, 100)
+	s.report(StatusCompleted, "", 0)
+	s.tell(NoteCompleted, o.UUID, "")
+	return next{part: nextReboot, reason: toNew + o.String()}
+}
+
+// Reasons of a reboot.
 const (
-	ToApply      Verdict = iota // download it now
-	ToIgnore                    // the hub offers it again after its penalty time, a day by default
-	ToReschedule                // the hub, or for a manual push the device, asks again after the delay
+	toNew      = "a new firmware was installed: "
+	toPrevious = "back to the previous firmware"
 )
 
-// Decision is the answer to an offer; the zero value applies it.
-type Decision struct {
-	Verdict Verdict
-	Delay   time.Duration // ToReschedule
-	Reason  string        // for people: the hub shows it
+// callOff takes back a flip that was never booted.
+func (u *update) callOff(s *shared) next {
+	uuid := s.journal.UUID
+	reason := fmt.Sprintf("the machine did not boot the new firmware in %d reboots", maxReboots)
+	u.forget(s)
+	s.report(StatusFailed, reason, 0)
+	s.tell(NoteFailed, uuid, reason)
+	return next{nextRevert, uuid, reason}
 }
 
-// Apply takes the offer.
-func Apply() Decision { return Decision{} }
+// maxWait bounds a wait whose end a wrong clock may have set: an address is signed for a day.
+const maxWait = 24 * time.Hour
 
-// Ignore refuses the offer.
-func Ignore(reason string) Decision { return Decision{Verdict: ToIgnore, Reason: reason} }
+// resume continues an update of which nothing is flipped.
+func (u *update) resume(s *shared, again bool) next {
+	j := &s.journal
+	switch j.State {
+	case Deciding:
+		u.ask(s)
+	case Waiting:
+		s.due = j.Due
+		if last := s.after(maxWait); s.due.After(last) {
+			s.due = last
+		}
+	default:
+		if !again {
+			j.Count++
+		}
+		if j.Count > maxStarts {
+			return u.fail(s, fmt.Sprintf(
+				"the device went down %d times in a row without getting on", j.Count-1,
+			))
+		}
+		u.transfer.flipped = j.State == Flipping
+		s.tell(NoteResumed, j.UUID, "")
+		u.transfer.begin(s, true)
+	}
+	return next{}
+}
 
-// Reschedule puts the offer off.
-func Reschedule(delay time.Duration, reason string) Decision {
-	return Decision{Verdict: ToReschedule, Delay: max(delay, 0), Reason: reason}
+// resumeFlipped continues with the reboot into a firmware that is flipped to.
+func (u *update) resumeFlipped(s *shared, again bool) next {
+	j := &s.journal
+	switch {
+	case j.Count >= maxReboots && !again:
+		return u.callOff(s)
+	case j.State == Flipping:
+		return u.flipped(s)
+	default:
+		return next{part: nextReboot, reason: toNew + j.Offer.String()}
+	}
 }

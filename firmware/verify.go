@@ -63,7 +63,7 @@ func (e *MismatchError) Error() string {
 // Verifier checks size, part hashes and SHA-256 of a firmware over bytes that come in order. It
 // belongs to one goroutine.
 type Verifier struct {
-	offer *Offer
+	src   Source
 	limit int64
 	whole hash.Hash
 	part  hash.Hash // of the part that off is in; nil without part hashes
@@ -71,14 +71,14 @@ type Verifier struct {
 	good  int64 // up to here the part hashes were compared
 }
 
-// NewVerifier makes a verifier for the file that o describes, of at most limit bytes when the offer
-// does not say how many.
-func NewVerifier(o *Offer, limit int64) *Verifier {
-	v := &Verifier{offer: o, limit: limit, whole: sha256.New()}
-	if o.Size > 0 {
-		v.limit = o.Size
+// NewVerifier makes a verifier for the file that src describes, of at most limit bytes when src does
+// not say how many.
+func NewVerifier(src Source, limit int64) *Verifier {
+	v := &Verifier{src: src, limit: limit, whole: sha256.New()}
+	if src.Size > 0 {
+		v.limit = src.Size
 	}
-	if len(o.Partials) > 0 {
+	if len(src.Partials) > 0 {
 		v.part = sha256.New()
 	}
 	return v
@@ -100,8 +100,8 @@ func (v *Verifier) Reset() {
 // of no use afterwards.
 func (v *Verifier) Write(p []byte) (int, error) {
 	if v.limit > 0 && int64(len(p)) > v.limit-v.off {
-		if v.offer.Size > 0 {
-			return 0, &ExcessError{Size: v.offer.Size}
+		if v.src.Size > 0 {
+			return 0, &ExcessError{Size: v.src.Size}
 		}
 		return 0, &TooLargeError{Size: v.off + int64(len(p)), Capacity: v.limit}
 	}
@@ -125,8 +125,8 @@ func (v *Verifier) Write(p []byte) (int, error) {
 
 // Finish judges the whole file. It fails with *ShortError or *MismatchError.
 func (v *Verifier) Finish() error {
-	if v.offer.Size > 0 && v.off < v.offer.Size {
-		return &ShortError{Size: v.offer.Size, Got: v.off}
+	if v.src.Size > 0 && v.off < v.src.Size {
+		return &ShortError{Size: v.src.Size, Got: v.off}
 	}
 	if v.part != nil {
 		if v.good < v.off {
@@ -134,23 +134,23 @@ func (v *Verifier) Finish() error {
 				return err
 			}
 		}
-		if all := int64(len(v.offer.Partials)) * PartSize; v.off <= all-PartSize {
+		if all := int64(len(v.src.Partials)) * PartSize; v.off <= all-PartSize {
 			return &ShortError{Size: all, Got: v.off}
 		}
 	}
-	if v.offer.Checksum == "" {
+	if v.src.Checksum == "" {
 		return nil
 	}
-	return compare(-1, v.offer.Checksum, v.whole)
+	return compare(-1, v.src.Checksum, v.whole)
 }
 
 // endPart judges the part that ends at off, or earlier at the end of the file.
 func (v *Verifier) endPart() error {
 	i := int((v.off - 1) / PartSize)
-	if i >= len(v.offer.Partials) {
-		return &ExcessError{Size: int64(len(v.offer.Partials)) * PartSize}
+	if i >= len(v.src.Partials) {
+		return &ExcessError{Size: int64(len(v.src.Partials)) * PartSize}
 	}
-	err := compare(i, v.offer.Partials[i], v.part)
+	err := compare(i, v.src.Partials[i], v.part)
 	v.part.Reset()
 	v.good = v.off
 	return err

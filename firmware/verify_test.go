@@ -98,7 +98,7 @@ func TestVerifier(t *testing.T) {
 				if c.offer != nil {
 					c.offer(o)
 				}
-				err := feed(NewVerifier(o, 3<<20), c.data, chunk)
+				err := feed(NewVerifier(o.Source(), 3<<20), c.data, chunk)
 				if c.name == "long by a part, size unknown" && err == nil {
 					t.Fatal("accepted")
 				}
@@ -116,7 +116,7 @@ func TestVerifierErrorsSayWhich(t *testing.T) {
 	data := content(PartSize+1, 1)
 	o := describe(data, true)
 	data[PartSize] ^= 1
-	err := feed(NewVerifier(o, 0), data, 1000)
+	err := feed(NewVerifier(o.Source(), 0), data, 1000)
 	require.ErrorContains(t, err, "part 1 of the file is corrupt")
 	require.ErrorContains(
 		t,
@@ -149,7 +149,7 @@ func TestRehashKeepsOnlyWhatIsGood(t *testing.T) {
 			slot[bad] ^= 0x80
 		}
 		o := describe(good, parts)
-		v := NewVerifier(o, 0)
+		v := NewVerifier(o.Source(), 0)
 		r := NewRehash(v, int64(checkpoint))
 		rehash(r, slot)
 
@@ -177,7 +177,7 @@ func TestRehashKeepsOnlyWhatIsGood(t *testing.T) {
 func TestRehashOfAWholeSlot(t *testing.T) {
 	good := content(PartSize*2+5, 5)
 	for _, parts := range []bool{true, false} {
-		v := NewVerifier(describe(good, parts), 0)
+		v := NewVerifier(describe(good, parts).Source(), 0)
 		rehash(NewRehash(v, int64(len(good))), good)
 		require.Equal(t, int64(len(good)), v.Offset(), "nothing has to be downloaded")
 		require.NoError(t, v.Finish())
@@ -187,7 +187,7 @@ func TestRehashOfAWholeSlot(t *testing.T) {
 func TestRehashOfAShortSlot(t *testing.T) {
 	good := content(PartSize*2, 5)
 	for _, parts := range []bool{true, false} {
-		v := NewVerifier(describe(good, parts), 0)
+		v := NewVerifier(describe(good, parts).Source(), 0)
 		rehash(NewRehash(v, PartSize*2), good[:PartSize+10])
 		require.LessOrEqual(t, v.Offset(), int64(PartSize+10))
 		require.GreaterOrEqual(t, v.Offset(), int64(PartSize))

@@ -26,7 +26,7 @@ const (
 type applier struct {
 	door     *Transfers
 	number   uint64 // of the transfer
-	plan     firmware.Plan
+	plan     *firmware.Plan
 	staging  firmware.Staging
 	verifier *firmware.Verifier
 	rehash   *firmware.Rehash
@@ -74,9 +74,9 @@ type (
 	}
 )
 
-func newApplier(t *Transfers, number uint64, plan firmware.Plan) supervisor.Behavior {
+func newApplier(t *Transfers, number uint64, plan *firmware.Plan) supervisor.Behavior {
 	return &applier{
-		door: t, number: number, plan: plan, verifier: firmware.NewVerifier(plan.Offer, plan.Limit),
+		door: t, number: number, plan: plan, verifier: firmware.NewVerifier(plan.Source, plan.Limit),
 		log: t.Log(applierID),
 	}
 }
@@ -130,7 +130,7 @@ func (a *applier) abort() {
 
 // open opens the slot and begins to hash what can be kept.
 func (a *applier) open(ctx *supervisor.Ctx) error {
-	staging, err := a.door.Applier.Begin(ctx.Context(), a.plan.Offer.Target())
+	staging, err := a.door.Applier.Begin(ctx.Context(), a.plan.Target)
 	if err != nil {
 		return a.fail(ctx, fmt.Errorf("open the slot: %w", err))
 	}

@@ -28,7 +28,7 @@ var chunks = buffer.Pool{Size: chunkSize}
 type downloader struct {
 	door    *Transfers
 	number  uint64 // of the transfer
-	plan    firmware.Plan
+	plan    *firmware.Plan
 	off     int64 // first byte that is wanted
 	credits chan struct{}
 	log     *zerolog.Logger
@@ -57,7 +57,7 @@ type (
 	downloadEnded struct{}
 )
 
-func newDownloader(t *Transfers, number uint64, plan firmware.Plan, off int64) supervisor.Behavior {
+func newDownloader(t *Transfers, number uint64, plan *firmware.Plan, off int64) supervisor.Behavior {
 	w := &downloader{
 		door:    t,
 		number:  number,
@@ -122,7 +122,7 @@ func (w *downloader) download(ctx context.Context) error {
 		OnAttempt: w.attempt, OnRetry: w.retry, Rand: w.door.Rand(w.number),
 	})
 	_, err := d.Fetch(ctx, fetch.Source{
-		URL: string(w.plan.Offer.URL), Offset: w.off, Size: w.plan.Offer.Size, Limit: w.plan.Limit,
+		URL: string(w.plan.Source.URL), Offset: w.off, Size: w.plan.Source.Size, Limit: w.plan.Limit,
 	}, (*sink)(w))
 	switch {
 	case ctx.Err() != nil:

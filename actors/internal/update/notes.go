@@ -27,24 +27,24 @@ var notes = map[firmware.Note]note{
 	firmware.NoteFailed: {
 		zerolog.ErrorLevel, "update failed; the running firmware is unchanged",
 	},
-	firmware.NoteTrial:      {zerolog.InfoLevel, "the running firmware is on trial"},
-	firmware.NoteCommitted:  {zerolog.InfoLevel, "firmware committed"},
-	firmware.NoteCommitLate: {zerolog.WarnLevel, "the commit failed; check the boot record"},
-	firmware.NoteGoingBack:  {zerolog.WarnLevel, "reverting to the previous firmware"},
+	firmware.NoteTrial:        {zerolog.InfoLevel, "the running firmware is on trial"},
+	firmware.NoteCommitted:    {zerolog.InfoLevel, "firmware committed"},
+	firmware.NoteCommitFailed: {zerolog.WarnLevel, "the commit failed; check the boot record"},
+	firmware.NoteReverting:    {zerolog.WarnLevel, "reverting to the previous firmware"},
 	firmware.NoteReverted: {
 		zerolog.ErrorLevel,
 		"reverted: the previous firmware runs again; the new one failed and is refused " +
 			"until it is pushed by hand",
 	},
-	firmware.NoteStuck: {
+	firmware.NoteRevertFailed: {
 		zerolog.ErrorLevel,
 		"there is no firmware to revert to; commit the running one, or install another",
 	},
 	firmware.NoteRebooting: {zerolog.InfoLevel, "rebooting"},
-	firmware.NoteNoReboot: {
+	firmware.NoteRebootFailed: {
 		zerolog.ErrorLevel, "the machine did not reboot when asked to; check the reboot command",
 	},
-	firmware.NoteBroken: {
+	firmware.NoteBootUnreadable: {
 		zerolog.ErrorLevel, "the boot record cannot be read; no updates until it can",
 	},
 	firmware.NoteJournal: {
@@ -69,7 +69,7 @@ func (u *updater) tell(e firmware.Effect) {
 		if u.door.Tells.Error {
 			_ = u.door.Client.Send(message.TellError{Err: errors.New(e.Reason)}) // lost: not told
 		}
-	case firmware.NoteNoReboot:
+	case firmware.NoteRebootFailed:
 		u.door.Reboot(e.Reason) // the init system starts the agent anew
 	default:
 	}

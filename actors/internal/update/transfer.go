@@ -28,7 +28,7 @@ type transferUp struct {
 
 // prepare starts an applier, once nobody writes the slot any more.
 func (u *updater) prepare(ctx *supervisor.Ctx, e firmware.Effect) {
-	plan, number, door := e.Plan, e.Run, u.door.Transfers
+	plan, number, door := e.Plan, e.Plan.Run, u.door.Transfers
 	u.errands.Run(ctx, errand.Errand{Name: "start applier", Do: func(gctx context.Context) any {
 		door.stop(gctx)
 		return door.start(gctx, number, supervisor.ChildSpec{
@@ -40,7 +40,7 @@ func (u *updater) prepare(ctx *supervisor.Ctx, e firmware.Effect) {
 
 // fetch starts a downloader for the applier that is there.
 func (u *updater) fetch(ctx *supervisor.Ctx, e firmware.Effect) {
-	plan, off, number, door := e.Plan, e.Offset, e.Run, u.door.Transfers
+	plan, off, number, door := e.Plan, e.From, e.Plan.Run, u.door.Transfers
 	u.errands.Run(ctx, errand.Errand{Name: "start downloader", Do: func(gctx context.Context) any {
 		return door.start(gctx, number, supervisor.ChildSpec{
 			ID: downloaderID, Restart: supervisor.Temporary, // as above
@@ -110,5 +110,5 @@ func (u *updater) down(ctx *supervisor.Ctx, m supervisor.Down) error {
 	if !ok || errors.Is(m.Reason, supervisor.ErrNormal) {
 		return nil
 	}
-	return u.step(ctx, firmware.Input{Kind: firmware.TransferLost, Run: number, Err: m.Reason})
+	return u.step(ctx, firmware.TransferLost(number, m.Reason))
 }

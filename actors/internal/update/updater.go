@@ -62,12 +62,12 @@ func New(door *Door, h supervisor.Heir) supervisor.Behavior {
 // Init goes on where journal and boot record say, and asks the channel for its state. Both are
 // small and read here, so that nothing is handled before they are known.
 func (u *updater) Init(ctx *supervisor.Ctx) error {
-	in := u.load(context.Background()) // bounded by itself
+	disk := u.load(context.Background()) // bounded by itself
 	if u.memory != nil {
-		in.Memory = u.memory.Memory
+		disk.Memory = u.memory.Memory
 		ctx.Keep(memoryKey, u.memory)
 	}
-	if err := u.step(ctx, in); err != nil {
+	if err := u.start(ctx, disk); err != nil {
 		return err
 	}
 	_ = u.door.Channel.Send(message.AskChannel{}) // not there yet: it will join and tell
@@ -75,11 +75,20 @@ func (u *updater) Init(ctx *supervisor.Ctx) error {
 }
 
 // load reads what is on disk.
-func (u *updater) load(ctx context.Context) firmware.Input {
-	in := firmware.Input{Kind: firmware.Started}
-	in.Journal, in.Err = u.door.Journal.Load()
-	in.Boot, in.BootErr = u.door.bootState(ctx)
-	return in
+func (u *updater) load(ctx context.Context) (disk firmware.OnDisk) {
+	disk.Journal, disk.JournalErr = u.door.Journal.Load()
+	disk.Boot = u.door.bootState(ctx)
+	return disk
+}
+
+// start starts the core from what is on disk.
+func (u *updater) start(ctx *supervisor.Ctx, disk firmware.OnDisk) error {
+	if err := u.step(ctx, firmware.Started(disk)); err != nil {
+		return err
+	}
+	u.remember(ctx)
+	u.publish()
+	return nil
 }
 
 // Receive handles one message; see the table in the package documentation.
@@ -89,12 +98,12 @@ func (u *updater) Receive(ctx *supervisor.Ctx, msg any) error {
 	}
 	switch m := msg.(type) {
 	case drive.Tick:
-		return u.step(ctx, firmware.Input{})
+		return u.step(ctx, firmware.Tick())
 	case message.AskParams:
 		return u.tellParams()
 	case message.CommitWanted:
 		u.callers = append(u.callers, ctx.Caller())
-		return u.step(ctx, firmware.Input{Kind: firmware.CommitWanted})
+		return u.step(ctx, firmware.CommitWanted())
 	case askClient:
 		u.askClient(ctx, m.uuid)
 		return nil
@@ -112,40 +121,38 @@ func (u *updater) Receive(ctx *supervisor.Ctx, msg any) error {
 
 // input translates what the core has to know.
 func (u *updater) input(msg any) (firmware.Input, bool) {
-	var in firmware.Input
 	switch m := msg.(type) {
 	case message.Offered:
-		in = firmware.Input{Kind: firmware.Offered, Offer: m.Offer}
+		return firmware.Offered(m.Offer), true
 	case message.Decided:
-		in = firmware.Input{Kind: firmware.Decided, UUID: m.UUID, Decision: m.Decision}
+		return firmware.Decided(m.UUID, m.Decision), true
 	case message.ChannelUp:
-		in = firmware.Input{Kind: firmware.ChannelUp, Seq: m.Last, Knows: m.Validated}
+		return firmware.ChannelUp(m.Last, m.Validated), true
 	case message.ChannelDown:
-		in = firmware.Input{Kind: firmware.ChannelDown}
+		return firmware.ChannelDown(), true
 	case message.ReportWritten:
-		in = firmware.Input{Kind: firmware.Written, Seq: m.Seq}
+		return firmware.Written(m.Seq), true
 	case message.ReportConfirmed:
-		in = firmware.Input{Kind: firmware.Confirmed, Seq: m.Seq}
+		return firmware.Confirmed(m.Seq), true
 	case message.RebootWanted:
-		in = firmware.Input{Kind: firmware.RebootWanted, Reason: m.Reason}
+		return firmware.RebootWanted(m.Reason), true
 	case prepared:
-		in = firmware.Input{Kind: firmware.Prepared, Run: m.run, Offset: m.off}
+		return firmware.Prepared(m.run, m.off), true
 	case attemptStarted:
-		in = firmware.Input{Kind: firmware.AttemptStarted, Run: m.run, Offset: m.off, Size: m.total}
+		return firmware.AttemptStarted(m.run, m.off, m.total), true
 	case advanced:
-		in = firmware.Input{Kind: firmware.Advanced, Run: m.run, Offset: m.off, Size: m.safe}
+		return firmware.Advanced(m.run, m.off, m.safe), true
 	case fetched:
-		in = firmware.Input{Kind: firmware.Fetched, Run: m.run}
+		return firmware.Fetched(m.run), true
 	case fetchFailed:
-		in = firmware.Input{Kind: firmware.FetchFailed, Run: m.run, Err: m.err}
+		return firmware.FetchFailed(m.run, m.err), true
 	case applied:
-		in = firmware.Input{Kind: firmware.Applied, Run: m.run}
+		return firmware.Applied(m.run, false), true
 	case applyFailed:
-		in = firmware.Input{Kind: firmware.ApplyFailed, Run: m.run, Err: m.err}
+		return firmware.ApplyFailed(m.run, m.err), true
 	default:
-		return in, false
+		return firmware.Input{}, false
 	}
-	return in, true
 }
 
 func (u *updater) errandDone(ctx *supervisor.Ctx, m errand.Done) error {
@@ -155,6 +162,8 @@ func (u *updater) errandDone(ctx *supervisor.Ctx, m errand.Done) error {
 		return nil
 	case firmware.Input:
 		return u.step(ctx, r)
+	case firmware.OnDisk:
+		return u.start(ctx, r)
 	default:
 		return u.Receive(ctx, r)
 	}
@@ -166,7 +175,7 @@ func (u *updater) Terminate(*supervisor.Ctx, error) {}
 // step feeds the core and carries out what it says, in order.
 func (u *updater) step(ctx *supervisor.Ctx, in firmware.Input) error {
 	effects := u.core.Step(time.Now(), in, nil)
-	if len(effects) > 0 || in.Kind == firmware.Started {
+	if len(effects) > 0 {
 		u.remember(ctx)
 		u.publish()
 	}
@@ -177,7 +186,7 @@ func (u *updater) step(ctx *supervisor.Ctx, in firmware.Input) error {
 			return err
 		}
 		if saved != nil { // nothing after it may be done
-			return u.step(ctx, firmware.Input{Kind: firmware.PersistFailed, Err: saved})
+			return u.step(ctx, firmware.PersistFailed(saved))
 		}
 	}
 	u.timer.Arm(ctx, u.core.Deadline())

@@ -30,7 +30,7 @@ func (u *updater) apply(ctx *supervisor.Ctx, e firmware.Effect) (unsaved, err er
 	case firmware.DoFetch:
 		u.fetch(ctx, e)
 	case firmware.DoFinish:
-		_ = u.door.Transfers.applier().Send(finish{run: e.Run}) // not there: its end was noticed
+		_ = u.door.Transfers.applier().Send(finish{run: e.Plan.Run}) // not there: its end was noticed
 	case firmware.DoStop:
 		u.stopTransfer(ctx)
 	case firmware.DoFlip, firmware.DoCommit, firmware.DoRevert:
@@ -84,7 +84,7 @@ func (u *updater) progress(e firmware.Effect) {
 	}
 	if u.door.Tells.Progress {
 		_ = u.door.Client.Send(message.TellProgress{
-			UUID: e.Offer.UUID, Stage: e.Stage.String(), Percent: e.Percent,
+			UUID: e.UUID, Stage: e.Stage.String(), Percent: e.Percent,
 		})
 	}
 }
@@ -117,23 +117,24 @@ func (u *updater) writeBoot(ctx *supervisor.Ctx, e firmware.Effect) {
 		// become of it.
 		wctx, cancel := context.WithTimeout(context.WithoutCancel(gctx), bootWriteWithin)
 		defer cancel()
-		var in firmware.Input
 		switch e.Kind {
 		case firmware.DoFlip:
-			in = firmware.Input{Kind: firmware.FlipDone, Err: slots.Flip(wctx, e.Offer.Target())}
+			err := slots.Flip(wctx, e.Plan.Target)
+			return firmware.FlipDone(err, u.door.bootState(wctx))
 		case firmware.DoCommit:
-			in = firmware.Input{Kind: firmware.CommitDone, Err: slots.Commit(wctx)}
+			err := slots.Commit(wctx)
+			return firmware.CommitDone(err, u.door.bootState(wctx))
 		default:
-			in = firmware.Input{Kind: firmware.RevertDone, Err: slots.Revert(wctx)}
+			err := slots.Revert(wctx)
+			return firmware.RevertDone(err, u.door.bootState(wctx))
 		}
-		in.Boot, in.BootErr = u.door.bootState(wctx)
-		return in
 	}})
 }
 
 // bootState reads the boot record.
-func (d *Door) bootState(ctx context.Context) (firmware.BootState, error) {
+func (d *Door) bootState(ctx context.Context) (boot firmware.BootRead) {
 	ctx, cancel := context.WithTimeout(ctx, stateWithin)
 	defer cancel()
-	return d.Slots.State(ctx)
+	boot.State, boot.Err = d.Slots.State(ctx)
+	return boot
 }
