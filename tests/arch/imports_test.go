@@ -38,6 +38,7 @@ var rows = []row{
 	{"firmware", nil, purely},
 	{"firmware/fetch", []string{"firmware"}, false},
 	{"firmware/fwfile", nil, purely},
+	{"firmware/fwup", []string{"firmware", "firmware/fwfile"}, false},
 	{"firmware/internal/ubootenv", nil, purely},
 	{"firmware/slotdev", []string{
 		"firmware", "firmware/slotdev/bootrecord", "firmware/slotdev/internal/...",
