@@ -532,3 +532,18 @@ func TestConfigErrors(t *testing.T) {
 	require.ErrorIs(t, c.Wait(), fedecks.ErrNotRunning)
 	require.NoError(t, c.Stop(t.Context()))
 }
+
+func TestRunAndDone(t *testing.T) {
+	inVirtualTime(t, func(r *rig) {
+		c, err := fedecks.New(r.cfg)
+		require.NoError(r.t, err)
+		done := c.Done()
+		ctx, cancel := context.WithTimeout(r.t.Context(), time.Hour)
+		defer cancel()
+		require.NoError(r.t, c.Run(ctx), "ended by ctx, in order")
+		<-done
+		require.NoError(r.t, c.Wait())
+		require.Equal(r.t, fedecks.Stopped, c.Status())
+		require.ErrorIs(r.t, c.Reconnect(), fedecks.ErrNotRunning)
+	})
+}

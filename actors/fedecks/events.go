@@ -2,23 +2,28 @@ package fedecks
 
 import (
 	"fmt"
+	"maps"
 	"runtime/debug"
+	"slices"
+	"sync"
 
 	"github.com/hublink-go/hublink/supervisor"
 )
 
 // Messages to events.
 type (
-	// tell: from all, e happened. Numbers follow each other, so a gap is what was dropped.
+	// tell: from all actors; e happened. The numbers follow each other, so a gap means that events were
+	// dropped.
 	tell struct {
 		e      Event
 		number uint64
 	}
-	// quit: from Stop, a Call, answered with done when all that was told before has been heard. To the
-	// connector: hang up.
+	// quit: from Stop, a Call. The events actor answers with done when the callbacks have returned from
+	// all earlier events; the connector hangs up first.
 	quit struct{}
 )
 
+// done answers quit.
 type done struct{}
 
 // events runs the callbacks, one at a time and in order.
@@ -31,7 +36,7 @@ func (a *events) Init(*supervisor.Ctx) error { return nil }
 func (a *events) Receive(ctx *supervisor.Ctx, msg any) error {
 	switch m := msg.(type) {
 	case tell:
-		if lost := a.client.missing(m.number); lost > 0 {
+		if lost := a.client.events.missing(m.number); lost > 0 {
 			a.tell(Event{Kind: EventDropped, Reason: fmt.Errorf("%d %w", lost, ErrEventsLost)})
 		}
 		a.tell(m.e)
@@ -48,38 +53,77 @@ func (a *events) Receive(ctx *supervisor.Ctx, msg any) error {
 func (a *events) Terminate(*supervisor.Ctx, error) {}
 
 func (a *events) tell(e Event) {
-	for _, f := range a.client.listeners() {
+	for _, f := range a.client.events.listeners() {
 		a.call(f, e)
 	}
 }
 
-// call keeps a panic to this one call: the link must not end because a callback fails every time.
+// call calls f. It recovers a panic and logs it, because a callback that fails with every event
+// must not end the link.
 func (a *events) call(f func(Event), e Event) {
 	defer func() {
 		if v := recover(); v != nil {
-			a.client.log.Error().
-				Bytes("stack", debug.Stack()).
-				Str("event", e.Kind.String()).
+			a.client.log.Error().Bytes("stack", debug.Stack()).Str("event", e.Kind.String()).
 				Msg("an event callback panicked")
 		}
 	}()
 	f(e)
 }
 
-func (c *Client) emit(e Event) {
-	c.telling.Lock()
-	defer c.telling.Unlock()
-	c.told++
-	_ = c.ref(nameEvents).
-		Send(tell{e: e, number: c.told})
-	// without an events actor nobody can be told
+// journal numbers the events of a client and keeps who subscribed to them. The zero journal is
+// empty. Its methods may be called from any goroutine.
+type journal struct {
+	mu          sync.Mutex
+	subscribers map[uint64]func(Event)
+	key         uint64 // of the newest subscriber
+
+	order sync.Mutex
+	told  uint64 // number of the newest event
+	heard uint64 // number of the newest event that the subscribers were told
 }
 
-// missing says how many events were dropped between the one told before and the one with a number.
-func (c *Client) missing(number uint64) uint64 {
-	c.telling.Lock()
-	defer c.telling.Unlock()
-	lost := number - c.heard - 1
-	c.heard = number
+func (j *journal) subscribe(f func(Event)) (cancel func()) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.subscribers == nil {
+		j.subscribers = map[uint64]func(Event){}
+	}
+	j.key++
+	key := j.key
+	j.subscribers[key] = f
+	return func() {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		delete(j.subscribers, key)
+	}
+}
+
+// listeners returns the subscribers, the oldest first.
+func (j *journal) listeners() []func(Event) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	out := make([]func(Event), 0, len(j.subscribers))
+	for _, key := range slices.Sorted(maps.Keys(j.subscribers)) {
+		out = append(out, j.subscribers[key])
+	}
+	return out
+}
+
+// missing takes in that the event number is told now and returns how many events between it and the
+// one told before were dropped.
+func (j *journal) missing(number uint64) uint64 {
+	j.order.Lock()
+	defer j.order.Unlock()
+	lost := number - j.heard - 1
+	j.heard = number
 	return lost
+}
+
+// emit sends e to the events actor. It holds the lock while it sends, so that events arrive in the
+// order of their numbers. An event is lost when that actor is being restarted.
+func (c *Client) emit(e Event) {
+	c.events.order.Lock()
+	defer c.events.order.Unlock()
+	c.events.told++
+	_ = c.ref(nameEvents).Send(tell{e: e, number: c.events.told})
 }

@@ -16,7 +16,7 @@ import (
 
 // admit judges a request: the device that is let in, or the HTTP status to refuse it with.
 func (s *Server) admit(r *http.Request) (device string, refused int) {
-	if root := s.running(); root == nil || ended(root.Done()) {
+	if !s.tree.Alive() {
 		return "", http.StatusServiceUnavailable
 	}
 	if status, err := transport.CheckUpgrade(r); err != nil {
@@ -45,15 +45,6 @@ func (s *Server) admit(r *http.Request) (device string, refused int) {
 		}
 	}
 	return device, 0
-}
-
-func ended(done <-chan struct{}) bool {
-	select {
-	case <-done:
-		return true
-	default:
-		return false
-	}
 }
 
 // foreign says whether a web page of another site asks. Devices send no Origin.

@@ -613,3 +613,22 @@ func TestConfigErrors(t *testing.T) {
 		require.Error(t, err, name)
 	}
 }
+
+func TestRunAndDone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		srv, err := server.New(server.Config{
+			Salt: "s", Secrets: []string{"s"}, Handler: server.Handler{
+				Authenticate: func(context.Context, server.Login) (bool, error) { return true, nil },
+			},
+		})
+		require.NoError(t, err)
+		require.ErrorIs(t, srv.Wait(), server.ErrNotRunning)
+		require.NoError(t, srv.Stop(t.Context()))
+		done := srv.Done()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		require.NoError(t, srv.Run(ctx), "ended by ctx, in order")
+		<-done
+		require.NoError(t, srv.Wait())
+	})
+}

@@ -1,0 +1,130 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hublink-go/hublink/actors/fedecks/server/internal/cluster"
+	"github.com/hublink-go/hublink/protocol/fedecks"
+)
+
+// Push sends a term or Go value to a device, on all of its connections, to whichever node of the
+// cluster. It comes at most once, and nil means that it is on its way. ErrOffline, ErrBusy,
+// fedecks.ErrReserved, what encoding says, and for a device on another node what the bus says
+// (ErrTooLarge, ErrBusDown); whether too much waits for that device is not known here.
+func (s *Server) Push(device string, v any) error {
+	data, err := fedecks.Encode(v)
+	if err != nil {
+		return fmt.Errorf("push to %s: %w", device, err)
+	}
+	err = s.deliver(device, push{data: data})
+	nodes, _ := s.reg.elsewhere(device)
+	for _, node := range nodes {
+		sent := s.tell(node, cluster.Message{Kind: cluster.KindPush, Device: device, Data: data})
+		if sent == nil || errors.Is(err, ErrOffline) { // one that got through is enough
+			err = sent
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("push to %s: %w", device, err)
+	}
+	return nil
+}
+
+// Notify hands msg to HandleInfo of a device's connections on this node, because Go values do not
+// travel. ErrOffline, ErrBusy.
+func (s *Server) Notify(device string, msg any) error {
+	err := s.deliver(device, info{msg: msg})
+	if nodes, _ := s.reg.elsewhere(device); errors.Is(err, ErrOffline) && len(nodes) > 0 {
+		return fmt.Errorf(
+			"notify %s: %w here but to node %s, which only Push reaches",
+			device,
+			err,
+			nodes[0],
+		)
+	}
+	if err != nil {
+		return fmt.Errorf("notify %s: %w", device, err)
+	}
+	return nil
+}
+
+// deliver sends to the connections of a device here.
+func (s *Server) deliver(device string, msg any) error {
+	err := ErrOffline
+	for i, sess := range s.reg.of(device) {
+		if sent := sess.send(msg); i == 0 || sent == nil { // one that got through is enough
+			err = sent
+		}
+	}
+	return err
+}
+
+// Broadcast sends a term or Go value to every connection of the cluster that has subscribed to the
+// topic, and says to how many of this node. Connections that are too slow are left out. An error of
+// the bus (ErrTooLarge, ErrBusDown) means that other nodes were not reached; this one was.
+func (s *Server) Broadcast(topic string, v any) (int, error) {
+	data, err := fedecks.Encode(v)
+	if err != nil {
+		return 0, fmt.Errorf("broadcast on %s: %w", topic, err)
+	}
+	n := s.spread(topic, push{data: data})
+	if s.cfg.Cluster.Bus != nil {
+		if err := s.tell("", cluster.Message{
+			Kind: cluster.KindBroadcast, Topic: topic,
+			Data: data,
+		}); err != nil {
+			return n, fmt.Errorf("broadcast on %s: %w", topic, err)
+		}
+	}
+	return n, nil
+}
+
+// Publish hands msg to HandleInfo of every connection of this node that has subscribed to the
+// topic, and says to how many.
+func (s *Server) Publish(topic string, msg any) int { return s.spread(topic, info{msg: msg}) }
+
+func (s *Server) spread(topic string, msg any) (n int) {
+	for _, sess := range s.reg.subscribers(topic) {
+		if sess.send(msg) == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// Disconnect closes the connections of a device, on all nodes, with a code and a reason and says
+// how many there were.
+func (s *Server) Disconnect(device string, code int, reason string) int {
+	all := s.reg.of(device)
+	for _, sess := range all {
+		sess.end(code, reason)
+	}
+	nodes, others := s.reg.elsewhere(device)
+	for _, node := range nodes {
+		err := s.tell(
+			node,
+			cluster.Message{Kind: cluster.KindDisconnect, Device: device, Code: code, Reason: reason},
+		)
+		if err != nil {
+			s.log.Warn().
+				Err(err).
+				Str("device", device).
+				Str("other", node).
+				Msg("a device on another node cannot be disconnected")
+			others = 0
+		}
+	}
+	return len(all) + others
+}
+
+// Revoke makes all tokens of a device that were made until now worthless, on all nodes, and closes
+// its connections. A node that cannot be reached now is told when it can. A login is still
+// possible: that is for Authenticate to refuse.
+func (s *Server) Revoke(device string) {
+	for _, sess := range s.reg.revoke(device, time.Now().UnixMicro()+1) {
+		sess.end(fedecks.ClosePolicy, "revoked")
+	}
+	s.reg.announceRevoked(device)
+}
