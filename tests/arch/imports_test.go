@@ -67,6 +67,7 @@ var rows = []row{
 	{"actors/internal/attach", nil, purely},
 	{"actors/internal/dialplan", []string{"protocol"}, purely},
 	{"actors/internal/handover", []string{"protocol", "firmware"}, purely},
+	{"actors/internal/lifecycle", []string{"supervisor"}, false},
 	{"actors/internal/resend", []string{"protocol"}, purely},
 	{"actors/internal/durable", nil, false},
 	{"actors/internal/buffer", nil, false},

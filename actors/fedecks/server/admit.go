@@ -10,44 +10,53 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/hublink-go/hublink/protocol/fedecks"
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
-// admit judges a request: the device that is let in, or the HTTP status to refuse it with.
-func (s *Server) admit(r *http.Request) (device string, refused int) {
-	if !s.tree.Alive() {
-		return "", http.StatusServiceUnavailable
-	}
+// gate judges who may connect.
+type gate struct {
+	cfg  *Config
+	keys *fedecks.Keyring
+	reg  *registry
+	rate *rates
+	log  zerolog.Logger
+}
+
+// admit returns the device that may connect, or the HTTP status to refuse r with.
+func (g *gate) admit(r *http.Request) (device string, refused int) {
 	if status, err := transport.CheckUpgrade(r); err != nil {
 		return "", status
 	}
 	if foreign(r) {
 		return "", http.StatusForbidden
 	}
-	if !s.rate.allow(s.cfg.Address(r), time.Now()) {
+	if !g.rate.allow(g.cfg.Address(r), time.Now()) {
 		return "", http.StatusTooManyRequests
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Limits.Handshake)
+	ctx, cancel := context.WithTimeout(r.Context(), g.cfg.Limits.Handshake)
 	defer cancel()
-	device, err := s.identify(ctx, r)
+	device, err := g.identify(ctx, r)
 	var failed *callbackError
 	switch {
 	case errors.As(err, &failed):
-		s.log.Error().Err(err).Str("device", device).Msg("a request could not be judged")
+		g.log.Error().Err(err).Str("device", device).Msg("request refused with status 500: a callback failed")
 		return device, http.StatusInternalServerError
 	case err != nil:
-		s.refused(ctx, r, device, err)
+		g.refused(ctx, r, device, err)
 		return device, http.StatusForbidden
-	case s.cfg.Duplicates == RefuseNewer:
-		if _, there := s.Online(device); there {
+	case g.cfg.Duplicates == RefuseNewer:
+		if g.reg.connected(device) {
 			return device, http.StatusConflict
 		}
 	}
 	return device, 0
 }
 
-// foreign says whether a web page of another site asks. Devices send no Origin.
+// foreign reports whether the request comes from a web page of another site (RFC 6455 section 10.2).
+// Devices send no Origin.
 func foreign(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	if origin == "" {
@@ -57,20 +66,18 @@ func foreign(r *http.Request) bool {
 	return err != nil || !strings.EqualFold(u.Host, r.Host)
 }
 
-// identify gives the device whose token or credentials are right. Errors are *fedecks.Refusal and
-// *callbackError.
-func (s *Server) identify(ctx context.Context, r *http.Request) (string, error) {
-	auth, err := fedecks.ParseAuth(r.Header.Values(fedecks.HeaderAuth), s.cfg.Codec)
+// identify returns the device that r proves to come from. With an error, a *fedecks.Refusal or a
+// *callbackError, it returns the device that r names.
+func (g *gate) identify(ctx context.Context, r *http.Request) (string, error) {
+	auth, err := fedecks.ParseAuth(r.Header.Values(fedecks.HeaderAuth), g.cfg.Codec)
 	if err != nil {
 		return auth.Device, err
 	}
 	if auth.HasToken {
-		return auth.Device, s.checkToken(ctx, auth)
+		return auth.Device, g.checkToken(ctx, auth)
 	}
-	ok, err := s.authenticate(
-		ctx,
-		Login{Device: auth.Device, Credentials: auth.Credentials, Request: r},
-	)
+	login := Login{Device: auth.Device, Credentials: auth.Credentials, Request: r}
+	ok, err := g.authenticate(ctx, login)
 	if err != nil {
 		return auth.Device, err
 	}
@@ -80,11 +87,11 @@ func (s *Server) identify(ctx context.Context, r *http.Request) (string, error) 
 	return auth.Device, nil
 }
 
-func (s *Server) checkToken(ctx context.Context, auth fedecks.Auth) error {
+func (g *gate) checkToken(ctx context.Context, auth fedecks.Auth) error {
 	refuse := func(info string) error {
 		return &fedecks.Refusal{Kind: fedecks.ErrToken, Device: auth.Device, Info: info}
 	}
-	token, err := s.keys.Open(auth.Token, time.Now())
+	token, err := g.keys.Open(auth.Token, time.Now())
 	switch {
 	case errors.Is(err, fedecks.ErrTokenExpired):
 		return refuse("expired")
@@ -92,15 +99,15 @@ func (s *Server) checkToken(ctx context.Context, auth fedecks.Auth) error {
 		return refuse("")
 	case token.Device != auth.Device:
 		return refuse(fmt.Sprintf("wrong device id in token, '%s'", token.Device))
-	case !token.SignedAt.After(s.reg.revoked(auth.Device)):
+	case !token.SignedAt.After(g.reg.revoked(auth.Device)):
 		return refuse("revoked")
 	}
-	if s.cfg.ValidFrom == nil {
+	if g.cfg.ValidFrom == nil {
 		return nil
 	}
 	var from time.Time
-	err = s.call("ValidFrom", auth.Device, func() (err error) {
-		from, err = s.cfg.ValidFrom(ctx, auth.Device)
+	err = g.call("ValidFrom", auth.Device, func() (err error) {
+		from, err = g.cfg.ValidFrom(ctx, auth.Device)
 		return err
 	})
 	switch {
@@ -112,30 +119,27 @@ func (s *Server) checkToken(ctx context.Context, auth fedecks.Auth) error {
 	return nil
 }
 
-// callbackError is a fault of the handler's, not of the device.
+// callbackError is a fault of a callback, not of the device.
 type callbackError struct{ err error }
 
 func (e *callbackError) Error() string { return "callback: " + e.err.Error() }
 func (e *callbackError) Unwrap() error { return e.err }
 
-func (s *Server) authenticate(ctx context.Context, l Login) (ok bool, err error) {
-	err = s.call("Authenticate", l.Device, func() (err error) {
-		ok, err = s.cfg.Handler.Authenticate(ctx, l)
+func (g *gate) authenticate(ctx context.Context, l Login) (ok bool, err error) {
+	err = g.call("Authenticate", l.Device, func() (err error) {
+		ok, err = g.cfg.Handler.Authenticate(ctx, l)
 		return err
 	})
 	return ok && err == nil, err
 }
 
-// call keeps a panic of a callback to this one request, and makes a *callbackError of it, as of an
-// error. Its value is not shown: it may hold the credentials.
-func (s *Server) call(name, device string, f func() error) (err error) {
+// call calls f and returns its error, or its panic, as a *callbackError, so that a panic ends this
+// request only. It does not log the value of the panic, which may hold the credentials.
+func (g *gate) call(name, device string, f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			s.log.Error().
-				Bytes("stack", debug.Stack()).
-				Str("device", device).
-				Str("callback", name).
-				Msg("a callback panicked")
+			g.log.Error().Bytes("stack", debug.Stack()).Str("device", device).Str("callback", name).
+				Msg("a callback panicked, the request is refused")
 			err = &callbackError{fmt.Errorf("panic with a %T", v)}
 		}
 	}()
@@ -145,13 +149,14 @@ func (s *Server) call(name, device string, f func() error) (err error) {
 	return nil
 }
 
-func (s *Server) refused(ctx context.Context, r *http.Request, device string, err error) {
-	s.log.Debug().Err(err).Str("device", device).Msg("refused")
-	if s.cfg.Handler.SocketError == nil {
+// refused logs a refusal and tells Handler.SocketError.
+func (g *gate) refused(ctx context.Context, r *http.Request, device string, err error) {
+	g.log.Debug().Err(err).Str("device", device).Msg("request refused")
+	if g.cfg.Handler.SocketError == nil {
 		return
 	}
-	_ = s.call("SocketError", device, func() error { // a panic is logged
-		s.cfg.Handler.SocketError(ctx, SocketError{Device: device, Addr: r.RemoteAddr, Err: err})
+	_ = g.call("SocketError", device, func() error { // a panic is logged
+		g.cfg.Handler.SocketError(ctx, SocketError{Device: device, Addr: r.RemoteAddr, Err: err})
 		return nil
 	})
 }

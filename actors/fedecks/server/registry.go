@@ -181,7 +181,14 @@ func (r *registry) online(device string) bool {
 	return len(r.devices[device])+len(r.remote[device]) > 0
 }
 
-// Online says whether a device is connected, and since when.
+// connected reports whether a device is connected to any node.
+func (r *registry) connected(device string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.online(device)
+}
+
+// Online reports whether a device is connected, and returns since when.
 func (s *Server) Online(device string) (Presence, bool) {
 	s.reg.mu.Lock()
 	defer s.reg.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 // documentation names.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	asked := time.Now()
-	device, refused := s.admit(r)
+	device, refused := s.judge(r)
 	if refused != 0 {
 		if refused == http.StatusUpgradeRequired {
 			w.Header().Set("Sec-WebSocket-Version", "13")
@@ -51,7 +51,7 @@ func (s *Server) ServeMemory(l *transport.Listener) error {
 
 func (s *Server) answer(o *transport.Offer) {
 	asked := time.Now()
-	device, refused := s.admit(o.Request)
+	device, refused := s.judge(o.Request)
 	if refused != 0 {
 		_ = o.Refuse(refused, nil, "") // the dialer may have given up
 		return
@@ -65,6 +65,14 @@ func (s *Server) answer(o *transport.Offer) {
 
 func (s *Server) limits() transport.Limits {
 	return transport.Limits{Message: s.cfg.Limits.Message, ReadIdle: s.cfg.Limits.Idle}
+}
+
+// judge returns the device that may connect, or the HTTP status to refuse r with.
+func (s *Server) judge(r *http.Request) (device string, refused int) {
+	if !s.tree.Alive() {
+		return "", http.StatusServiceUnavailable
+	}
+	return s.gate.admit(r)
 }
 
 // startWithin bounds how long a new connection waits for its actor. The number is ours.

@@ -29,7 +29,7 @@ type Server struct {
 	cfg  Config
 	keys *fedecks.Keyring
 	reg  *registry
-	rate *rates
+	gate gate
 	log  zerolog.Logger
 	last atomic.Uint64 // number of the newest connection
 	tree lifecycle.Tree
@@ -45,11 +45,11 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fedecks server: %w", err)
 	}
-	log := cfg.Logger.With().Str("actor", cfg.Name).Logger()
-	return &Server{
-		cfg: cfg, keys: keys, reg: newRegistry(cfg.Cluster.Node, cfg.revocations(), log),
-		rate: newRates(cfg.Limits.Rate, cfg.Limits.Burst), log: log,
-	}, nil
+	s := &Server{cfg: cfg, keys: keys, log: cfg.Logger.With().Str("actor", cfg.Name).Logger()}
+	s.reg = newRegistry(cfg.Cluster.Node, cfg.revocations(), s.log)
+	rate := newRates(cfg.Limits.Rate, cfg.Limits.Burst)
+	s.gate = gate{cfg: &s.cfg, keys: keys, reg: s.reg, rate: rate, log: s.log}
+	return s, nil
 }
 
 // Start makes the server accept connections. Before Start and after Stop it answers requests with
