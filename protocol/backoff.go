@@ -12,11 +12,13 @@ type Backoff struct {
 	Max time.Duration // zero: 60 s
 }
 
-// RetryAfterMax is the longest Retry-After that is believed: a longer one is taken for this.
+// RetryAfterMax is the longest Retry-After (RFC 9110 section 10.2.3) that a Socket follows; it cuts
+// a longer one to this.
 const RetryAfterMax = 10 * time.Minute
 
-// After close 1012 (service restart) the first wait is uniform(0, 10 s). Those who find the hub
-// still down come back within 20 s.
+// After close 1012 (service restart, IANA WebSocket registry) the first wait is uniform(0, 10 s). A
+// device that then finds the hub down waits uniform(Min, 20 s). Both spreads are decisions, see
+// DECISIONS.md.
 const (
 	restartSpread = 10 * time.Second
 	absentSpread  = 20 * time.Second
@@ -33,18 +35,18 @@ func (b Backoff) wait(rng *rand.Rand, n int) time.Duration {
 	return uniform(rng, b.Min, b.limit(n))
 }
 
-// restart draws the wait after the hub said that it restarts: a fleet comes back all at once.
+// restart draws the wait after close 1012, which the hub sends to its whole fleet at once.
 func (b Backoff) restart(rng *rand.Rand, n int) time.Duration {
 	return uniform(rng, 0, max(restartSpread, b.limit(n)))
 }
 
-// absent draws the waits of those who then find the hub still down, until a socket opens: they must
-// not come back together, on top of the others.
+// absent draws the waits of a device that finds the hub down after close 1012, until a socket
+// opens. They are wide, so that these devices do not dial together with the rest of the fleet.
 func (b Backoff) absent(rng *rand.Rand, n int) time.Duration {
 	return uniform(rng, b.Min, max(absentSpread, b.limit(n)))
 }
 
-// slow draws the wait of a device that is thrown out again and again.
+// slow draws the wait of a device whose sockets the hub closes again and again.
 func (b Backoff) slow(rng *rand.Rand) time.Duration {
 	return uniform(rng, b.Max/2, b.Max)
 }
@@ -59,8 +61,8 @@ func (b Backoff) limit(n int) time.Duration {
 	return limit
 }
 
-// rejoinDelays are the waits before a channel joins again (as in the reference client), each with
-// up to half as much added.
+// rejoinDelays are the waits before a channel joins again, as in the Phoenix JavaScript client.
+// rejoinDelay adds up to half of the wait.
 var rejoinDelays = [...]time.Duration{
 	1 * time.Second,
 	2 * time.Second,

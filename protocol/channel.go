@@ -10,20 +10,20 @@ type ChannelConfig struct {
 	Topic       string
 	JoinTimeout time.Duration // for the answer to a join, a leave, or DoParams; zero: 10 s
 	PushTimeout time.Duration // for the reply to a push that asked for one; zero: 10 s
-	// UnmatchedIsFinal: a hub that does not know the topic is not asked again on the same socket.
+	// UnmatchedIsFinal stops joining on a socket whose hub answers "unmatched topic".
 	UnmatchedIsFinal bool
 }
 
-// ChannelState is what a channel is to its hub.
+// ChannelState is the state of a channel on its hub.
 type ChannelState uint8
 
 // The states of a channel.
 const (
 	Closed  ChannelState = iota // no socket, left, or refused for good
-	Joining                     // params, transmission, or reply of the join awaited
-	Joined                      //
-	Errored                     // refused or lost; joins again at its deadline
-	Leaving                     // reply of the leave awaited
+	Joining                     // waits for the params, the ref or the reply of the join
+	Joined                      // the hub accepted the join
+	Errored                     // the hub refused or lost the join; joins again at its deadline
+	Leaving                     // waits for the reply of the leave
 )
 
 func (s ChannelState) String() string {
@@ -44,18 +44,19 @@ func (s ChannelState) String() string {
 }
 
 const (
-	// failures in a row after which the channel asks for a new socket
+	// joinsBeforeReconnect is the number of failures in a row after which the channel asks for a new
+	// socket.
 	joinsBeforeReconnect = 5
-	joinHolds            = 10 * time.Second // a join that lasted this long was not a failure
+	joinHolds            = 10 * time.Second // a join that lasts this long is a success
 )
 
-// Channel is the core of one topic: it joins, joins again when the hub refuses or loses it, drops
-// what belongs to an older join, and matches replies with pushes.
+// Channel is the core of one topic. It joins, joins again when the hub refuses or loses the join,
+// drops messages of older joins, and matches replies with pushes.
 type Channel struct {
 	cfg      ChannelConfig
 	rng      *rand.Rand
 	state    ChannelState
-	up       bool   // there is a socket
+	up       bool   // a socket is up
 	out      bool   // left on request: no join until ChannelRejoin
 	final    bool   // this hub has no such topic
 	gen      uint64 // of the socket
@@ -63,29 +64,30 @@ type Channel struct {
 	awaited  uint64 // transmission of the join or leave; 0 while joining: the params are awaited
 	joinRef  string
 	leaveRef string
-	due      time.Time // of the state
+	due      time.Time // deadline of the state
 	joined   time.Time // when the hub accepted the join
 	failures int       // joins in a row that failed or did not hold
 	pushes   pushes
 }
 
-// NewChannel makes a channel core that joins at ChannelUp. rng is for jitter only.
+// NewChannel returns a channel core that joins at ChannelUp. It uses rng for jitter only.
 func NewChannel(cfg ChannelConfig, rng *rand.Rand) Channel {
 	cfg.JoinTimeout = orDefault(cfg.JoinTimeout, 10*time.Second)
 	cfg.PushTimeout = orDefault(cfg.PushTimeout, 10*time.Second)
 	return Channel{cfg: cfg, rng: rng}
 }
 
-// State is the channel's state.
+// State returns the channel's state.
 func (c *Channel) State() ChannelState { return c.state }
 
-// JoinRef is the ref of the join that is accepted or awaited; "" without one.
+// JoinRef returns the ref of the join that the hub accepted or has to answer, or "".
 func (c *Channel) JoinRef() string { return c.joinRef }
 
-// Failures is how many joins in a row failed or did not hold for 10 s.
+// Failures returns how many joins in a row failed or did not last 10 s.
 func (c *Channel) Failures() int { return c.failures }
 
-// Deadline is when Step wants to be called at the latest; zero: only when something happens.
+// Deadline returns the latest time for the next call of Step. Zero means that Step waits for an
+// input.
 func (c *Channel) Deadline() time.Time {
 	if d, ok := c.pushes.deadline(); ok && (c.due.IsZero() || d.Before(c.due)) {
 		return d
@@ -93,8 +95,8 @@ func (c *Channel) Deadline() time.Time {
 	return c.due
 }
 
-// Step takes in what happened at now and appends what is to be done to out. Every input is allowed
-// at any time.
+// Step applies the input that happened at now and appends its effects to out. It accepts every
+// input in every state.
 func (c *Channel) Step(now time.Time, in ChannelInput, out []ChannelEffect) []ChannelEffect {
 	c.follow(now)
 	switch in.Kind {
@@ -119,7 +121,7 @@ func (c *Channel) Step(now time.Time, in ChannelInput, out []ChannelEffect) []Ch
 	return c.tick(now, out)
 }
 
-// follow takes everything planned back with a clock that was set back.
+// follow moves all deadlines back by as much as the clock was set back.
 func (c *Channel) follow(now time.Time) {
 	if back := c.pushes.now.Sub(now); back > 0 && !c.pushes.now.IsZero() {
 		c.due = earlier(c.due, back)
@@ -136,7 +138,7 @@ func (c *Channel) tick(now time.Time, out []ChannelEffect) []ChannelEffect {
 	}
 	switch c.state {
 	case Joining:
-		if c.awaited == 0 { // whoever builds the params has lost the question
+		if c.awaited == 0 { // DoParams was lost: ask again
 			return c.join(now, out)
 		}
 		return c.failed(now, ErrJoinTimeout, nil, out)
@@ -179,14 +181,14 @@ func (c *Channel) socketDown(now time.Time, out []ChannelEffect) []ChannelEffect
 	return c.enter(Closed, time.Time{}, out)
 }
 
-// enter leaves the join behind: what was awaited on it will not come.
+// enter changes the state and ends the current join, with the pushes that wait for a reply on it.
 func (c *Channel) enter(state ChannelState, due time.Time, out []ChannelEffect) []ChannelEffect {
 	c.state, c.due = state, due
 	c.awaited, c.joinRef, c.leaveRef = 0, "", ""
 	return c.pushes.flush(out)
 }
 
-// join begins with the params: they are built anew for every join.
+// join asks for the params, which the owner builds for every join.
 func (c *Channel) join(now time.Time, out []ChannelEffect) []ChannelEffect {
 	out = c.enter(Joining, now.Add(c.cfg.JoinTimeout), out)
 	return append(out, ChannelEffect{Kind: DoParams})
@@ -201,7 +203,7 @@ func (c *Channel) params(now time.Time, m Message, out []ChannelEffect) []Channe
 	return out
 }
 
-// transmit numbers m and gives it to the socket.
+// transmit gives m the next tag and appends its DoTransmit.
 func (c *Channel) transmit(m Message, out []ChannelEffect) (uint64, []ChannelEffect) {
 	c.tag++
 	m.Topic, m.JoinRef = c.cfg.Topic, c.joinRef
@@ -263,7 +265,7 @@ func (c *Channel) rejoin(now time.Time, out []ChannelEffect) []ChannelEffect {
 	return c.join(now, out)
 }
 
-// failed counts a join that was refused or did not hold and plans the next one.
+// failed counts a join that the hub refused or lost, and plans the next one.
 func (c *Channel) failed(
 	now time.Time,
 	cause error,
@@ -290,7 +292,7 @@ func (c *Channel) failed(
 	return out
 }
 
-// judge forgets earlier failures when the join that ends now has held.
+// judge resets the failures when the join that ends now lasted long enough.
 func (c *Channel) judge(now time.Time) {
 	if now.Sub(c.joined) >= joinHolds {
 		c.failures = 0

@@ -2,8 +2,9 @@ package protocol
 
 import "time"
 
-// received sorts a message of the topic. A join_ref that is set and not ours belongs to an older
-// join; null is what the hub's broadcasts carry and is taken for ours (Phoenix fast lane).
+// received handles a message of the topic. A message with another join_ref belongs to an older
+// join. A message without a join_ref is a broadcast of the hub (Phoenix fastlane) and belongs to
+// the current join.
 func (c *Channel) received(now time.Time, m Message, out []ChannelEffect) []ChannelEffect {
 	if m.Event == EventReply {
 		return c.replied(now, m, out)
@@ -27,8 +28,8 @@ func (c *Channel) received(now time.Time, m Message, out []ChannelEffect) []Chan
 	return append(out, ChannelEffect{Kind: DoStale, Msg: m})
 }
 
-// ours reports whether m may belong to the current join. The hub ends a channel with ref and
-// join_ref of its join, so a ref alone tells an old end from ours.
+// ours reports whether m may belong to the current join. Phoenix sends phx_close and phx_error with
+// the ref of the join, so the ref identifies the join where the join_ref is missing.
 func (c *Channel) ours(m Message) bool {
 	if m.JoinRef != "" {
 		return m.JoinRef == c.joinRef
@@ -50,7 +51,7 @@ func lossOf(m Message) error {
 	return ErrChannelClosed
 }
 
-// replied matches a reply with the join, the leave or the push that it answers.
+// replied matches a reply with its join, leave or push.
 func (c *Channel) replied(now time.Time, m Message, out []ChannelEffect) []ChannelEffect {
 	switch {
 	case m.Ref == "" || m.JoinRef != "" && m.JoinRef != c.joinRef:
@@ -68,8 +69,8 @@ func (c *Channel) replied(now time.Time, m Message, out []ChannelEffect) []Chann
 	return append(out, ChannelEffect{Kind: DoStale, Msg: m})
 }
 
-// disowned: the hub answers a push to a topic that is not joined with "unmatched topic" and without
-// a join_ref. On a joined channel that means that its end was missed.
+// disowned reports whether the hub no longer knows the join: Phoenix answers a push to a topic that
+// is not joined with "unmatched topic" and without a join_ref.
 func disowned(m Message) bool {
 	if m.JoinRef != "" {
 		return false

@@ -2,17 +2,16 @@ package protocol
 
 // Codec is one wire form of messages. Implementations are safe for concurrent use.
 type Codec interface {
-	// Decode reads one frame; binary says that it came as a binary frame. Payload (and nothing else)
-	// of the message refers to data, which must not be changed while the message is in use. Errors are
-	// *DecodeError. The caller bounds the size of data; nesting is bounded here.
+	// Decode reads one frame; binary reports whether it is a binary frame. Only the message's Payload
+	// refers to data, which must not change while the message is in use. Errors are *DecodeError. The
+	// caller bounds the size of data, Decode bounds the nesting.
 	Decode(data []byte, binary bool) (Message, error)
-	// Append appends m as one frame to dst. It fails, with dst as it was, when m's payload is not one
-	// valid JSON value of valid UTF-8: the hub drops all channels of a device that sends it such a
-	// frame.
+	// Append appends m as one frame to dst. When m's payload is not one valid JSON value in UTF-8,
+	// Append returns dst unchanged and an error, because the hub closes the socket of a device that
+	// sends such a frame.
 	Append(dst []byte, m Message) ([]byte, error)
-	// Version is the value of the query parameter vsn of the socket's URL.
+	// Version returns the value of the query parameter vsn in the URL of the socket.
 	Version() string
-	// Binary says that frames go out as binary frames; those of a message with Binary set do so in any
-	// case.
+	// Binary reports whether messages are sent as binary frames. A message with Binary set always is.
 	Binary() bool
 }

@@ -7,19 +7,19 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// JSON is the wire form of vsn 2.0.0: text frames with an array of five, and packed binary frames
-// for payloads of raw bytes.
+// JSON is the wire form of vsn 2.0.0 (Phoenix V2 serializer): text frames with an array of five
+// elements, and packed binary frames for payloads of raw bytes.
 type JSON struct{}
 
-// Version is "2.0.0".
+// Version returns "2.0.0".
 func (JSON) Version() string { return "2.0.0" }
 
-// Binary is false.
+// Binary returns false.
 func (JSON) Binary() bool { return false }
 
-// Decode reads one text frame, or one packed binary frame as a hub sends it. It takes refs as
-// strings, integers (some hubs echo what they were sent) and null, and leaves the payload as it is:
-// duplicate keys and invalid UTF-8 in it are not an error.
+// Decode reads one text frame, or one packed binary frame as a hub sends it. It accepts refs as
+// strings, integers (a hub repeats the ref that it received) and null. It accepts duplicate keys
+// and invalid UTF-8 in the payload and does not change them.
 func (JSON) Decode(data []byte, binary bool) (Message, error) {
 	if binary {
 		return decodePacked(data)
@@ -69,8 +69,8 @@ func appendRef(dst []byte, ref string) []byte {
 	return appendText(dst, ref)
 }
 
-// appendText quotes text; invalid UTF-8 becomes the replacement character, the only error that
-// AppendQuote knows.
+// appendText appends text as a JSON string. Invalid UTF-8, the only error of AppendQuote, becomes
+// U+FFFD.
 func appendText(dst []byte, text string) []byte {
 	dst, _ = jsontext.AppendQuote(dst, text)
 	return dst
@@ -109,8 +109,8 @@ func (e *envelope) message() (m Message, err error) {
 	return e.payload(m)
 }
 
-// payload reads the last element and the end of the array. What is left of a good frame is one
-// value and the bracket, so it is not scanned but validated as a whole.
+// payload reads the last element and the end of the array. The rest of a good frame is one value
+// and the bracket, so payload validates that value without scanning it first.
 func (e *envelope) payload(m Message) (Message, error) {
 	e.peek()
 	rest := bytes.TrimRight(e.data[e.pos:], " \t\n\r")

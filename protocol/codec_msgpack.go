@@ -4,9 +4,8 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// MessagePack is the wire form of vsn 3.0.0: binary frames with a MessagePack array of five.
-// Payloads are JSON on this side of the wire, so that nobody above needs to know which form is
-// spoken:
+// MessagePack is the wire form of vsn 3.0.0: binary frames with a MessagePack array of five. It
+// translates payloads from and to JSON, so that the layers above see one form:
 //
 //	MessagePack                      JSON
 //	int, uint of any width           a number without point and exponent
@@ -16,25 +15,26 @@ import (
 //	any other ext                    null
 //	a map's key: str, bin, integer   a string
 //
-// A hub that knows JSON only, release 2.4.0 and older, answers the upgrade with 403.
+// NervesHub 2.4.0 and older has no MessagePack and answers the upgrade with 403.
 type MessagePack struct{}
 
-// What one frame may hold, whatever its bytes claim. The payload is counted as JSON.
+// Limits of one frame, whatever lengths it claims. packBytes limits the payload as JSON. The values
+// are decisions.
 const (
 	packDepth    = 128
 	packElements = 1 << 20
 	packBytes    = 16 << 20
 )
 
-// Version is "3.0.0".
+// Version returns "3.0.0".
 func (MessagePack) Version() string { return "3.0.0" }
 
-// Binary is true.
+// Binary returns true.
 func (MessagePack) Binary() bool { return true }
 
-// Decode reads one binary frame; a text frame is an error. The payload is a copy, at most 16 MiB of
-// JSON from at most a million elements nested 128 deep. Numbers that JSON does not have (NaN,
-// infinities) are an error; duplicate keys and invalid UTF-8 in the payload are not.
+// Decode reads one binary frame and refuses a text frame. The payload is a copy: at most 16 MiB of
+// JSON from at most a million elements, nested at most 128 deep. Decode refuses numbers that JSON
+// does not have (NaN, infinities); it accepts duplicate keys and invalid UTF-8 in the payload.
 func (MessagePack) Decode(data []byte, isBinary bool) (Message, error) {
 	u := unpacker{rest: data}
 	if !isBinary {
@@ -47,8 +47,8 @@ func (MessagePack) Decode(data []byte, isBinary bool) (Message, error) {
 	return m, nil
 }
 
-// unpacker reads MessagePack from the front of rest. Its methods return the reason why they cannot,
-// or "".
+// unpacker reads MessagePack from the front of rest. Its methods return the reason of a failure, or
+// "".
 type unpacker struct {
 	rest     []byte
 	out      []byte // the payload as JSON
@@ -93,7 +93,7 @@ func (u *unpacker) message() (m Message, reason string) {
 	return m, ""
 }
 
-// ref reads a ref. The hub takes numbers for the strings that they are written as.
+// ref reads a ref. The hub accepts a number in place of its decimal text.
 func (u *unpacker) ref(reason string) (string, string) {
 	switch msgp.NextType(u.rest) {
 	case msgp.NilType:

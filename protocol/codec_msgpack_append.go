@@ -11,9 +11,9 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// Append appends m as a binary frame. Integers take the least bytes, integers that 64 bits do not
-// hold and all other numbers are 64-bit floats; raw bytes (m.Binary) are a bin. It fails for
-// numbers that a float does not hold, and for what is nested more than 128 deep.
+// Append appends m as a binary frame. An integer of up to 64 bits takes the least bytes, any other
+// number is a 64-bit float, and raw bytes (m.Binary) are a bin. Append refuses a number that
+// overflows a float, and nesting of more than 128.
 func (MessagePack) Append(dst []byte, m Message) ([]byte, error) {
 	out := msgp.AppendArrayHeader(dst, 5)
 	out = appendPackedRef(out, m.JoinRef)
@@ -150,7 +150,7 @@ func (p *packer) container(depth int, closing byte) error {
 	return nil
 }
 
-// head writes the header of n elements at from, where one byte is free for it.
+// head writes the header of n elements at from, where one byte is reserved for it.
 func (p *packer) head(from, n int, object bool) {
 	fix, wide := byte(0x90), byte(0xdc)
 	if object {
@@ -170,7 +170,7 @@ func (p *packer) head(from, n int, object bool) {
 	}
 }
 
-// widen makes room for more bytes behind the one at from.
+// widen inserts more bytes behind the byte at from.
 func (p *packer) widen(from, more int) {
 	p.out = append(p.out, make([]byte, more)...)
 	copy(p.out[from+1+more:], p.out[from+1:])

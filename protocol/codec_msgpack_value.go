@@ -9,8 +9,8 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// claimsTooMuch reports whether the next str, bin or ext has a 32-bit length that is more than
-// there is. msgp would take some of them for negative where an int has 32 bits, and panic.
+// claimsTooMuch reports whether the next str, bin or ext has a 32-bit length that exceeds the rest
+// of the frame. On 32-bit platforms msgp takes some of these lengths as negative and panics.
 func (u *unpacker) claimsTooMuch() bool {
 	const bin32, ext32, str32 = 0xc6, 0xc9, 0xdb
 	if len(u.rest) < 5 || u.rest[0] != bin32 && u.rest[0] != ext32 && u.rest[0] != str32 {
@@ -59,7 +59,7 @@ func (u *unpacker) quoted() string {
 	return ""
 }
 
-// number appends an integer, or a float in a form that cannot be taken for one.
+// number appends an integer, or a float with a point or an exponent.
 func (u *unpacker) number() string {
 	var f float64
 	switch msgp.NextType(u.rest) {
@@ -135,7 +135,8 @@ func (u *unpacker) object(depth int) string {
 	return ""
 }
 
-// within checks a header before anything is done about it: each element takes a byte at least.
+// within checks the number of elements in a header before they are read: each takes at least one
+// byte.
 func (u *unpacker) within(n uint32, depth int, err error) string {
 	switch {
 	case err != nil || int64(n) > int64(len(u.rest)):
@@ -163,7 +164,7 @@ func (u *unpacker) key() string {
 	}
 }
 
-// extension appends a timestamp, or null for what only its sender knows.
+// extension appends a timestamp as a string, and null for any other extension type.
 func (u *unpacker) extension() string {
 	if u.claimsTooMuch() {
 		return reasonCut
@@ -173,7 +174,7 @@ func (u *unpacker) extension() string {
 		return reasonCut
 	}
 	raw := u.rest[:len(u.rest)-len(rest)]
-	head := map[byte]int{0xc7: 2, 0xc8: 3, 0xc9: 5}[raw[0]] // length of what comes before the type
+	head := map[byte]int{0xc7: 2, 0xc8: 3, 0xc9: 5}[raw[0]] // bytes before the type
 	if head == 0 {
 		head = 1
 	}
@@ -190,7 +191,8 @@ func (u *unpacker) extension() string {
 	return ""
 }
 
-// timestamp reads the three widths of a timestamp: 32, 64 and 96 bits.
+// timestamp reads a timestamp of 32, 64 or 96 bits (MessagePack specification, timestamp extension
+// type).
 func timestamp(data []byte) (time.Time, bool) {
 	var sec int64
 	var nsec uint32
@@ -213,7 +215,7 @@ func timestamp(data []byte) (time.Time, bool) {
 	return time.Unix(sec, int64(nsec)).UTC(), sec >= yearZero && sec <= year9999 && nsec < 1e9
 }
 
-// appendQuoted quotes text as JSON and leaves invalid UTF-8 as it is.
+// appendQuoted appends text as a JSON string and keeps invalid UTF-8.
 func appendQuoted(dst, text []byte) []byte {
 	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
@@ -232,7 +234,7 @@ func appendQuoted(dst, text []byte) []byte {
 	return append(dst, '"')
 }
 
-// isInteger says that a JSON number has neither point nor exponent.
+// isInteger reports whether a JSON number has neither point nor exponent.
 func isInteger(number []byte) bool {
 	for _, c := range number {
 		if c == '.' || c == 'e' || c == 'E' {

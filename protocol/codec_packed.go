@@ -2,11 +2,11 @@ package protocol
 
 import "errors"
 
-// The packed binary form of vsn 2.0.0 carries payloads of raw bytes. The first byte is the kind,
-// then follow one byte of length for each text, the texts, and the payload. NervesHub sends no such
-// frame today, but a client must not die of one.
+// The packed binary form of vsn 2.0.0 (Phoenix V2 serializer) carries payloads of raw bytes: one
+// byte for the kind, one byte of length for each text, the texts, and the payload. NervesHub sends
+// no such frame today; Decode reads it all the same.
 const (
-	// hub to client: join_ref, topic, event; client to hub: join_ref, ref, topic, event
+	// A push from the hub has join_ref, topic and event; a push from a client has a ref too.
 	packedPush      = 0
 	packedReply     = 1 // join_ref, ref, topic, status
 	packedBroadcast = 2 // topic, event
@@ -14,7 +14,7 @@ const (
 
 var errTooLong = errors.New("encode message: a text of a binary message is longer than 255 bytes")
 
-// decodePacked reads a packed frame as a hub sends it.
+// decodePacked reads a packed frame of a hub.
 func decodePacked(data []byte) (Message, error) {
 	if len(data) == 0 {
 		return Message{}, &DecodeError{Reason: "empty binary frame"}
@@ -42,7 +42,7 @@ func decodePacked(data []byte) (Message, error) {
 	return m, nil
 }
 
-// unpack fills texts from the front of a packed frame and returns the rest.
+// unpack reads the texts at the front of a packed frame and returns the payload.
 func unpack(data []byte, texts []string) ([]byte, error) {
 	head := 1 + len(texts)
 	if len(data) < head {
@@ -60,7 +60,7 @@ func unpack(data []byte, texts []string) ([]byte, error) {
 	return rest, nil
 }
 
-// appendPacked writes a push as a client sends it.
+// appendPacked appends a push of a client.
 func appendPacked(dst []byte, m Message) ([]byte, error) {
 	texts := [...]string{m.JoinRef, m.Ref, m.Topic, m.Event}
 	out := dst

@@ -1,38 +1,37 @@
-// Package protocol speaks the Phoenix channel protocol as a client, without doing any I/O: what is
-// read, written, dialed and waited for is the business of its owner.
+// Package protocol is the client side of the Phoenix channel protocol (Phoenix V2 serializer)
+// without I/O: the owner of its cores dials, reads, writes and keeps the time.
 //
-// A [Socket] keeps one connection to a hub alive and gives every message its ref; a [Channel] joins
-// one topic and joins again when it is lost. Both are driven by the same two calls:
+// A [Socket] keeps one connection to a hub alive and gives every message its ref. A [Channel] joins
+// one topic and joins again when the hub loses it. Both have the same two calls:
 //
-//	effects = core.Step(now, input, effects[:0]) // something happened; do what it says, in order
+//	effects = core.Step(now, input, effects[:0]) // an input happened; carry out the effects in order
 //	core.Deadline()                              // call Step at this time at the latest
 //
-// A Step with the zero input means that time has passed; one that comes early or twice does
-// nothing. A [Codec] turns messages into frames and back; [JSON] is vsn 2.0.0, [MessagePack] vsn
-// 3.0.0. Payloads are JSON either way. The typed messages of NervesHub are in package hub.
+// A Step with the zero input means that time has passed; an early or repeated one changes nothing.
+// A [Codec] turns messages into frames and back: [JSON] is vsn 2.0.0, [MessagePack] is vsn 3.0.0.
+// Payloads are JSON with both. Package hub has the typed messages of NervesHub.
 //
 // # Ownership
 //
-// A core belongs to one goroutine. It copies no payloads: a [Message] is immutable once it was
-// passed in or handed out, and one that was decoded from JSON refers to the frame it came in. A
-// Socket is a plain value without inner references but its source of randomness: step a copy and
-// keep it when the step came to its end, and a crash in the middle never leaves half a step.
+// A core belongs to one goroutine. It does not copy payloads: a [Message] is immutable once it was
+// passed in or handed out, and the payload of a message that was decoded from JSON refers to its
+// frame. A Socket is a plain value; its source of randomness is the only reference. An owner that
+// steps a copy and keeps the copy after the step has no half a step after a panic.
 //
 // # Order
 //
-// The effects of a step are in the order in which they must be carried out. DoSent comes right
-// after its DoSend, DoPushed right after its DoTransmit. Every DoDial is answered by one of
-// SocketOpened and SocketDialFailed. From DoHangup on the socket is down for everybody; the next
-// dial comes after SocketLost, or 10 s later. When a join is lost, pushes that wait for a reply
-// time out at once.
+// The owner carries out the effects of a step in their order. DoSent follows its DoSend, DoPushed
+// follows its DoTransmit. The owner answers every DoDial with SocketOpened or SocketDialFailed.
+// DoHangup takes the socket down for all channels; the next dial comes after SocketLost, or 10 s
+// later. When a join is lost, pushes that wait for a reply time out at once.
 //
 // # Limits
 //
-// At most 64 pushes of a channel await a reply. JSON nests at most 10,000 deep, MessagePack 128;
-// the size of a frame is bounded by the caller, that of a payload of MessagePack here too. Steps
-// that route a message or send a heartbeat do not allocate. A clock that is set back or far ahead
-// moves no deadline out of reach.
+// At most 64 pushes of a channel wait for a reply. JSON nests at most 10,000 deep, MessagePack at
+// most 128 deep. The caller bounds the size of a frame; MessagePack bounds the decoded payload too.
+// Steps that route a message or send a heartbeat do not allocate. Deadlines follow a clock that is
+// set back.
 //
-// The package does not queue: what is pushed while a channel is not joined is dropped, and the
-// pusher is told.
+// The package has no queue. A channel that is not joined drops a push and answers it with
+// DoNotJoined.
 package protocol

@@ -2,8 +2,8 @@ package protocol
 
 import "time"
 
-// SocketInput is one thing that happened to a socket; Kind says which fields are set.
-// The zero value means "time has passed".
+// SocketInput is one event of a socket. Kind decides which fields are set. The zero value means
+// that time has passed.
 type SocketInput struct {
 	Kind  SocketInputKind
 	Msg   Message       // Received, Transmit
@@ -13,26 +13,26 @@ type SocketInput struct {
 	After time.Duration // DialFailed: the hub's Retry-After, zero when it gave none
 }
 
-// SocketInputKind names what happened.
+// SocketInputKind names an event of a socket.
 type SocketInputKind uint8
 
-// What can happen to a socket.
+// The events of a socket.
 const (
 	SocketTick       SocketInputKind = iota // time has passed
-	SocketStart                             // begin: dial now
+	SocketStart                             // begin and dial now
 	SocketOpened                            // the dial succeeded
 	SocketDialFailed                        // the dial failed: Cause, After
 	SocketReceived                          // a message arrived: Msg
-	// somebody wants Msg sent; Ref is assigned here, JoinRef too when Msg is a phx_join
+	// send Msg: the socket assigns Ref, and JoinRef when Msg is a phx_join
 	SocketTransmit
 	SocketLost   // the byte stream ended: Cause, Code
 	SocketJoined // the device channel has joined: resets the backoff
-	// somebody asked for a new connection at once; resets the backoff
+	// connect again at once; resets the backoff
 	SocketReconnect
 	SocketStop // hang up for good
 )
 
-// SocketEffect is one thing to do, in order; Kind says which fields are set.
+// SocketEffect is one effect that the owner of a socket carries out. Kind decides which fields are set.
 type SocketEffect struct {
 	Kind   SocketEffectKind
 	Msg    Message   // Send, Sent (without Payload), Deliver, Confirm (the reply), Drop
@@ -44,29 +44,29 @@ type SocketEffect struct {
 	Cause  error     // Down, Wait
 }
 
-// SocketEffectKind names what to do.
+// SocketEffectKind names an effect of a socket.
 type SocketEffectKind uint8
 
-// What a socket can ask for.
+// The effects of a socket.
 const (
 	DoDial SocketEffectKind = iota + 1 // dial; answer with SocketOpened or SocketDialFailed
 	DoSend                             // write Msg to the socket
-	// tell the sender of Tag which Ref its message got; comes right after its DoSend
+	// tell the sender of Tag the Ref of its message; follows its DoSend
 	DoSent
-	// close the socket; answer with SocketLost when it is gone. DoDown comes right after it
+	// close the socket and answer with SocketLost; DoDown follows
 	DoHangup
 	DoDeliver // hand Msg to the channel of its topic
-	DoUp      // tell everybody: socket generation Gen is up
-	DoDown    // tell everybody: socket generation Gen is gone, Cause
-	// a heartbeat was answered: everything sent before it has arrived
+	DoUp      // tell the channels that socket generation Gen is up
+	DoDown    // tell the channels that socket generation Gen is down, with Cause
+	// the hub answered a heartbeat: all messages before it have arrived
 	DoConfirm
-	// tell whoever watches: the next dial comes at Until, because of Cause
+	// report that the next dial comes at Until, because of Cause
 	DoWait
-	DoDrop // Msg came while no socket was up, or is nobody's: count it
+	DoDrop // count a Msg that came while no socket was up, or that no channel expects
 )
 
-// ChannelInput is one thing that happened to a channel; Kind says which fields are set.
-// The zero value means "time has passed".
+// ChannelInput is one event of a channel. Kind decides which fields are set. The zero value means
+// that time has passed.
 type ChannelInput struct {
 	Kind ChannelInputKind
 	Msg  Message // Received; Push: Event and Payload; Params: Payload
@@ -77,10 +77,10 @@ type ChannelInput struct {
 	Reply bool   // Push: a reply is expected within the push timeout
 }
 
-// ChannelInputKind names what happened.
+// ChannelInputKind names an event of a channel.
 type ChannelInputKind uint8
 
-// What can happen to a channel.
+// The events of a channel.
 const (
 	ChannelTick     ChannelInputKind = iota // time has passed
 	ChannelUp                               // the socket of generation Gen is up
@@ -88,12 +88,12 @@ const (
 	ChannelParams                           // the join parameters asked for by DoParams
 	ChannelSent                             // transmission Tag went out with Ref
 	ChannelReceived                         // a message of this topic arrived
-	ChannelPush                             // somebody wants to push an event
+	ChannelPush                             // push an event
 	ChannelLeave                            // leave the topic and stay out
 	ChannelRejoin                           // join again now (the hub announced new extensions, say)
 )
 
-// ChannelEffect is one thing to do, in order; Kind says which fields are set.
+// ChannelEffect is one effect that the owner of a channel carries out. Kind decides which fields are set.
 type ChannelEffect struct {
 	Kind ChannelEffectKind
 	Msg  Message // Transmit; Event; Reply, Joined, Refused: Payload is the response
@@ -103,10 +103,10 @@ type ChannelEffect struct {
 	Cause error // Refused, Errored; Reply when not OK
 }
 
-// ChannelEffectKind names what to do.
+// ChannelEffectKind names an effect of a channel.
 type ChannelEffectKind uint8
 
-// What a channel can ask for.
+// The effects of a channel.
 const (
 	// build fresh join parameters; answer with ChannelParams
 	DoParams ChannelEffectKind = iota + 1
@@ -116,16 +116,16 @@ const (
 	// the join was refused or not answered; a retry is planned, unless the state is Closed
 	DoRefused
 	DoEvent // the hub pushed an event to the joined channel
-	// the push of the pusher's Tag was given to the socket; right after its DoTransmit
+	// the channel gave the push of the pusher's Tag to the socket; follows its DoTransmit
 	DoPushed
 	DoReply // the hub replied to the push of the pusher's Tag
-	// the hub did not reply in time, or the join was lost before
+	// the hub did not reply in time, or lost the join
 	DoPushTimeout
-	DoNotJoined // the push was dropped, the channel is not joined
-	// the joined channel was lost (phx_error, phx_close, socket gone); Cause
+	DoNotJoined // the channel is not joined and dropped the push
+	// the joined channel was lost (phx_error, phx_close, socket down), with Cause
 	DoErrored
 	DoLeft      // the channel has left on request
 	DoReconnect // joins keep failing: ask for a new socket
-	// a message of an older join, or a reply that nobody awaits, was dropped: count it
+	// count a dropped message of an older join, or a reply without a waiting push
 	DoStale
 )

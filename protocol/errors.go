@@ -10,8 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Reasons for which a socket or a channel is lost, to be found with errors.Is in the Cause of an
-// effect.
+// Reasons for the loss of a socket or a channel. errors.Is finds them in the Cause of an effect.
 var (
 	ErrHeartbeatTimeout  = errors.New("heartbeat was not answered")
 	ErrDuplicateIdentity = errors.New(
@@ -26,7 +25,7 @@ var (
 	ErrChannelClosed  = errors.New("channel closed by the hub")
 )
 
-// DecodeError says why a frame cannot be read. It never contains any of the frame's text.
+// DecodeError is the reason why a frame cannot be read. It contains no text of the frame.
 type DecodeError struct {
 	Reason string // a fixed text
 	Offset int64  // bytes into the frame
@@ -46,8 +45,8 @@ func (e *JoinError) Error() string {
 	return fmt.Sprintf("join %s: refused by the hub: %s", e.Topic, e.Reason)
 }
 
-// Unmatched reports whether the hub has no such topic, which old hubs say of topics that came
-// later.
+// Unmatched reports whether the hub has no such topic. Old hubs answer so for topics of later
+// releases.
 func (e *JoinError) Unmatched() bool { return e.Reason == reasonUnmatched }
 
 // ReplyError is the hub's refusal of a push.
@@ -66,8 +65,8 @@ const (
 	reasonMax       = 200 // bytes
 )
 
-// reasonOf finds the reason in the response of an error reply: the response itself when it is a
-// string, else its member "reason" or "error" (the hub uses both).
+// reasonOf returns the reason of an error reply: the response when it is a string, else its member
+// "reason" or "error" (NervesHub uses both).
 func reasonOf(response jsontext.Value) string {
 	switch response.Kind() {
 	case '"':
@@ -84,7 +83,7 @@ func reasonOf(response jsontext.Value) string {
 	return reasonUnknown
 }
 
-// printable makes a peer's text fit for a log line.
+// printable shortens a peer's text and replaces its control characters, for a log line.
 func printable(text []byte) string {
 	if len(text) > reasonMax {
 		text = text[:reasonMax]
@@ -100,7 +99,7 @@ func printable(text []byte) string {
 	}, strings.ToValidUTF8(string(text), "?"))
 }
 
-// lastRune returns the bytes of text from the start of its last rune on.
+// lastRune returns the bytes of the last rune of text.
 func lastRune(text []byte) []byte {
 	for i := len(text) - 1; i >= 0; i-- {
 		if utf8.RuneStart(text[i]) {

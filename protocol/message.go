@@ -2,18 +2,19 @@ package protocol
 
 import "github.com/go-json-experiment/json/jsontext"
 
-// Message is one Phoenix channel message: [join_ref, ref, topic, event, payload].
-// An empty JoinRef or Ref stands for null. A Message is immutable once it was sent or delivered.
+// Message is one Phoenix channel message: [join_ref, ref, topic, event, payload] (Phoenix V2
+// serializer). An empty JoinRef or Ref means null. A Message is immutable once it was sent or
+// delivered.
 type Message struct {
 	JoinRef string
 	Ref     string
 	Topic   string
 	Event   string
-	// Payload is one JSON value, whatever the wire's encoding (codecs translate); empty means {}.
-	// When Binary is set it is the raw bytes of a packed binary message of vsn 2.0.0 instead.
+	// Payload is one JSON value in every wire form; the codecs translate. Empty means {}. When Binary
+	// is set, Payload is the raw bytes of a packed binary message of vsn 2.0.0.
 	Payload jsontext.Value
 	Binary  bool
-	Status  string // of a phx_reply with Binary set, whose payload has no room for it: "ok" or "error"
+	Status  string // "ok" or "error", of a phx_reply with Binary set
 }
 
 // Events and topics of the Phoenix channel protocol itself.
@@ -27,7 +28,8 @@ const (
 	EventHeartbeat = "heartbeat"
 )
 
-// intern returns text as a string without allocating for what a hub says all day long.
+// intern returns text as a string. It does not allocate for the topics and events that a hub sends
+// often.
 func intern(text []byte) string {
 	switch string(text) {
 	case TopicPhoenix:

@@ -2,18 +2,19 @@ package protocol
 
 import "time"
 
-// pushesMax bounds the pushes that await a reply; one more, and the oldest counts as unanswered.
+// pushesMax bounds the pushes that wait for a reply. The next one makes the oldest time out. The
+// number is a decision.
 const pushesMax = 64
 
-// pendingPush awaits its reply.
+// pendingPush is a push that waits for its reply.
 type pendingPush struct {
-	sent uint64 // our transmission
+	sent uint64 // tag of the transmission
 	tag  uint64 // the pusher's
-	ref  string // "" until it has gone out
+	ref  string // "" until it was sent
 	due  time.Time
 }
 
-// pushes are those that await a reply, oldest first.
+// pushes are the pushes that wait for a reply, oldest first.
 type pushes struct {
 	now  time.Time // of the last step
 	list []pendingPush
@@ -66,7 +67,7 @@ func (p *pushes) expire(now time.Time, out []ChannelEffect) []ChannelEffect {
 	return out
 }
 
-// flush gives up on all of them.
+// flush times all pushes out.
 func (p *pushes) flush(out []ChannelEffect) []ChannelEffect {
 	for _, push := range p.list {
 		out = append(out, ChannelEffect{Kind: DoPushTimeout, Tag: push.tag})

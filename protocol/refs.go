@@ -2,9 +2,9 @@ package protocol
 
 import "strconv"
 
-// Refs are decimal numbers, "1" first, that rise over the life of the connection object. The first
-// ten thousand are slices of one string, so that neither giving nor reading one allocates; a
-// connection that lives longer pays one small allocation a message.
+// Refs are decimal numbers from "1" on that rise as long as the Socket lives, as in the Phoenix
+// JavaScript client. The first ten thousand are slices of one string, so that they need no
+// allocation; a later ref needs a small one.
 const (
 	sharedRefs   = 10_000
 	sharedDigits = 4
@@ -33,7 +33,8 @@ func refText(n uint64) string {
 	return refDigits[end-width : end]
 }
 
-// refNumber reads what refText wrote; anything else, leading zeros too, is not a ref of ours.
+// refNumber returns the number of a ref that refText wrote. It reports false for any other text,
+// leading zeros included.
 func refNumber[T ~string | ~[]byte](text T) (uint64, bool) {
 	if len(text) == 0 || len(text) > 19 || text[0] == '0' {
 		return 0, false
@@ -56,8 +57,8 @@ func internRef(text []byte) string {
 	return string(text)
 }
 
-// RefBefore reports whether the message with ref a was sent before the one with ref b. Both are
-// refs given by a Socket; for anything else it is false.
+// RefBefore reports whether a Socket sent the message with ref a before the message with ref b. It
+// reports false for a text that is no ref of a Socket.
 func RefBefore(a, b string) bool {
 	x, okX := refNumber(a)
 	y, okY := refNumber(b)

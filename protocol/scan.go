@@ -7,9 +7,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// scanner finds where the values of a JSON text (RFC 8259) begin and end, without copying and
-// without looking closer: brackets are counted and strings are skipped, and jsontext judges whether
-// what is between them is valid. It never reads behind the text.
+// scanner finds the start and the end of JSON values (RFC 8259) without copying them. It counts
+// brackets and skips strings; jsontext validates the values. It accepts any text.
 type scanner struct {
 	data []byte
 	pos  int
@@ -36,8 +35,8 @@ func (s *scanner) take(c byte) bool {
 	return true
 }
 
-// value reads what would be the next value, or reports false where the text ends before the value
-// or none begins.
+// value returns the extent of the next value. It reports false when no value begins or the text
+// ends within it.
 func (s *scanner) value() (jsontext.Value, bool) {
 	c := s.peek()
 	start := s.pos
@@ -149,7 +148,7 @@ func unquote(v jsontext.Value, intern func([]byte) string) (string, bool) {
 	return intern(text), true
 }
 
-// isPlain reports whether text stands for itself in a JSON string.
+// isPlain reports whether text has neither escapes nor bytes that a JSON string forbids.
 func isPlain(text []byte) bool {
 	for _, c := range text {
 		if c < ' ' || c == '\\' {

@@ -8,11 +8,12 @@ import (
 // SocketConfig sets the times of a Socket; the zero value means the defaults.
 type SocketConfig struct {
 	Heartbeat time.Duration // between heartbeats, and how long a reply may take; zero: 30 s
-	Hangup    time.Duration // how long a hang-up may take before the socket counts as lost; zero: 10 s
+	Hangup    time.Duration // how long a hang-up may take until the socket counts as lost; zero: 10 s
 	Backoff   Backoff
 }
 
-// Close codes of RFC 6455 that mean something here.
+// Close codes that a Socket sends or tells apart: RFC 6455 section 7.4.1, and 1012 of the IANA
+// registry.
 const (
 	closeNormal  = 1000
 	closeRestart = 1012
@@ -22,35 +23,35 @@ type socketPhase uint8
 
 const (
 	socketIdle    socketPhase = iota // not started
-	socketDialing                    // DoDial is out, its answer is awaited
+	socketDialing                    // waits for the answer to DoDial
 	socketUp                         // open
-	socketHanging                    // DoHangup is out, SocketLost is awaited
+	socketHanging                    // waits for SocketLost after DoHangup
 	socketWaiting                    // until the next dial
 	socketStopped                    // for good
 )
 
-// Socket is the core of one connection object: it dials, keeps the socket alive with heartbeats,
+// Socket is the core of the connection to a hub. It dials, keeps the socket alive with heartbeats,
 // gives every message its ref, and decides when to dial again. It is a plain value: an owner may
-// step a copy and keep that when the step came to its end.
+// step a copy and keep the copy when the step has returned.
 type Socket struct {
 	cfg       SocketConfig
 	rng       *rand.Rand
 	phase     socketPhase
 	stopping  bool      // no further dial
 	again     bool      // dial at once when the hang-up is over
-	absent    bool      // the hub has said that it restarts, and was not back when we dialled
+	absent    bool      // the dial after close 1012 failed
 	joined    time.Time // when the device channel joined on this socket; zero: not yet
 	gen       uint64
-	ref       uint64    // the last one given
-	heartbeat uint64    // ref of the heartbeat that awaits its reply; 0: none
-	due       time.Time // of the phase: heartbeat, end of the hang-up, dial
+	ref       uint64    // the last one that was given
+	heartbeat uint64    // ref of the heartbeat that waits for its reply; 0 means none
+	due       time.Time // deadline of the phase: heartbeat, end of the hang-up, dial
 	now       time.Time // of the last step
 	failures  int       // since the last device join
-	quick     int       // closes in a row that came soon after joining
-	code      int       // of the close that the wait is for
+	quick     int       // closes soon after a join, in a row
+	code      int       // close code of the last socket
 }
 
-// NewSocket makes a socket core that waits for SocketStart. rng is for jitter only.
+// NewSocket returns a socket core that waits for SocketStart. It uses rng for jitter only.
 func NewSocket(cfg SocketConfig, rng *rand.Rand) Socket {
 	cfg.Heartbeat = orDefault(cfg.Heartbeat, 30*time.Second)
 	cfg.Hangup = orDefault(cfg.Hangup, 10*time.Second)
@@ -58,22 +59,22 @@ func NewSocket(cfg SocketConfig, rng *rand.Rand) Socket {
 	return Socket{cfg: cfg, rng: rng}
 }
 
-// Up reports whether messages can be sent.
+// Up reports whether the socket sends messages.
 func (s *Socket) Up() bool { return s.phase == socketUp }
 
-// Dialing reports whether a DoDial has not been answered yet.
+// Dialing reports whether a DoDial waits for its answer.
 func (s *Socket) Dialing() bool { return s.phase == socketDialing }
 
-// Stopped reports whether the socket is gone for good.
+// Stopped reports whether the socket has stopped for good.
 func (s *Socket) Stopped() bool { return s.phase == socketStopped }
 
-// Gen is the generation of the current or last socket; 0 before the first.
+// Gen returns the generation of the current or last socket, or 0 before the first.
 func (s *Socket) Gen() uint64 { return s.gen }
 
-// Failures is how many dials and sockets failed since the device channel last joined.
+// Failures returns how many dials and sockets failed since the device channel last joined.
 func (s *Socket) Failures() int { return s.failures }
 
-// NextDial is when the next dial comes; zero when none is waited for.
+// NextDial returns the time of the next dial, or zero when no dial is planned.
 func (s *Socket) NextDial() time.Time {
 	if s.phase != socketWaiting {
 		return time.Time{}
@@ -81,11 +82,12 @@ func (s *Socket) NextDial() time.Time {
 	return s.due
 }
 
-// Deadline is when Step wants to be called at the latest; zero: only when something happens.
+// Deadline returns the latest time for the next call of Step. Zero means that Step waits for an
+// input.
 func (s *Socket) Deadline() time.Time { return s.due }
 
-// Step takes in what happened at now and appends what is to be done to out. Every input is allowed
-// at any time.
+// Step applies the input that happened at now and appends its effects to out. It accepts every
+// input in every state.
 func (s *Socket) Step(now time.Time, in SocketInput, out []SocketEffect) []SocketEffect {
 	s.follow(now)
 	switch in.Kind {
@@ -114,7 +116,7 @@ func (s *Socket) Step(now time.Time, in SocketInput, out []SocketEffect) []Socke
 	return s.tick(out)
 }
 
-// follow notes the time. A clock that was set back takes everything planned back with it.
+// follow notes the time and moves all deadlines back by as much as the clock was set back.
 func (s *Socket) follow(now time.Time) {
 	if back := s.now.Sub(now); back > 0 && !s.now.IsZero() {
 		s.due = earlier(s.due, back)
@@ -167,10 +169,10 @@ func (s *Socket) dialFailed(in SocketInput, out []SocketEffect) []SocketEffect {
 	return s.wait(in.Cause, min(in.After, RetryAfterMax), out)
 }
 
-// beat sends a heartbeat, or hangs up when the last one was not answered.
+// beat sends a heartbeat, or hangs up when the hub did not answer the last one.
 func (s *Socket) beat(out []SocketEffect) []SocketEffect {
 	if s.heartbeat != 0 {
-		s.quick = 0 // nobody threw this one out
+		s.quick = 0 // not closed by the hub
 		return s.hangup("heartbeat timeout", ErrHeartbeatTimeout, out)
 	}
 	s.ref++
@@ -218,8 +220,7 @@ func (s *Socket) deviceJoined() {
 	}
 }
 
-// hangup closes the socket. For everybody it is gone from here on; the next dial waits until it
-// really is.
+// hangup closes the socket and takes it down for the channels. The next dial waits for SocketLost.
 func (s *Socket) hangup(reason string, cause error, out []SocketEffect) []SocketEffect {
 	s.phase, s.due, s.code = socketHanging, s.now.Add(s.cfg.Hangup), 0
 	return append(out,
@@ -257,7 +258,7 @@ func (s *Socket) stop(out []SocketEffect) []SocketEffect {
 	return out
 }
 
-// earlier moves t back; the zero time stays.
+// earlier returns t moved back by by. The zero time stays zero.
 func earlier(t time.Time, by time.Duration) time.Time {
 	if t.IsZero() {
 		return t

@@ -6,12 +6,14 @@ import (
 )
 
 const (
-	// a close this soon after joining may be the work of a second device ...
+	// A hub that sees a second device with the same identity closes the socket of the first. Three
+	// closes in a row, each this soon after a join, count as such. Both numbers are decisions.
 	quickClose      = 10 * time.Second
-	quickCloseLimit = 3 // ... when it happens this often in a row
+	quickCloseLimit = 3
 )
 
-// lost: the byte stream has ended. Without a hang-up of our own it is somebody else's doing.
+// lost handles the end of the byte stream. Without a DoHangup before it, the hub or the network
+// ended it.
 func (s *Socket) lost(in SocketInput, out []SocketEffect) []SocketEffect {
 	switch s.phase {
 	case socketHanging:
@@ -30,8 +32,7 @@ func (s *Socket) lost(in SocketInput, out []SocketEffect) []SocketEffect {
 	}
 }
 
-// judge counts closes soon after joining: two devices with one identity throw each other out for
-// ever.
+// judge counts closes soon after a join, and adds ErrDuplicateIdentity to the cause at the limit.
 func (s *Socket) judge(cause error) error {
 	switch {
 	case s.joined.IsZero() || s.code == closeRestart:
@@ -46,8 +47,8 @@ func (s *Socket) judge(cause error) error {
 	return fmt.Errorf("%w: %w", ErrDuplicateIdentity, cause)
 }
 
-// gone: nothing is left of the socket. What comes next was decided before, or is a wait because of
-// cause.
+// gone plans what follows the end of a socket: nothing after a stop, a dial after SocketReconnect,
+// else a wait because of cause.
 func (s *Socket) gone(cause error, out []SocketEffect) []SocketEffect {
 	switch {
 	case s.stopping:
@@ -57,13 +58,13 @@ func (s *Socket) gone(cause error, out []SocketEffect) []SocketEffect {
 		s.again = false
 		return s.dial(out)
 	case cause == nil:
-		cause = ErrHeartbeatTimeout // the one hang-up that is neither asked for nor final
+		cause = ErrHeartbeatTimeout // the only other reason for a hang-up
 	}
 	return s.wait(cause, 0, out)
 }
 
-// wait plans the next dial after a failure; after comes on top, so that the devices that the hub
-// sends away come back spread out.
+// wait plans the next dial after a failure. It adds the jitter to after (Retry-After), so that the
+// devices that the hub refused dial at different times.
 func (s *Socket) wait(cause error, after time.Duration, out []SocketEffect) []SocketEffect {
 	if s.stopping {
 		s.phase, s.due = socketStopped, time.Time{}
