@@ -15,14 +15,14 @@ const (
 	HeaderSignature = "x-nh-signature"
 )
 
-// Header is one request header. A signature opens the hub to whoever reads it within 90 seconds, so
-// it is not printed.
+// Header is one request header. A signature authenticates its reader for 90 seconds, so Header
+// prints without it.
 type Header struct{ Name, Value string }
 
 // Headers are request headers in order.
 type Headers []Header
 
-// String leaves a signature out.
+// String omits a signature.
 func (h Header) String() string {
 	if strings.EqualFold(h.Name, HeaderSignature) {
 		return h.Name + ": [signature]"
@@ -30,17 +30,16 @@ func (h Header) String() string {
 	return h.Name + ": " + h.Value
 }
 
-// Format leaves a signature out, whatever the verb.
+// Format omits a signature for every verb.
 func (h Header) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, h.String()) }
 
-// MarshalText leaves a signature out of JSON, in which loggers print unknown values.
+// MarshalText omits a signature from JSON, which loggers use for unknown types.
 func (h Header) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
 
-// LogValue leaves a signature out.
+// LogValue omits a signature.
 func (h Header) LogValue() slog.Value { return slog.StringValue(h.String()) }
 
-// HeadersOf takes the four headers out of a request's (an http.Header, say). Other headers are left
-// out.
+// HeadersOf returns the four headers of a request, from an http.Header for example.
 func HeadersOf(request map[string][]string) Headers {
 	var hs Headers
 	for name, values := range request {
@@ -53,7 +52,8 @@ func HeadersOf(request map[string][]string) Headers {
 	return hs
 }
 
-// Get gives a header's value; ok is false if it is missing, which the hub does not take for empty.
+// Get returns a header's value. ok is false for a missing header, which the hub tells apart from an
+// empty one.
 func (hs Headers) Get(name string) (value string, ok bool) {
 	for _, h := range hs {
 		if strings.EqualFold(h.Name, name) {

@@ -14,12 +14,12 @@ import (
 )
 
 // SharedSecret is a key pair of the hub (a product's, nhp_..., or a device's, nhd_...) and the
-// device's identifier. Its zero parameters mean what all known clients use: sha256, 1000
-// iterations, a key of 32 bytes.
+// device's identifier. Zero parameters mean those of the NervesHub client: sha256, 1000 iterations,
+// a key of 32 bytes.
 type SharedSecret struct {
-	Key        string // as the hub shows it, sent in a header
-	Secret     string // as the hub shows it, never sent
-	Identifier string // the device's; a hub may create the device for a product's key
+	Key        string // as the hub displays it; sent in a header
+	Secret     string // as the hub displays it; never sent
+	Identifier string // of the device; a hub may create the device for a product's key
 
 	Digest     Digest // zero: SHA256
 	Iterations int    // of PBKDF2; zero: 1000
@@ -29,11 +29,11 @@ type SharedSecret struct {
 const (
 	defaultIterations = 1000
 	defaultKeyLength  = 32
-	maxIdentifier     = 1024 // bytes: the signature must fit the hub's limit of 10,000 bytes a header
+	maxIdentifier     = 1024 // bytes; the signature must fit the hub's limit of 10,000 bytes for a header
 	tokenMaxAge       = 24 * time.Hour
 )
 
-// Validate reports everything that would make signing or every connection fail. The error contains
+// Validate returns every reason for which signing or all connections would fail. The error contains
 // no secret.
 func (s SharedSecret) Validate() error {
 	s = s.withDefaults()
@@ -94,8 +94,8 @@ func (s SharedSecret) Validate() error {
 	return errors.Join(errs...)
 }
 
-// notPrintable finds what cannot be part of a key: it goes into a header and, line by line, into
-// the salt.
+// notPrintable reports whether r cannot be part of a key, which goes into a header and into a line
+// of the salt.
 func notPrintable(r rune) bool { return r <= ' ' || r >= 0x7f }
 
 func (s SharedSecret) withDefaults() SharedSecret {
@@ -111,7 +111,7 @@ func (s SharedSecret) withDefaults() SharedSecret {
 	return s
 }
 
-// Sign makes the headers of one attempt to connect, at the time now (used to the second, since
+// Sign returns the headers of one attempt to connect, at the time now (used to the second, since
 // 1970). The hub accepts them for 90 seconds.
 func (s SharedSecret) Sign(now time.Time) (Headers, error) {
 	if err := s.Validate(); err != nil {
@@ -143,21 +143,21 @@ func (s SharedSecret) Sign(now time.Time) (Headers, error) {
 	}, nil
 }
 
-// String leaves the secret out.
+// String omits the secret.
 func (s SharedSecret) String() string {
 	return fmt.Sprintf("shared secret with key %q for %q", s.Key, s.Identifier)
 }
 
-// GoString leaves the secret out of %#v.
+// GoString omits the secret from %#v.
 func (s SharedSecret) GoString() string { return "auth.SharedSecret{" + s.String() + "}" }
 
-// Format leaves the secret out, whatever the verb.
+// Format omits the secret for every verb.
 func (s SharedSecret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
-// MarshalText leaves the secret out of JSON, in which loggers print unknown values.
+// MarshalText omits the secret from JSON, which loggers use for unknown types.
 func (s SharedSecret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// LogValue leaves the secret out.
+// LogValue omits the secret.
 func (s SharedSecret) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("key", s.Key), slog.String("identifier", s.Identifier))
 }

@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// Digest is the name of the hash of PBKDF2 as it stands in x-nh-alg. The hub does not mind its case
-// but takes it into the salt as it is.
+// Digest is the name of the hash of PBKDF2 in x-nh-alg. The hub ignores its case but puts it into
+// the salt unchanged.
 type Digest string
 
 // The digests that a device may sign with.
@@ -24,12 +24,12 @@ const (
 	SHA512 Digest = "sha512"
 )
 
-// sha1Name is a digest that the hub accepts for PBKDF2; devices do not sign with it.
+// sha1Name is a digest that the hub accepts; SharedSecret does not sign with it.
 const sha1Name Digest = "sha"
 
 func (d Digest) lower() Digest { return Digest(strings.ToLower(string(d))) }
 
-// hash gives the hash, or nil.
+// hash returns the hash, or nil.
 func (d Digest) hash() func() hash.Hash {
 	switch d.lower() {
 	case sha1Name:
@@ -48,16 +48,16 @@ func (d Digest) hash() func() hash.Hash {
 
 const algPrefix = "NH1-HMAC-"
 
-// algorithm is a parsed x-nh-alg.
+// algorithm is a parsed x-nh-alg: NH1-HMAC-<digest>-<iterations>-<key length>.
 type algorithm struct {
-	text       string // verbatim: it goes into the salt
+	text       string // unchanged, for the salt
 	digest     Digest
 	iterations int
 	keyLength  int
 }
 
-// derive makes the key of the token's HMAC. NervesHub: the salt is five lines, each with a line
-// feed; the time is the number, however it was written in the header.
+// derive returns the key of the token's HMAC. The salt of NervesHub has five lines, each with a
+// line feed; at is the number of x-nh-time in decimal.
 func (a algorithm) derive(secret, key, at string) ([]byte, error) {
 	salt := "NH1:device-socket:shared-secret:connect\n\n" +
 		HeaderAlg + "=" + a.text + "\n" +
@@ -71,7 +71,7 @@ func (a algorithm) derive(secret, key, at string) ([]byte, error) {
 }
 
 // macs are the first parts of a token (base64url of HS256, HS384, HS512) and their hashes.
-// Plug.Crypto signs with HS256 whatever the digest of the key is.
+// Plug.Crypto.MessageVerifier signs with HS256 for every digest of the key.
 var macs = map[string]func() hash.Hash{
 	protected: sha256.New,
 	"SFMzODQ": sha512.New384,
@@ -80,13 +80,13 @@ var macs = map[string]func() hash.Hash{
 
 const protected = "SFMyNTY"
 
-// seal makes the token of a payload.
+// seal returns the token of a payload.
 func seal(key, payload []byte) string {
 	signed := protected + "." + base64.RawURLEncoding.EncodeToString(payload)
 	return signed + "." + base64.RawURLEncoding.EncodeToString(mac(sha256.New, key, signed))
 }
 
-// open gives the payload of a token that was sealed with this key.
+// open returns the payload of a token that this key sealed.
 func open(key []byte, token string) ([]byte, bool) {
 	signed, signature, payload, ok := split(token)
 	if !ok {
@@ -99,7 +99,7 @@ func open(key []byte, token string) ([]byte, bool) {
 	return payload, true
 }
 
-// split takes a token apart: first two parts as text, decoded third and second part.
+// split returns the first two parts of a token as text, and the decoded third and second part.
 func split(token string) (signed string, signature, payload []byte, ok bool) {
 	parts := strings.SplitN(token, ".", 3)
 	if len(parts) != 3 {
@@ -113,8 +113,8 @@ func split(token string) (signed string, signature, payload []byte, ok bool) {
 	return parts[0] + "." + parts[1], signature, payload, ok
 }
 
-// decode64 reads base64url with or without its padding, as Elixir does with padding: false. Go
-// would skip line breaks.
+// decode64 decodes base64url with or without padding, as Elixir's Base does with padding: false. It
+// refuses line breaks, which Go's decoder skips.
 func decode64(text string) ([]byte, bool) {
 	if strings.ContainsAny(text, "\r\n") {
 		return nil, false

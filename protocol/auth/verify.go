@@ -13,32 +13,32 @@ import (
 
 // The outcomes of Verify other than success, for errors.Is.
 var (
-	// ErrRefused is what the hub answers with 401.
+	// ErrRefused is the hub's answer 401.
 	ErrRefused = errors.New("refused")
 	// ErrExpired is an ErrRefused: the token is older than the greatest age.
 	ErrExpired = fmt.Errorf("%w: the signature is too old", ErrRefused)
 	// ErrFuture is an ErrRefused: the token was signed later than now.
 	ErrFuture = fmt.Errorf("%w: the signature is from the future", ErrRefused)
-	// ErrCrashed is where the real hub runs into an exception of its own and answers 503.
+	// ErrCrashed means that NervesHub raises an exception and answers 503.
 	ErrCrashed = errors.New("crashed")
 )
 
 const (
-	// DefaultMaxAge is how old a signature may be for the hub's default configuration.
+	// DefaultMaxAge is the greatest age of a signature in the hub's default configuration.
 	DefaultMaxAge = 90 * time.Second
-	// AnyAge makes Verify not look at the age, not even at one from the future.
+	// AnyAge makes Verify accept every age, including times in the future.
 	AnyAge time.Duration = math.MaxInt64
 
-	// MaxIterations and MaxKeyLength bound the work that a stranger's headers can ask for. The real
-	// hub has no such bounds.
+	// MaxIterations and MaxKeyLength bound the work for the headers of an unknown client. NervesHub
+	// has no such bounds.
 	MaxIterations = 100_000
 	// MaxKeyLength is in bytes; see MaxIterations.
 	MaxKeyLength = 128
 )
 
-// Verify judges the headers of a device as the hub does and gives the device identifier that they
-// were signed with. lookup finds the secret of a key. The hub then has to compare the identifier
-// with the device of the key, or to find or make the product's device.
+// Verify checks the headers of a device as NervesHub does and returns the identifier that they were
+// signed with. lookup returns the secret of a key. The caller compares the identifier with the
+// device of the key, or finds or creates the product's device.
 //
 // Errors are ErrRefused (401) or ErrCrashed (503); they never contain a secret or a signature.
 func Verify(
@@ -67,7 +67,7 @@ func Verify(
 	if !ok {
 		return "", refuse("no header " + HeaderSignature)
 	}
-	if alg.keyLength == 0 { // NervesHub: PBKDF2 fails with an exception that is not an ArgumentError
+	if alg.keyLength == 0 { // NervesHub: PBKDF2 raises no ArgumentError
 		return "", fmt.Errorf("%w: key length 0", ErrCrashed)
 	}
 	derived, err := alg.derive(secret, key, at)
@@ -83,9 +83,8 @@ func Verify(
 
 func refuse(reason string) error { return fmt.Errorf("%w: %s", ErrRefused, reason) }
 
-// judge looks at a payload whose signature was right: {identifier, signed at in ms, greatest age in
-// s}. NervesHub: the hub's own greatest age counts, and the time in the token, not that in the
-// header.
+// judge checks a payload with a valid signature: {identifier, signed at in ms, greatest age in s}.
+// NervesHub applies its own greatest age to the time in the token and ignores x-nh-time.
 func judge(payload []byte, now time.Time, maxAge time.Duration) (string, error) {
 	term, err := etf.Decode(payload)
 	if err != nil {
@@ -111,8 +110,7 @@ func judge(payload []byte, now time.Time, maxAge time.Duration) (string, error) 
 	return string(identifier), nil
 }
 
-// parseAlgorithm reads x-nh-alg. The digest's name must be one that the hub knows, the numbers are
-// read with an optional plus.
+// parseAlgorithm reads x-nh-alg. The hub must know the digest; the numbers may have a plus sign.
 func parseAlgorithm(headers Headers) (algorithm, error) {
 	text, _ := headers.Get(HeaderAlg)
 	rest, ok := strings.CutPrefix(text, algPrefix)
@@ -135,11 +133,11 @@ func parseAlgorithm(headers Headers) (algorithm, error) {
 	return a, nil
 }
 
-// parseTime gives the number in x-nh-time as the hub prints it again for the salt: without plus and
-// leading zeros, however long.
+// parseTime returns the number in x-nh-time as the hub prints it for the salt: without plus sign
+// and leading zeros, of any length.
 func parseTime(headers Headers) (string, error) {
 	text, ok := headers.Get(HeaderTime)
-	if !ok { // NervesHub: parsing nothing fails with an exception
+	if !ok { // NervesHub: parsing nil raises an exception
 		return "", fmt.Errorf("%w: no header %s", ErrCrashed, HeaderTime)
 	}
 	digits, sign := strings.TrimPrefix(text, "+"), ""

@@ -5,7 +5,7 @@ import "unicode/utf8"
 // AtomSet is a set of atom names. The zero value is empty. It is not changed after its making.
 type AtomSet struct{ known map[string]Term }
 
-// Atoms makes a set of the given names.
+// Atoms returns a set of the given names.
 func Atoms(names ...string) AtomSet {
 	s := AtomSet{known: make(map[string]Term, len(names))}
 	for _, name := range names {
@@ -64,7 +64,7 @@ func (d *decoder) skipAtom() error {
 	return d.malformed(at, "not an atom where one must be")
 }
 
-// fromLatin1 gives the UTF-8 form; pure ASCII is given back as it is.
+// fromLatin1 returns the UTF-8 form; pure ASCII is given back as it is.
 func fromLatin1(b []byte) []byte {
 	for i, c := range b {
 		if c < utf8.RuneSelf {
@@ -79,7 +79,7 @@ func fromLatin1(b []byte) []byte {
 	return b
 }
 
-// toLatin1 gives the Latin-1 form, ok is false when there is none.
+// toLatin1 returns the Latin-1 form, ok is false when there is none.
 func toLatin1(name Atom) (b []byte, ok bool) {
 	b = make([]byte, 0, len(name))
 	for _, r := range name {

@@ -56,7 +56,7 @@ func rank(t Term) int {
 	return rankBits
 }
 
-// compare gives Erlang's order of terms as it is used for the keys of a map. Maps inside the terms
+// compare returns Erlang's order of terms as it is used for the keys of a map. Maps inside the terms
 // must be sorted; so the time is bounded by the smaller term.
 func compare(a, b Term) int {
 	if c := cmp.Compare(rank(a), rank(b)); c != 0 {

@@ -94,14 +94,14 @@ func (d *decoder) term(depth int) (Term, error) {
 	return d.opaque(tag, at, depth)
 }
 
-// position makes the place of an error.
+// position returns the place of an error.
 func (d *decoder) position(at int) Position { return Position{Offset: at, Inflated: d.inflated} }
 
 func (d *decoder) malformed(at int, reason string) error {
 	return &SyntaxError{Position: d.position(at), Reason: reason}
 }
 
-// take gives the next n bytes without copying them.
+// take returns the next n bytes without copying them.
 func (d *decoder) take(n int) ([]byte, error) {
 	if n > len(d.data)-d.pos {
 		return nil, d.malformed(len(d.data), "input ends inside a term")

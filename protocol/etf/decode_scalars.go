@@ -39,7 +39,7 @@ func (d *decoder) big(size int) (Term, error) {
 	return Big{Int: v}, nil
 }
 
-// signed gives the number with this magnitude if it fits 64 bits.
+// signed returns the number with this magnitude if it fits 64 bits.
 func signed(magnitude uint64, negative bool) (Int, bool) {
 	switch {
 	case !negative && magnitude <= math.MaxInt64:

@@ -40,7 +40,7 @@ func (enc Encoder) Append(dst []byte, t Term) ([]byte, error) {
 	return e.dst, nil
 }
 
-// Encode gives the encoding of t with the zero Encoder, see Append.
+// Encode returns the encoding of t with the zero Encoder, see Append.
 func Encode(t Term) ([]byte, error) { return Encoder{}.Append(nil, t) }
 
 type encoder struct {

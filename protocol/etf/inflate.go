@@ -44,7 +44,7 @@ func (d *decoder) compressed() (Term, int, error) {
 	return t, len(d.data) - in.Len(), nil
 }
 
-// inflate gives the contents of a zlib stream if they have exactly this size.
+// inflate returns the contents of a zlib stream if they have exactly this size.
 func inflate(in *bytes.Reader, size int) ([]byte, bool) {
 	z, err := zlib.NewReader(in)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"reflect"
 )
 
-// Marshal gives the encoding of a Go value with the zero Encoder. The mapping, both ways:
+// Marshal returns the encoding of a Go value with the zero Encoder. The mapping, both ways:
 //
 //	nil, nil pointer              atom nil
 //	bool                          atom true, false
@@ -61,7 +61,7 @@ func (cfg Decoder) Unmarshal(data []byte, dst any) error {
 	return Into(t, dst)
 }
 
-// From makes a term of a Go value, see Marshal. Term types in v are not copied.
+// From returns a term of a Go value, see Marshal. Term types in v are not copied.
 func From(v any) (Term, error) {
 	b := builder{left: maxGoElements, shapes: shapes{}}
 	return b.term(reflect.ValueOf(v), 1)

@@ -57,7 +57,7 @@ const (
 	Fun
 )
 
-// String gives the name of one kind.
+// String returns the name of one kind.
 func (k Kind) String() string {
 	switch k {
 	case Pid:
@@ -100,7 +100,7 @@ func (Tuple) term()     {}
 func (Map) term()       {}
 func (Opaque) term()    {}
 
-// Charlist makes the list of the octets of s, which is what Erlang's "text" and Elixir's 'text'
+// Charlist returns the list of the octets of s, which is what Erlang's "text" and Elixir's 'text'
 // are.
 func Charlist(s string) List {
 	l := make(List, len(s))
@@ -110,7 +110,7 @@ func Charlist(s string) List {
 	return l
 }
 
-// Octets gives back the text of a list of integers from 0 to 255; ok is false for any other list.
+// Octets returns back the text of a list of integers from 0 to 255; ok is false for any other list.
 func (l List) Octets() (s string, ok bool) {
 	if !l.octets() {
 		return "", false
@@ -131,7 +131,7 @@ func (l List) octets() bool {
 	return true
 }
 
-// Get finds the value of a key. A key that holds maps itself must have them sorted, as decoded ones
+// Get returns the value of a key. A key that holds maps itself must have them sorted, as decoded ones
 // are.
 func (m Map) Get(key Term) (Term, bool) {
 	for _, p := range m {
@@ -142,7 +142,7 @@ func (m Map) Get(key Term) (Term, bool) {
 	return nil, false
 }
 
-// Text finds the binary under a binary key, the usual shape of Elixir maps that come from JSON or
+// Text returns the binary under a binary key, the usual shape of Elixir maps that come from JSON or
 // Fedecks.
 func (m Map) Text(key string) (string, bool) {
 	v, _ := m.Get(Binary(key))

@@ -23,7 +23,7 @@ const (
 	maxDeviceID = 125  // what fits a ping
 )
 
-// CheckDeviceID says whether a device can be called so for good.
+// CheckDeviceID reports whether a device can be called so for good.
 func CheckDeviceID(id string) error {
 	if id == "" || len(id) > maxDeviceID {
 		return fmt.Errorf(
@@ -35,7 +35,7 @@ func CheckDeviceID(id string) error {
 	return nil
 }
 
-// LoginHeader makes the header of a login: the credentials, and the device's id in their place if
+// LoginHeader returns the header of a login: the credentials, and the device's id in their place if
 // they have one.
 func LoginHeader(device string, credentials etf.Map) (string, error) {
 	all := etf.Map{{Key: etf.Binary(keyDevice), Value: etf.Binary(device)}}
@@ -48,7 +48,7 @@ func LoginHeader(device string, credentials etf.Map) (string, error) {
 	return authHeader(all)
 }
 
-// TokenHeader makes the header of a device that has a token.
+// TokenHeader returns the header of a device that has a token.
 func TokenHeader(device, token string) (string, error) {
 	return authHeader(etf.Map{
 		{Key: etf.Binary(keyDevice), Value: etf.Binary(device)},
@@ -93,7 +93,7 @@ func (r *Refusal) Error() string {
 	return fmt.Sprintf("%v: %s", r.Kind, r.Info)
 }
 
-// Unwrap gives the kind.
+// Unwrap returns the kind.
 func (r *Refusal) Unwrap() error { return r.Kind }
 
 // Auth is what a header says. Either Token or Credentials counts: HasToken tells.

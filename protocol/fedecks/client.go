@@ -84,7 +84,7 @@ type queued struct {
 	tag  uint64
 }
 
-// NewClient makes a core that waits for ClientStart. The device id must pass CheckDeviceID. rng is
+// NewClient returns a core that waits for ClientStart. The device id must pass CheckDeviceID. rng is
 // for jitter only.
 func NewClient(cfg ClientConfig, rng *rand.Rand) Client {
 	return Client{cfg: cfg.withDefaults(), rng: rng}

@@ -101,7 +101,7 @@ const (
 	EventTokenTrouble
 )
 
-// String gives the original's name of the event.
+// String returns the original's name of the event.
 func (k EventKind) String() string {
 	names := [...]string{
 		"unknown", "unregistered", "connection_scheduled", "connecting", "connected", "connection_lost",
@@ -127,7 +127,7 @@ const (
 	Stopped // for good
 )
 
-// String gives the original's name of the state.
+// String returns the original's name of the state.
 func (s Status) String() string {
 	names := [...]string{
 		"idle",

@@ -93,13 +93,13 @@ type Session struct {
 	over    bool
 }
 
-// NewSession makes a core that waits for SessionStart.
+// NewSession returns a core that waits for SessionStart.
 func NewSession(cfg SessionConfig) Session {
 	cfg.Refresh = cmp.Or(cfg.Refresh, 3*time.Hour)
 	return Session{cfg: cfg}
 }
 
-// Over says whether the session has ended.
+// Over reports whether the session has ended.
 func (s *Session) Over() bool { return s.over }
 
 // Deadline is when Step wants to be called at the latest; zero: only when something happens.

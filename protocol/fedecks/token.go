@@ -48,7 +48,7 @@ func NewKeyring(salt string, secrets ...string) (*Keyring, error) {
 	return k, nil
 }
 
-// Seal makes a token for a device that is good for life from now on, in whole seconds. random must
+// Seal returns a token for a device that is good for life from now on, in whole seconds. random must
 // be crypto/rand.Reader outside of tests.
 func (k *Keyring) Seal(
 	random io.Reader,

@@ -40,7 +40,7 @@ func (c Codec) Decode(data []byte) (etf.Term, error) {
 	return t, err
 }
 
-// Encode makes the octets of a message from a Go value or a term, as etf.Marshal does. ErrReserved:
+// Encode returns the octets of a message from a Go value or a term, as etf.Marshal does. ErrReserved:
 // the peer would not take it for a message.
 func Encode(v any) ([]byte, error) {
 	t, ok := v.(etf.Term)
@@ -60,7 +60,7 @@ func Encode(v any) ([]byte, error) {
 	return data, nil
 }
 
-// CheckRaw says whether octets may be sent as they are: they must not be a reserved message by
+// CheckRaw reports whether octets may be sent as they are: they must not be a reserved message by
 // chance.
 func CheckRaw(data []byte) error {
 	if !looksEncoded(data) {
@@ -103,7 +103,7 @@ func tokenMessage(token string) ([]byte, error) {
 	return etf.Encode(etf.Tuple{etf.Charlist(tokenTag), etf.Binary(token)})
 }
 
-// tokenOf finds the token in such an answer. isToken without a token: the message has the shape but
+// tokenOf returns the token in such an answer. isToken without a token: the message has the shape but
 // no binary in it.
 func tokenOf(t etf.Term) (token string, isToken bool) {
 	pair, ok := t.(etf.Tuple)
@@ -114,7 +114,7 @@ func tokenOf(t etf.Term) (token string, isToken bool) {
 	return string(b), true
 }
 
-// TokenFile gives the contents of a token file: the term of the token, as the original writes it.
+// TokenFile returns the contents of a token file: the term of the token, as the original writes it.
 func TokenFile(token string) ([]byte, error) {
 	data, err := etf.Encode(etf.Binary(token))
 	if err != nil {
@@ -129,7 +129,7 @@ var ErrDamagedFile = errors.New("token file is damaged")
 // maxToken is far above any token that fits the header.
 const maxToken = 4096
 
-// ReadTokenFile gives the token in a file; empty: the file says that there is none (the atom nil,
+// ReadTokenFile returns the token in a file; empty: the file says that there is none (the atom nil,
 // as the original writes it).
 func ReadTokenFile(data []byte) (string, error) {
 	t, used, err := etf.Decoder{Limits: etf.Limits{Bytes: maxToken}}.Decode(data)

@@ -8,12 +8,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Archive is the hub's offer of a file beside the firmware. The same one is offered at every join:
-// compare the UUID.
+// Archive is the hub's offer of a file beside the firmware. The hub offers the same archive after
+// every join, so the receiver compares the UUID.
 type Archive struct {
-	URL          SignedURL // good for an hour at most
+	URL          SignedURL // valid for one hour at most
 	UUID         string
-	Size         int64 // bytes; 0: not known
+	Size         int64 // bytes; 0 means not known
 	Version      string
 	Description  string
 	Platform     string
@@ -21,10 +21,10 @@ type Archive struct {
 	UploadedAt   string // ISO 8601, usually without a zone
 }
 
-// String names the archive.
+// String returns the archive's name and version.
 func (a Archive) String() string { return fmt.Sprintf("archive %q version %q", a.UUID, a.Version) }
 
-// LogValue leaves out the URL.
+// LogValue omits the URL.
 func (a Archive) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("uuid", a.UUID),

@@ -5,11 +5,11 @@ import (
 	"unicode/utf8"
 )
 
-// ReasonMax is the longest reason that is sent, in bytes; the rest is cut off.
+// ReasonMax is the longest reason that a device sends, in bytes; constructors cut a longer one.
 const ReasonMax = 1024
 
-// tidy makes text fit for the hub: valid UTF-8 without control characters (its database refuses
-// NUL), but for those that the output of a program may have: line ends, tabs, escapes.
+// tidy returns text as valid UTF-8 without control characters, because the hub's database refuses
+// NUL. It keeps those of a program's output: line ends, tabs, escapes.
 func tidy(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -23,7 +23,7 @@ func tidy(text string) string {
 	}, strings.ToValidUTF8(text, "\uFFFD"))
 }
 
-// clean is tidy text of at most limit bytes, cut between runes.
+// clean returns tidy text of at most limit bytes, cut between runes.
 func clean(text string, limit int) string {
 	text = tidy(text)
 	if len(text) <= limit {

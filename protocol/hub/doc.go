@@ -1,17 +1,18 @@
-// Package hub has the messages between a device and NervesHub as Go types.
+// Package hub has the messages between a device and NervesHub as Go types (NervesHub device channel
+// and extensions channel, device_api_version 2.3.0).
 //
-// What the hub sends is read by Parse functions from the payload of a protocol.Message:
-// [ParseUpdate] for an offer of firmware, [ParseScript] for a support script, and so on. What a
-// device says is made by constructors that return a [Push]: [Received], [Progress], [Failed].
-// [JoinParams] and [JoinExtensions] are the payloads of the two joins.
+// Parse functions read the hub's messages from the payload of a protocol.Message: [ParseUpdate] an
+// offer of firmware, [ParseScript] a support script, and so on. Constructors return the device's
+// messages as a [Push]: [Received], [Progress], [Failed]. [JoinParams] and [JoinExtensions] are the
+// payloads of the two joins.
 //
-// Unknown members are ignored, missing required ones are an error that says which; no input makes a
-// function panic, and no error quotes the payload. Results share no memory with the payload. Texts
-// to the hub are made valid UTF-8 and cut to a limit; only statuses that every hub knows can be
-// made, since others crash the hub's channel.
+// Parse functions ignore unknown members; the error for a missing one names it. No input makes them
+// panic, no error quotes the payload, and results share no memory with it. Constructors send texts
+// as valid UTF-8, cut to a limit. They exist only for the statuses that every hub knows, because
+// any other status crashes the hub's channel.
 //
-// Types that carry a signed URL or the text of a script print and log without it; see [SignedURL].
+// Types with a signed URL or the text of a script print and log without it; see [SignedURL].
 //
-// The package neither decides nor keeps anything. Messages of single extensions, of the console and
-// of device-managed updates are not in it.
+// The package has no state and decides nothing. It has no messages of single extensions, of the
+// console or of device-managed updates.
 package hub

@@ -5,8 +5,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// APIVersion is the device_api_version that this package speaks: everything up to extensions,
-// without device-managed updates.
+// APIVersion is the device_api_version of this package: the messages up to extensions, without
+// device-managed updates.
 const APIVersion = "2.3.0"
 
 // Events that the hub pushes to the device channel.
@@ -28,7 +28,7 @@ const (
 	eventNetworkInterfaces = "report_network_interface"
 )
 
-// Empty is the payload of a message that says everything with its event.
+// Empty is the payload of a message whose event has no members.
 var Empty = jsontext.Value("{}")
 
 // Push is a message to the hub.
@@ -37,21 +37,20 @@ type Push struct {
 	Payload jsontext.Value
 }
 
-// tolerant is how the hub's payloads are read: what does not concern us is no reason to refuse
-// them.
+// tolerant accepts payloads of the hub whose unused parts break JSON's rules.
 var tolerant = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
-// read decodes payload into out. Errors of the JSON library are not passed on: they can quote the
-// payload.
+// read decodes payload into out and reports whether it succeeded. It hides the errors of the JSON
+// library, which can quote the payload.
 func read(payload jsontext.Value, out any) bool {
 	return json.Unmarshal(payload, out, tolerant) == nil
 }
 
-// write encodes what this package made itself: clean text, integers, booleans.
+// write encodes values that this package made: clean text, integers, booleans.
 func write(in any) jsontext.Value {
 	data, err := json.Marshal(in, json.Deterministic(true))
 	if err != nil {
-		return Empty // not reached: every text went through clean
+		return Empty // not reached: clean text always encodes
 	}
 	return data
 }

@@ -13,10 +13,9 @@ const (
 	nameMax       = 255
 )
 
-// ParseExtensionsGet reads what the hub advertises in extensions:get: the versions of each
-// extension, newest first. The result is nil for a hub that advertises nothing (older ones send
-// {}); then the device offers all it has. A payload that cannot be read gives nil and an error, and
-// means the same.
+// ParseExtensionsGet reads the payload of extensions:get: the versions of each extension that the
+// hub has, newest first. The result is nil for an older hub, which sends {}; then the device offers
+// all its extensions. An unreadable payload returns nil and an error, and means the same.
 func ParseExtensionsGet(payload jsontext.Value) (map[string][]string, error) {
 	var raw struct {
 		Extensions jsontext.Value `json:"extensions"`
@@ -40,8 +39,8 @@ func ParseExtensionsGet(payload jsontext.Value) (map[string][]string, error) {
 	return out, nil
 }
 
-// JoinExtensions is the payload of the join of the extensions channel: one version for each name. A
-// list of versions would crash the hub's join, hence the type.
+// JoinExtensions returns the payload of the join of the extensions channel: one version for each
+// name. The type allows no list of versions, which would crash the hub's join.
 func JoinExtensions(versions map[string]string) (jsontext.Value, error) {
 	for name, version := range versions {
 		if !validName(name) || version == "" || clean(version, nameMax) != version {
@@ -59,7 +58,7 @@ func JoinExtensions(versions map[string]string) (jsontext.Value, error) {
 }
 
 // ParseAttachList reads the hub's answer to the join of the extensions channel: the names to
-// attach. An object, as answered by hubs that attach nothing, is an empty list.
+// attach. An object, the answer of a hub that attaches nothing, is an empty list.
 func ParseAttachList(response jsontext.Value) ([]string, error) {
 	switch response.Kind() {
 	case '[':
@@ -71,7 +70,7 @@ func ParseAttachList(response jsontext.Value) ([]string, error) {
 	}
 }
 
-// ParseExtensionNames reads whom an attach or detach is about: some names, or all of them.
+// ParseExtensionNames reads the extensions of an attach or detach: a list of names, or all.
 func ParseExtensionNames(payload jsontext.Value) (list []string, all bool, err error) {
 	var raw struct {
 		Extensions jsontext.Value `json:"extensions"`
@@ -86,7 +85,7 @@ func ParseExtensionNames(payload jsontext.Value) (list []string, all bool, err e
 	return list, false, err
 }
 
-// names reads one name or a list of names. What is no name in a list is left out.
+// names reads one name or a list of names. It drops invalid names from a list.
 func names(v jsontext.Value) ([]string, error) {
 	var raw []jsontext.Value
 	switch v.Kind() {
@@ -111,21 +110,21 @@ func names(v jsontext.Value) ([]string, error) {
 	return out, nil
 }
 
-// validName: what stands before the colon of an event.
+// validName reports whether name can be the part of an event before the colon.
 func validName(name string) bool {
 	return name != "" && len(name) <= nameMax && !strings.Contains(name, ":") &&
 		clean(name, nameMax) == name
 }
 
-// SplitExtensionEvent takes `<name>:<event>` apart at the first colon: "geo:location:update" is the
+// SplitExtensionEvent splits `<name>:<event>` at the first colon: "geo:location:update" is the
 // event "location:update" of geo.
 func SplitExtensionEvent(full string) (name, event string, ok bool) {
 	name, event, ok = strings.Cut(full, ":")
 	return name, event, ok && name != "" && event != ""
 }
 
-// ExtensionError is the payload of `<name>:error`, with which a device says that an extension is
-// not running.
+// ExtensionError returns the payload of `<name>:error`, with which a device reports that an
+// extension does not run.
 func ExtensionError(reason string) jsontext.Value {
 	return write(map[string]string{"reason": clean(reason, ReasonMax)})
 }

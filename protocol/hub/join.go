@@ -11,25 +11,26 @@ const (
 	onConnect      = "on_connect"
 )
 
-// JoinParams is what a device says of itself when it joins the device channel. It is built anew for
-// every join.
+// JoinParams describes a device in its join of the device channel. The device builds it for every
+// join.
 type JoinParams struct {
 	// Metadata describes the running firmware: uuid, product, architecture, version and platform are
 	// required by the hub, other keys pass through. Keys may carry the prefix nerves_fw_ or not.
 	Metadata map[string]string
-	// Extra are further top-level members without that prefix (update_tool, esp_idf_*); they never
-	// replace the others.
+	// Extra has further top-level members without that prefix (update_tool, esp_idf_*). They never
+	// replace the members above.
 	Extra          map[string]string
 	FwupVersion    string // "": not sent
 	ConsoleVersion string // "": not sent
-	// DownloadingUUID is the firmware whose download or installation is in progress; "" makes the hub
-	// forget an update that it believes to be in progress.
+	// DownloadingUUID is the firmware that the device downloads or installs. With "" the hub forgets
+	// an update that it counts as in progress.
 	DownloadingUUID string
-	// the running firmware is committed; nil: not known. The hub offers unvalidated devices nothing.
+	// The running firmware is committed; nil means not known. The hub sends no offers to a device with
+	// false.
 	Validated       *bool
-	Reverted        bool // the boot loader went back from a firmware that failed
-	AskFirmwareKeys bool // have the hub push the firmware signing keys
-	AskArchiveKeys  bool // have the hub push the archive signing keys
+	Reverted        bool // the boot loader reverted a firmware that failed
+	AskFirmwareKeys bool // the hub pushes the firmware signing keys
+	AskArchiveKeys  bool // the hub pushes the archive signing keys
 }
 
 type joinMeta struct {
@@ -37,7 +38,7 @@ type joinMeta struct {
 	Reverted  bool  `json:"firmware_auto_revert_detected"`
 }
 
-// Payload is the payload of the join.
+// Payload returns the payload of the join.
 func (p JoinParams) Payload() (jsontext.Value, error) {
 	out := make(map[string]any, len(p.Metadata)+len(p.Extra)+7)
 	for key, value := range p.Extra {
@@ -47,7 +48,7 @@ func (p JoinParams) Payload() (jsontext.Value, error) {
 		if !strings.HasPrefix(key, metadataPrefix) {
 			key = metadataPrefix + key
 			if _, both := p.Metadata[key]; both {
-				continue // the full name wins
+				continue // the full name takes precedence
 			}
 		}
 		out[tidy(key)] = tidy(value)

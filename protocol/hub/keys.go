@@ -11,9 +11,9 @@ import (
 
 const keysMax = 1024
 
-// ParsePublicKeys reads the payload of fwup_public_keys and archive_public_keys. Only base64 texts
-// (padded or not) of 32 bytes are keys; the rest (hubs mix PEM blocks in) is counted in ignored. No
-// usable key at all must not replace keys that are configured.
+// ParsePublicKeys reads the payload of fwup_public_keys and archive_public_keys. A key is a base64
+// text (padded or not) of 32 bytes; ignored counts the other entries, because hubs add PEM blocks.
+// The caller must not replace configured keys by an empty result.
 func ParsePublicKeys(payload jsontext.Value) (keys []ed25519.PublicKey, ignored int, err error) {
 	var raw struct {
 		Keys []jsontext.Value `json:"keys"`

@@ -4,11 +4,11 @@ import (
 	"time"
 )
 
-// Stage is what a progress report is about. The hub takes the text for a status, so there are only
-// these two.
+// Stage is the stage of a progress report. The hub takes its text as a status, so there are only
+// the two stages that it knows.
 type Stage uint8
 
-// The stages of an update that have a progress.
+// The stages of an update that report progress.
 const (
 	StageDownloading Stage = iota
 	StageUpdating
@@ -21,8 +21,9 @@ func (s Stage) String() string {
 	return "updating"
 }
 
-// statusReport holds the members of a status_update. The statuses below are all that a hub knows:
-// any other text crashes its channel, and so does a delay that is not an integer.
+// statusReport has the members of a status_update (NervesHub device channel). The constructors
+// below make every status that the hub knows. Another status crashes the hub's channel, and so does
+// a delay that is not an integer.
 type statusReport struct {
 	Status    string  `json:"status"`
 	Interface *string `json:"downloader_network_interface,omitempty"`
@@ -35,11 +36,11 @@ func (s statusReport) push() Push {
 	return Push{Event: eventStatus, Payload: write(s)}
 }
 
-// Received says that the offer has arrived.
+// Received reports that the offer has arrived.
 func Received() Push { return statusReport{Status: "received"}.push() }
 
-// Started says that a download has begun over the network interface of that name; "" when it is not
-// known. Once per attempt.
+// Started reports that a download has begun over the network interface iface; "" means not known. A
+// device sends it once per attempt.
 func Started(iface string) Push {
 	s := statusReport{Status: "started"}
 	if iface != "" {
@@ -49,17 +50,17 @@ func Started(iface string) Push {
 	return s.push()
 }
 
-// Downloading says that bytes arrive. Progress says the same with a number.
+// Downloading reports that bytes arrive. Progress reports the same with a number.
 func Downloading() Push { return statusReport{Status: "downloading"}.push() }
 
-// Updating says that the firmware is being written. Progress says the same with a number.
+// Updating reports that the device writes the firmware. Progress reports the same with a number.
 func Updating() Push { return statusReport{Status: "updating"}.push() }
 
-// Completed says that the new firmware is in place and will be booted next.
+// Completed reports that the new firmware is in place and boots next.
 func Completed() Push { return statusReport{Status: "completed"}.push() }
 
-// Ignored says that the device does not want this firmware; the hub offers it again after its
-// penalty time (a day by default).
+// Ignored reports that the device refuses this firmware. The hub offers it again after its penalty
+// time (a day by default).
 func Ignored(reason string) Push { return statusReport{Status: "ignored", Reason: reason}.push() }
 
 // Rescheduled asks the hub to offer again after delay, rounded up to milliseconds.
@@ -68,8 +69,8 @@ func Rescheduled(delay time.Duration, reason string) Push {
 	return statusReport{Status: "rescheduled", DelayMS: &ms, Reason: reason}.push()
 }
 
-// Failed says that the update has failed for good; the hub offers it again after its penalty time
-// (a day by default).
+// Failed reports that the update failed for good. The hub offers it again after its penalty time (a
+// day by default).
 func Failed(reason string) Push { return statusReport{Status: "failed", Reason: reason}.push() }
 
 // Progress reports percent (0 to 100) of a stage.
@@ -80,14 +81,14 @@ func Progress(stage Stage, percent int) Push {
 	}{stage.String(), min(max(percent, 0), 100)})}
 }
 
-// FirmwareValidated says that the running firmware was committed since the join.
+// FirmwareValidated reports that the running firmware was committed after the join.
 func FirmwareValidated() Push { return Push{Event: eventValidated, Payload: Empty} }
 
-// Rebooting says that the device goes down now.
+// Rebooting reports that the device reboots now.
 func Rebooting() Push { return Push{Event: eventRebooting, Payload: Empty} }
 
-// ReportNetworkInterface names the network interface of the socket; the hub derives wifi, ethernet
-// or cellular from the name.
+// ReportNetworkInterface reports the network interface of the socket. The hub derives wifi,
+// ethernet or cellular from the name.
 func ReportNetworkInterface(iface string) Push {
 	return Push{
 		Event:   eventNetworkInterfaces,

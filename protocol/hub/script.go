@@ -7,23 +7,25 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// RefConnectingCode is the ref of the code that the hub runs after a join. Its result is not shown
-// to anybody.
+// RefConnectingCode is the ref of the code that the hub runs after a join. The hub does not show
+// its result.
 const RefConnectingCode = "connecting_code"
 
-// OutputMax is the most of a script's output that is sent, in bytes; the rest is cut off.
+// OutputMax is the longest output of a script that a device sends, in bytes; Push cuts a longer
+// one.
 const OutputMax = 256 << 10
 
-// Script is a support script to run. The hub forgets Ref after 15 s.
+// Script is a support script to run. The hub drops a result that comes more than 15 s after the
+// script.
 type Script struct {
 	Ref  string
 	Text string // may hold secrets of the operator
 }
 
-// String names the script without its text.
+// String returns the script's ref without its text.
 func (s Script) String() string { return "script " + s.Ref }
 
-// LogValue leaves out the text.
+// LogValue omits the text.
 func (s Script) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("ref", s.Ref), slog.Int("bytes", len(s.Text)))
 }
@@ -57,7 +59,7 @@ type ScriptResult struct {
 	Reason string // why it failed
 }
 
-// Push makes the message of the answer.
+// Push returns the message of the answer.
 func (r ScriptResult) Push() Push {
 	out := struct {
 		Ref    string `json:"ref"`
@@ -78,5 +80,5 @@ func (r ScriptResult) Push() Push {
 	return Push{Event: EventScript, Payload: write(out)}
 }
 
-// String names the answer without what the script printed.
+// String returns the script's ref without its output.
 func (r ScriptResult) String() string { return "result of script " + r.Ref }

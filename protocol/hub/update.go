@@ -15,7 +15,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Limits of what is taken from an offer.
+// Limits of the parts of an offer. The values are decisions.
 const (
 	urlMax      = 16 << 10
 	partialsMax = 1 << 20
@@ -24,49 +24,49 @@ const (
 	sumLen      = 64 // hex digits of a SHA-256
 )
 
-// ErrNoUpdate says that the hub has no update, which is no offer and no error of anybody's.
+// ErrNoUpdate is the hub's answer that it has no update: neither an offer nor a fault.
 var ErrNoUpdate = errors.New("no update available")
 
-// SignedURL is an address that carries a credential in its query. It prints as a fixed text;
-// string(u) is the address.
+// SignedURL is a URL that carries a credential in its query. It prints as a fixed text; string(u)
+// is the URL.
 type SignedURL string
 
 const hidden = "(signed URL)"
 
-// String hides the address.
+// String hides the URL.
 func (SignedURL) String() string { return hidden }
 
-// GoString hides the address.
+// GoString hides the URL.
 func (SignedURL) GoString() string { return hidden }
 
-// LogValue hides the address.
+// LogValue hides the URL.
 func (SignedURL) LogValue() slog.Value { return slog.StringValue(hidden) }
 
-// MarshalText hides the address.
+// MarshalText hides the URL.
 func (SignedURL) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 
 // Update is the hub's offer of a firmware.
 type Update struct {
-	URL SignedURL // http or https, with a host; good for a day at most
-	// of the target, also for a delta: uuid, version, product, platform, architecture ...; "" and null
-	// are left out
+	URL SignedURL // http or https, with a host; valid for a day at most
+	// Meta describes the target firmware, for a delta too: uuid, version, product, platform,
+	// architecture and others, without empty values.
 	Meta     map[string]string
-	Size     int64  // bytes of the file behind URL; 0: not known
-	Checksum string // SHA-256 of that file in lower-case hex; "": not known
-	// SHA-256 of each 1 MiB of that file in lower-case hex; nil: not known
+	Size     int64  // bytes of the file at URL; 0 means not known
+	Checksum string // SHA-256 of that file in lower-case hex; "" means not known
+	// Partials has the SHA-256 of each 1 MiB of that file in lower-case hex; nil means not known.
 	Partials     []string
-	DeploymentID int64 // 0: pushed by hand
+	DeploymentID int64 // 0 means that an operator sent the offer
 }
 
-// UUID is the identity of the offered firmware; "" when the hub gave none.
+// UUID returns the identity of the offered firmware, or "".
 func (u Update) UUID() string { return u.Meta["uuid"] }
 
-// String names the firmware.
+// String returns the name and the version of the firmware.
 func (u Update) String() string {
 	return fmt.Sprintf("update %q to version %q", u.Meta["uuid"], u.Meta["version"])
 }
 
-// LogValue leaves out the URL.
+// LogValue omits the URL.
 func (u Update) LogValue() slog.Value {
 	return slog.GroupValue(
 		slog.String("uuid", u.Meta["uuid"]),
@@ -86,8 +86,8 @@ type rawUpdate struct {
 	DeploymentID jsontext.Value            `json:"deployment_id"`
 }
 
-// HasUpdate reports whether the response to a join carries an offer, as hubs of the time before
-// deployments sent it.
+// HasUpdate reports whether the response to a join carries an offer, as the hubs before deployment
+// groups send it.
 func HasUpdate(response jsontext.Value) bool {
 	var raw struct {
 		URL jsontext.Value `json:"firmware_url"`
@@ -95,10 +95,10 @@ func HasUpdate(response jsontext.Value) bool {
 	return response.Kind() == '{' && read(response, &raw) && raw.URL.Kind() == '"'
 }
 
-// ParseUpdate reads the payload of an update. It fails with ErrNoUpdate when the hub says that
-// there is none, else with what is wrong with the offer; then the result holds what could be read,
-// for a refusal that names the firmware. Only the URL is required. Whether the number of partials
-// fits the size is for the receiver to judge.
+// ParseUpdate reads the payload of an update. It returns ErrNoUpdate when the hub has none. For an
+// invalid offer it returns the reason and the readable parts, so that the refusal can name the
+// firmware. Only the URL is required. The receiver checks whether the number of partials fits the
+// size.
 func ParseUpdate(payload jsontext.Value) (Update, error) {
 	var raw rawUpdate
 	if payload.Kind() != '{' || !read(payload, &raw) {
@@ -127,8 +127,8 @@ func ParseUpdate(payload jsontext.Value) (Update, error) {
 	return u, nil
 }
 
-// metaOf reads the description of a firmware: what every one has, then the rest in the order of its
-// keys, as far as there is room.
+// metaOf reads the description of a firmware up to metaMax entries: first the keys that every
+// firmware has, then the others in order.
 func metaOf(raw map[string]jsontext.Value) map[string]string {
 	meta := make(map[string]string, min(len(raw), metaMax))
 	required := [...]string{"uuid", "product", "architecture", "version", "platform"}
@@ -151,7 +151,7 @@ func signedURL(raw jsontext.Value) (SignedURL, error) {
 		return "", fmt.Errorf("is longer than %d bytes", urlMax)
 	}
 	u, err := url.Parse(string(b))
-	if err != nil { // its text quotes the URL
+	if err != nil { // the error is not wrapped: it quotes the URL
 		return "", errors.New("is not a URL")
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
@@ -160,7 +160,7 @@ func signedURL(raw jsontext.Value) (SignedURL, error) {
 	return SignedURL(b), nil
 }
 
-// count reads an optional non-negative integer: null and absent are 0.
+// count reads an optional non-negative integer; null and absent are 0.
 func count(raw jsontext.Value) (int64, error) {
 	switch raw.Kind() {
 	case 'n', 0:
@@ -175,7 +175,7 @@ func count(raw jsontext.Value) (int64, error) {
 
 var errNoSum = errors.New("is not a SHA-256 in hex")
 
-// checksum reads an optional sum: null, absent and "" mean that there is none.
+// checksum reads an optional sum; null, absent and "" mean none.
 func checksum(raw jsontext.Value) (string, error) {
 	t, ok := text(raw)
 	if !ok {

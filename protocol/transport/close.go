@@ -96,7 +96,7 @@ func (c *conn) drain() {
 	}
 }
 
-// drop gives the stream back.
+// drop returns the stream back.
 func (c *conn) drop() error {
 	if c.dropped.Swap(true) {
 		return nil

@@ -48,7 +48,7 @@ type outgoing struct {
 	failed error // why writing is over, when it is not because of a close frame
 }
 
-// NewConn makes a link of a byte stream on which the WebSocket handshake is done. early is what has
+// NewConn returns a link of a byte stream on which the WebSocket handshake is done. early is what has
 // already been read behind the handshake. The Conn owns nc from here on.
 func NewConn(nc net.Conn, role Role, l Limits, early []byte) Conn {
 	return NewDeflateConn(nc, role, l, early, nil)
@@ -86,7 +86,7 @@ func (c *conn) ReadMessage(buf []byte) (Kind, []byte, error) {
 	return k, msg, err
 }
 
-// read gives the next message; without wait only if it has begun.
+// read returns the next message; without wait only if it has begun.
 func (c *conn) read(buf []byte, wait bool) (Kind, []byte, bool, error) {
 	c.reading.take()
 	defer c.reading.leave()

@@ -11,7 +11,7 @@ import (
 // headStart is what an address has before the next one is tried beside it (RFC 8305 section 5).
 const headStart = 250 * time.Millisecond
 
-// open makes a byte stream straight to the target.
+// open returns a byte stream straight to the target.
 func (d *WebSocket) open(ctx context.Context, t *target) (net.Conn, error) {
 	resolveTime, connectTime := cmp.Or(
 		d.Timeouts.Resolve,
@@ -92,7 +92,7 @@ func resolve(ctx context.Context, t *target, timeout time.Duration) ([]string, e
 	return addrs, nil
 }
 
-// dialFunc makes a connection to one address.
+// dialFunc returns a connection to one address.
 type dialFunc func(ctx context.Context, addr string) (net.Conn, error)
 
 // race dials the addresses, each a head start after the one before it or as soon as that has

@@ -54,7 +54,7 @@ func NewDecoder(role Role, l Limits, rsv1 bool) Decoder {
 	return d
 }
 
-// Idle says whether the next byte starts a frame.
+// Idle reports whether the next byte starts a frame.
 func (d *Decoder) Idle() bool { return d.have == 0 }
 
 // Pending is how many bytes of a data frame's payload come next, zero outside one and after the

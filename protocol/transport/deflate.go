@@ -162,7 +162,7 @@ func newDeflated(d Deflate, role Role) *deflated {
 	return &deflated{Deflate: d, out: deflater{window: out}, in: inflater{window: in}}
 }
 
-// restore makes the message of its compressed form, in the memory of msg as far as that is enough.
+// restore returns the message of its compressed form, in the memory of msg as far as that is enough.
 // Text is checked here, because the decoder sees the compressed form only.
 func (d *deflated) restore(k Kind, msg []byte, limit int) ([]byte, error) {
 	b := getWriteBuffer()

@@ -104,7 +104,7 @@ func (d *deflater) compress(dst, p []byte) (out []byte, ok bool) {
 	return out, true
 }
 
-// start makes a stream that remembers the history, as far as it and a message of n bytes lie within
+// start returns a stream that remembers the history, as far as it and a message of n bytes lie within
 // the window: the matcher itself always looks back 32 KiB.
 func (d *deflater) start(n int) *compressor {
 	c := compressors.Get().(*compressor) //nolint:forcetypeassert // the pool is ours

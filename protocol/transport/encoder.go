@@ -22,7 +22,7 @@ type Encoder struct {
 // NewEncoder returns the encoder of one end.
 func NewEncoder(role Role) Encoder { return Encoder{role: role} }
 
-// Closed says whether the close frame has been made.
+// Closed reports whether the close frame has been made.
 func (e *Encoder) Closed() bool { return e.closed }
 
 // Append appends the one frame that ev is to dst. A client masks it with mask, which must be

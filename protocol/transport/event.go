@@ -45,7 +45,7 @@ const (
 	CodeServiceRestart = 1012
 )
 
-// validCode says whether a code may stand in a close frame. The table of gobwas/ws ends at 1011,
+// validCode reports whether a code may stand in a close frame. The table of gobwas/ws ends at 1011,
 // but the hub closes with 1012 when a node is drained.
 func validCode(code int) bool {
 	switch {

@@ -115,7 +115,7 @@ func acceptKey(nonce string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// hasToken says whether a header that is a comma-separated list contains token, in any case.
+// hasToken reports whether a header that is a comma-separated list contains token, in any case.
 func hasToken(h http.Header, name, token string) bool {
 	for _, line := range h.Values(name) {
 		for part := range strings.SplitSeq(line, ",") {

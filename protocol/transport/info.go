@@ -44,7 +44,7 @@ func tlsInfo(s tls.ConnectionState) *TLSInfo {
 	return info
 }
 
-// Interface finds the network interface that has the local address. It asks the system at every
+// Interface returns the network interface that has the local address. It asks the system at every
 // call.
 func (i ConnInfo) Interface() (*net.Interface, error) {
 	local, ok := i.LocalAddr.(*net.TCPAddr)

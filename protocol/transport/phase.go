@@ -59,7 +59,7 @@ func (e *PhaseError) Error() string {
 // Unwrap returns the cause.
 func (e *PhaseError) Unwrap() error { return e.Err }
 
-// Timeout says whether the phase took too long.
+// Timeout reports whether the phase took too long.
 func (e *PhaseError) Timeout() bool { return timedOut(e.Err) }
 
 // Class says what a person would have to look at after a failed dial.

@@ -36,7 +36,7 @@ func (e *ProxyError) Error() string {
 // Unwrap returns what went wrong with the proxy.
 func (e *ProxyError) Unwrap() error { return e.Err }
 
-// unauthorized says whether the proxy wants other credentials. Package proxy has texts and no
+// unauthorized reports whether the proxy wants other credentials. Package proxy has texts and no
 // types.
 func (e *ProxyError) unauthorized() bool {
 	return e.Status == http.StatusProxyAuthRequired ||
@@ -69,7 +69,7 @@ func proxyTarget(u *url.URL) (*target, error) {
 	return p, nil
 }
 
-// connect makes the byte stream to the target, through its proxy if it has one.
+// connect returns the byte stream to the target, through its proxy if it has one.
 func (d *WebSocket) connect(ctx context.Context, t *target) (net.Conn, error) {
 	if d.Proxy == nil {
 		return d.open(ctx, t)
@@ -96,7 +96,7 @@ func (d *WebSocket) connect(ctx context.Context, t *target) (net.Conn, error) {
 	return nil, t.fail(PhaseProxy, err)
 }
 
-// tunnel makes a byte stream to the target through p.
+// tunnel returns a byte stream to the target through p.
 func (d *WebSocket) tunnel(ctx context.Context, p, t *target) (net.Conn, error) {
 	nc, err := d.open(ctx, p)
 	if err != nil {

@@ -95,7 +95,7 @@ func (t *target) follow(location string) (*target, error) {
 	return next, nil
 }
 
-// sameOrigin says whether the headers of a request, which are the device's credentials, may go to
+// sameOrigin reports whether the headers of a request, which are the device's credentials, may go to
 // next as well: the same host and port, or its standard port for TLS after that for plain HTTP.
 func (t *target) sameOrigin(next *target) bool {
 	upgraded := t.port == "80" && next.port == "443" && next.secure

@@ -109,7 +109,7 @@ func (s *source) readFD(dst []byte) (int, error) {
 	}
 }
 
-// tryRead reads once and says whether that was all: false waits until the descriptor is readable
+// tryRead reads once and reports whether that was all: false waits until the descriptor is readable
 // again.
 func (s *source) tryRead(fd uintptr) bool {
 	var again bool

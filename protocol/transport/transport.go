@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Kind says whether a message is text, which is UTF-8, or binary.
+// Kind reports whether a message is text, which is UTF-8, or binary.
 type Kind uint8
 
 // The two kinds of messages.

@@ -19,7 +19,7 @@ func Wait(c Conn) {
 	}
 }
 
-// Arrived gives a message that has come, in memory of its own; of a Conn that is no Waiter, the
+// Arrived returns a message that has come, in memory of its own; of a Conn that is no Waiter, the
 // next one.
 func Arrived(c Conn) (k Kind, msg []byte, ok bool, err error) {
 	if w, can := c.(Waiter); can {

@@ -31,7 +31,7 @@ type WebSocket struct {
 	Time func() time.Time
 	// UserAgent names the program. Empty: the standard library's.
 	UserAgent string
-	// NetDial makes the byte stream to host:port of the hub or its proxy; it then resolves names
+	// NetDial returns the byte stream to host:port of the hub or its proxy; it then resolves names
 	// itself, within the sum of the two timeouts. Nil: resolve, then race the addresses.
 	NetDial func(ctx context.Context, network, addr string) (net.Conn, error)
 	// Proxy says through which proxy a target is reached, whose scheme is http or https here: see

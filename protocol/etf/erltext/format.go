@@ -13,7 +13,7 @@ import (
 	"github.com/hublink-go/hublink/protocol/etf"
 )
 
-// Format gives the text of a term in one line, without a full stop; see Append.
+// Format returns the text of a term in one line, without a full stop; see Append.
 func Format(t etf.Term) string { return string(Append(nil, t)) }
 
 // Append appends the text of a term to dst. What is no term, such as a nil Term or one deeper than
@@ -139,10 +139,10 @@ func appendAtom(dst []byte, name string) []byte {
 	return append(dst, '\'')
 }
 
-// shows says whether a character is part of a text, rather than a number by chance.
+// shows reports whether a character is part of a text, rather than a number by chance.
 func shows(c rune) bool { return unicode.IsPrint(c) || c >= '\b' && c <= '\r' || c == 0x1b }
 
-// printable says whether a list is a text of Latin-1.
+// printable reports whether a list is a text of Latin-1.
 func printable(l etf.List) bool {
 	for _, t := range l {
 		n, ok := t.(etf.Int)

@@ -250,7 +250,7 @@ func (p *parser) pair(depth int) (pair etf.Pair, err error) {
 	return pair, err
 }
 
-// sortKeys sorts maps that are inside of keys, as decoding does, and says whether all keys are
+// sortKeys sorts maps that are inside of keys, as decoding does, and reports whether all keys are
 // different.
 func sortKeys(m etf.Map) bool {
 	keys := make(etf.Map, len(m))

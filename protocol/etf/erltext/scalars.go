@@ -130,10 +130,10 @@ var reserved = map[string]bool{
 	"xor": true,
 }
 
-// lower says whether an atom may begin with c and need no quotes.
+// lower reports whether an atom may begin with c and need no quotes.
 func lower(c rune) bool { return c >= 'a' && c <= 'z' || c >= 0xdf && c <= 0xff && c != 0xf7 }
 
-// inWord says whether c may stand in an atom that needs no quotes.
+// inWord reports whether c may stand in an atom that needs no quotes.
 func inWord(c rune) bool {
 	return lower(c) || digit(c) || c == '_' || c == '@' || c >= 'A' && c <= 'Z' ||
 		c >= 0xc0 && c <= 0xde && c != 0xd7

@@ -18,7 +18,7 @@ const end rune = -1
 
 func blank(c rune) bool { return c >= 0 && c <= ' ' || c >= 0x80 && c <= 0xa0 }
 
-// peek gives the next character; utf8.RuneError is a fault of the text too.
+// peek returns the next character; utf8.RuneError is a fault of the text too.
 func (s *scanner) peek() rune {
 	if s.pos >= len(s.text) {
 		return end
@@ -121,7 +121,7 @@ func (s *scanner) beyond(limit string, most int) error {
 	return &LimitError{Line: line, Column: column, Limit: limit, Max: most}
 }
 
-// place gives line and column of an offset.
+// place returns line and column of an offset.
 func (s *scanner) place(at int) (line, column int) {
 	before := s.text[:at]
 	line = 1 + strings.Count(before, "\n")

@@ -82,7 +82,7 @@ func (s *scanner) char() (rune, error) {
 	return c, nil
 }
 
-// broken says whether what stands here is not UTF-8. (U+FFFD itself is.)
+// broken reports whether what stands here is not UTF-8. (U+FFFD itself is.)
 func (s *scanner) broken() bool {
 	c, n := utf8.DecodeRuneInString(s.text[s.pos:])
 	return c == utf8.RuneError && n <= 1
@@ -97,7 +97,7 @@ func (s *scanner) run(base, most int) string {
 	return s.text[start:s.pos]
 }
 
-// code makes the character of a number.
+// code returns the character of a number.
 func (s *scanner) code(at, base int, digits string) (rune, error) {
 	n, err := strconv.ParseInt(digits, base, 32)
 	if err != nil || !utf8.ValidRune(rune(n)) {

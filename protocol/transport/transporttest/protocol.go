@@ -48,7 +48,7 @@ type Frame struct {
 // caseLimits are the limits that the cases are written for.
 var caseLimits = transport.Limits{Message: 100_000, Fragments: 8}
 
-// Drive makes a link of a stream.
+// Drive returns a link of a stream.
 type Drive func(nc net.Conn, role transport.Role, l transport.Limits,
 	d *transport.Deflate) transport.Conn
 
