@@ -2,7 +2,7 @@ package etf
 
 import "unicode/utf8"
 
-// AtomSet is a set of atom names. The zero value is empty. It is not changed after its making.
+// AtomSet is an immutable set of atom names. The zero value is empty.
 type AtomSet struct{ known map[string]Term }
 
 // Atoms returns a set of the given names.
@@ -14,8 +14,8 @@ func Atoms(names ...string) AtomSet {
 	return s
 }
 
-// commonAtoms are known to every Elixir system. The values are ready made, so that decoding them
-// costs nothing.
+// commonAtoms are the atoms that every Elixir system has. Their values exist already, so decoding
+// them does not allocate.
 var commonAtoms = Atoms(string(Nil), string(True), string(False), string(OK), string(Error))
 
 // atom reads what follows an atom's tag at offset at.
@@ -49,7 +49,7 @@ func (d *decoder) atom(tag byte, at int) (Term, error) {
 	return Atom(name), nil
 }
 
-// skipAtom reads an atom where nothing else may stand.
+// skipAtom reads an atom and refuses every other term.
 func (d *decoder) skipAtom() error {
 	at := d.pos
 	tag, err := d.octet()
@@ -64,7 +64,7 @@ func (d *decoder) skipAtom() error {
 	return d.malformed(at, "not an atom where one must be")
 }
 
-// fromLatin1 returns the UTF-8 form; pure ASCII is given back as it is.
+// fromLatin1 returns b in UTF-8, and b itself when it is ASCII.
 func fromLatin1(b []byte) []byte {
 	for i, c := range b {
 		if c < utf8.RuneSelf {
@@ -79,7 +79,7 @@ func fromLatin1(b []byte) []byte {
 	return b
 }
 
-// toLatin1 returns the Latin-1 form, ok is false when there is none.
+// toLatin1 returns name in Latin-1. ok is false when a character has no Latin-1 form.
 func toLatin1(name Atom) (b []byte, ok bool) {
 	b = make([]byte, 0, len(name))
 	for _, r := range name {

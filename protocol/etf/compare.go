@@ -6,10 +6,10 @@ import (
 	"slices"
 )
 
-// Ranks of Erlang's order of terms: number < atom < reference < fun < port < pid < tuple < map < []
-// < list < bitstring.
+// Ranks in Erlang's term order: number < atom < reference < fun < port < pid < tuple < map < [] <
+// list < bitstring.
 const (
-	rankInt = iota // among the keys of a map an integer stands before every float
+	rankInt = iota // as a key of a map an integer sorts before every float
 	rankFloat
 	rankAtom
 	rankReference
@@ -56,8 +56,8 @@ func rank(t Term) int {
 	return rankBits
 }
 
-// compare returns Erlang's order of terms as it is used for the keys of a map. Maps inside the terms
-// must be sorted; so the time is bounded by the smaller term.
+// compare compares terms in Erlang's order for the keys of a map. The caller sorts the maps inside
+// the terms, so the smaller term bounds the time.
 func compare(a, b Term) int {
 	if c := cmp.Compare(rank(a), rank(b)); c != 0 {
 		return c
@@ -107,7 +107,7 @@ func compareLists(a, b Term) int {
 		return c
 	}
 	switch {
-	case len(x) > n: // b has come to its tail, a has not
+	case len(x) > n: // b is at its tail, a is not
 		return cmp.Compare(rankList, rank(tailY))
 	case len(y) > n:
 		return cmp.Compare(rank(tailX), rankList)
@@ -133,10 +133,10 @@ func bitsOf(t Term) ([]byte, int) {
 	return nil, 0
 }
 
-// smallMap is the number of pairs up to which comparing all with all is quicker than sorting.
+// smallMap is the number of pairs up to which comparing all pairs is faster than sorting.
 const smallMap = 8
 
-// duplicate finds a key that occurs twice and gives its index, or -1.
+// duplicate returns the index of a key that occurs twice, or -1.
 func duplicate(m Map) int {
 	if len(m) <= smallMap {
 		for i := range m {
@@ -161,7 +161,7 @@ func duplicate(m Map) int {
 	return -1
 }
 
-// sortPairs puts a map into the order in which OTP writes maps of up to 32 pairs.
+// sortPairs sorts a map as OTP writes maps of up to 32 pairs.
 func sortPairs(m Map) {
 	slices.SortStableFunc(m, func(p, q Pair) int { return compare(p.Key, q.Key) })
 }

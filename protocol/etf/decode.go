@@ -4,22 +4,21 @@ import "encoding/binary"
 
 // Decoder holds the options of decoding. The zero value is safe and has the default limits.
 type Decoder struct {
-	Atoms   AtomSet // known beside nil, true, false, ok and error
+	Atoms   AtomSet // accepted in addition to nil, true, false, ok and error
 	AnyAtom bool    // accept every atom
-	Keep    Kind    // accept these kinds as Opaque, added up: Pid | Reference
+	Keep    Kind    // kinds to accept as Opaque: Pid | Reference
 	Limits  Limits
 }
 
-// Decode reads one term with the zero Decoder, see there.
+// Decode reads one term with the zero Decoder.
 func Decode(data []byte) (Term, error) {
 	t, _, err := Decoder{}.Decode(data)
 	return t, err
 }
 
-// Decode reads the term at the start of data, version octet first, and says how many bytes it took.
-// Bytes after the term are left alone, as OTP does. Errors are *SyntaxError, *LimitError,
-// *UnknownAtomError and *KindError. The term refers to data, or to memory of its own if it was
-// compressed.
+// Decode reads the term at the start of data, with its version octet, and returns how many bytes it
+// used. Like OTP it ignores the bytes after the term. Errors are *SyntaxError, *LimitError,
+// *UnknownAtomError and *KindError. The term refers to data, unless it was compressed.
 func (cfg Decoder) Decode(data []byte) (t Term, used int, err error) {
 	limits := cfg.Limits.withDefaults()
 	d := decoder{data: data, cfg: cfg, limits: limits, left: limits.Elements}
@@ -40,14 +39,14 @@ func (cfg Decoder) Decode(data []byte) (t Term, used int, err error) {
 	return t, d.pos, nil
 }
 
-// decoder walks over one input.
+// decoder reads one input.
 type decoder struct {
 	data     []byte
 	pos      int
 	cfg      Decoder
 	limits   Limits
-	left     int  // elements that may still come
-	keys     int  // how many map keys we are inside of
+	left     int  // elements left of the limit
+	keys     int  // depth of map keys around the current term
 	inflated bool // data is the contents of a compressed term
 }
 
@@ -94,7 +93,7 @@ func (d *decoder) term(depth int) (Term, error) {
 	return d.opaque(tag, at, depth)
 }
 
-// position returns the place of an error.
+// position returns the position of an error.
 func (d *decoder) position(at int) Position { return Position{Offset: at, Inflated: d.inflated} }
 
 func (d *decoder) malformed(at int, reason string) error {
@@ -128,8 +127,8 @@ func (d *decoder) uint32() (uint32, error) {
 	return binary.BigEndian.Uint32(b), nil
 }
 
-// length reads a length of size octets, in bytes or in elements. An element takes a byte at least,
-// so a length beyond the rest of the input is refused before memory is taken for it.
+// length reads a length of size octets, in bytes or in elements. Each element takes at least one
+// byte, so length refuses a value beyond the rest of the input before memory is allocated.
 func (d *decoder) length(size int) (int, error) {
 	b, err := d.take(size)
 	if err != nil {
@@ -145,7 +144,7 @@ func (d *decoder) length(size int) (int, error) {
 	return int(n), nil
 }
 
-// sized reads a length of size octets and as many bytes.
+// sized reads a length of size octets and that number of bytes.
 func (d *decoder) sized(size int) ([]byte, error) {
 	n, err := d.length(size)
 	if err != nil {

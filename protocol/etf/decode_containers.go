@@ -1,9 +1,9 @@
 package etf
 
-// emptyList is [], ready made.
+// emptyList is [], allocated once.
 var emptyList Term = List{}
 
-// claim takes n elements from the budget before memory is taken for them.
+// claim takes n elements off the limit before memory is allocated for them.
 func (d *decoder) claim(n, at int) error {
 	if n > d.left {
 		return &LimitError{Limit: "elements", Max: d.limits.Elements, Position: d.position(at)}
@@ -12,9 +12,8 @@ func (d *decoder) claim(n, at int) error {
 	return nil
 }
 
-// list reads a list. Its tail may be a list again, even a STRING_EXT, which then goes on with the
-// same list; so a long chain of tails costs no depth. LIST_EXT of no elements is its tail, whatever
-// that is.
+// list reads a list. A tail that is a list or a STRING_EXT continues the same list, so that a long
+// chain of tails needs no depth. A LIST_EXT without elements is its tail.
 func (d *decoder) list(tag byte, depth int) (Term, error) {
 	var elems List
 	for {
@@ -41,7 +40,7 @@ func (d *decoder) list(tag byte, depth int) (Term, error) {
 		if err != nil {
 			return nil, err
 		}
-		if tag == tagString { // a proper list, nothing follows
+		if tag == tagString { // a proper list without a tail
 			tag = tagNil
 			continue
 		}
@@ -70,7 +69,7 @@ func (d *decoder) appendOctets(elems List) (List, error) {
 	return elems, nil
 }
 
-// elements reads a count of size octets and as many terms.
+// elements reads a count of size octets and that number of terms.
 func (d *decoder) elements(elems []Term, size, depth int) ([]Term, error) {
 	at := d.pos
 	n, err := d.length(size)
@@ -101,7 +100,7 @@ func (d *decoder) tuple(size, depth int) (Term, error) {
 	return Tuple(elems), nil
 }
 
-// mapping reads a map. OTP refuses maps with a key twice. Inside of keys maps are sorted, for
+// mapping reads a map and, like OTP, refuses one with a key twice. It sorts maps inside keys, for
 // compare.
 func (d *decoder) mapping(depth int) (Term, error) {
 	at := d.pos

@@ -1,7 +1,7 @@
 package etf
 
-// opaque reads a pid, reference, port or fun, whose tag stood at offset at, and refuses every other
-// tag. Its parts are read to find its end; the atoms in it are judged like all others, as OTP does.
+// opaque reads a pid, reference, port or fun whose tag is at offset at, and refuses every other
+// tag. It reads the parts to find the end, and like OTP checks the atoms in them.
 func (d *decoder) opaque(tag byte, at, depth int) (Term, error) {
 	kind, ok := opaqueKinds[tag]
 	if !ok {
@@ -88,7 +88,7 @@ func (d *decoder) smallInt() error {
 	return err
 }
 
-// pid reads the pid of a closure's maker, which is accepted with the closure.
+// pid reads the pid of a closure's creator, which is accepted with the closure.
 func (d *decoder) pid() error {
 	at := d.pos
 	tag, err := d.octet()
@@ -101,8 +101,8 @@ func (d *decoder) pid() error {
 	return d.nodeAnd(identSizes[tag])
 }
 
-// newFun reads a closure: size (of itself too), arity (1 octet), hash (16), index (4), number of
-// free variables, module, old index, old hash, the pid of its maker, free variables.
+// newFun reads a NEW_FUN_EXT: size (itself included), arity (1 octet), hash (16), index (4), number
+// of free variables, module, old index, old hash, the pid of its creator, free variables.
 func (d *decoder) newFun(at, depth int) error {
 	start := d.pos
 	size, err := d.uint32()

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// big reads an integer of sign and magnitude, lowest octet first. OTP takes every sign octet but 0
-// for minus.
+// big reads an integer of sign and magnitude, lowest octet first. Like OTP it takes every sign
+// octet except 0 as minus.
 func (d *decoder) big(size int) (Term, error) {
 	n, err := d.length(size)
 	if err != nil {
@@ -39,7 +39,8 @@ func (d *decoder) big(size int) (Term, error) {
 	return Big{Int: v}, nil
 }
 
-// signed returns the number with this magnitude if it fits 64 bits.
+// signed returns the number with this magnitude. It reports false when the number does not fit 64
+// bits.
 func signed(magnitude uint64, negative bool) (Int, bool) {
 	switch {
 	case !negative && magnitude <= math.MaxInt64:
@@ -50,7 +51,7 @@ func signed(magnitude uint64, negative bool) (Int, bool) {
 	return 0, false
 }
 
-// float reads either form: eight octets, or the text of minor version 0.
+// float reads NEW_FLOAT_EXT (eight octets) or FLOAT_EXT (the text of minor version 0).
 func (d *decoder) float(tag byte, at int) (Term, error) {
 	if tag == tagFloat {
 		text, err := d.take(floatTextLen)
@@ -74,8 +75,8 @@ func (d *decoder) float(tag byte, at int) (Term, error) {
 	return Float(f), nil
 }
 
-// floatText is what OTP reads in a FLOAT_EXT. ParseFloat alone would take more: hexadecimal
-// numbers, underscores, names.
+// floatText matches the text that OTP accepts in a FLOAT_EXT. ParseFloat also accepts hexadecimal
+// numbers, underscores and names.
 var floatText = regexp.MustCompile(`^[+-]?[0-9]+[.,][0-9]+([eE][+-]?[0-9]+)?$`)
 
 // parseFloat reads the text of a FLOAT_EXT up to its first zero octet.
@@ -88,8 +89,8 @@ func parseFloat(text []byte) (float64, bool) {
 	return f, err == nil
 }
 
-// bitstring reads a BIT_BINARY_EXT: octets of which only the highest bits of the last one count.
-// OTP does not look at the others.
+// bitstring reads a BIT_BINARY_EXT. Only the highest bits of its last octet count; like OTP it
+// ignores the others.
 func (d *decoder) bitstring(at int) (Term, error) {
 	n, err := d.length(4)
 	if err != nil {

@@ -11,15 +11,15 @@ import (
 	"unicode/utf8"
 )
 
-// Minor is the minor version of the format, the option minor_version of term_to_binary. All of them
-// are read by every OTP.
+// Minor is the minor version of the format, the option minor_version of term_to_binary. Every OTP
+// reads all of them.
 type Minor uint8
 
 // The minor versions.
 const (
-	// default of OTP 17 to 25: floats in eight octets, atoms in Latin-1 where possible
+	// Minor1 is the default of OTP 17 to 25: floats in eight octets, atoms in Latin-1 where possible.
 	Minor1 Minor = iota
-	Minor0       // before: floats as text
+	Minor0       // default before OTP 17: floats as text
 	Minor2       // default since OTP 26: floats in eight octets, atoms in UTF-8
 )
 
@@ -28,10 +28,10 @@ type Encoder struct {
 	Minor Minor // zero: Minor1
 }
 
-// Append appends the encoding of t to dst, version octet first, the same bytes that term_to_binary
-// makes. It fails, with dst as it was, for what is no term: nil, a float that is not a number, an
-// atom of more than 255 characters or not UTF-8, a map with the same key twice, a Bitstring or
-// Opaque that decoding would not give; and with ErrLimit beyond MaxDepth.
+// Append appends the encoding of t to dst, with its version octet: the bytes of term_to_binary. It
+// returns dst unchanged and an error for nil, a float that is not a number, an atom of more than
+// 255 characters or not in UTF-8, a map with the same key twice, and a Bitstring or Opaque that
+// decoding cannot return; and ErrLimit beyond MaxDepth.
 func (enc Encoder) Append(dst []byte, t Term) ([]byte, error) {
 	e := encoder{dst: append(dst, version), minor: enc.Minor}
 	if err := e.term(t, 1); err != nil {
@@ -40,7 +40,7 @@ func (enc Encoder) Append(dst []byte, t Term) ([]byte, error) {
 	return e.dst, nil
 }
 
-// Encode returns the encoding of t with the zero Encoder, see Append.
+// Encode returns the encoding of t with the zero Encoder. See Append.
 func Encode(t Term) ([]byte, error) { return Encoder{}.Append(nil, t) }
 
 type encoder struct {

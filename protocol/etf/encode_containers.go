@@ -1,7 +1,7 @@
 package etf
 
-// list writes a proper list as OTP does: as STRING_EXT if all elements are integers below 256 and
-// there are not too many. A tail that is a list goes on with the same list.
+// list writes a proper list as OTP does: as STRING_EXT if it has at most 65,535 elements that are
+// all integers below 256. A tail that is a list continues the same list.
 func (e *encoder) list(elems List, tail Term, depth int) error {
 	if more, ok := tail.(List); ok && len(more) > 0 {
 		elems, tail = append(elems[:len(elems):len(elems)], more...), emptyList
@@ -63,7 +63,7 @@ func (e *encoder) mapping(m Map, depth int) error {
 			return err
 		}
 	}
-	if duplicate(m) >= 0 { // after the keys were found to be terms
+	if duplicate(m) >= 0 { // after the check that the keys are terms
 		return errNoKey
 	}
 	return nil

@@ -5,13 +5,13 @@ import (
 	"fmt"
 )
 
-// ErrLimit says that a term goes beyond one of the limits; the error is a *LimitError.
+// ErrLimit means that a term exceeds a limit. The error is a *LimitError.
 var ErrLimit = errors.New("term is beyond a limit")
 
-// Position is where in the input an error was found.
+// Position is the place of an error in the input.
 type Position struct {
-	Offset   int  // bytes, the version octet is 0
-	Inflated bool // counted in the inflated contents of a compressed term, whose first tag is 0
+	Offset   int  // bytes; the version octet is at 0
+	Inflated bool // Offset counts the inflated contents of a compressed term, from its first tag
 }
 
 func (p Position) String() string {
@@ -21,7 +21,7 @@ func (p Position) String() string {
 	return fmt.Sprintf("byte %d", p.Offset)
 }
 
-// SyntaxError says that the input is no term that OTP would read. It contains none of the input.
+// SyntaxError means that OTP would not read the input. The error contains no part of the input.
 type SyntaxError struct {
 	Position
 	Reason string // a fixed text
@@ -31,7 +31,7 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("decode term: %s at %v", e.Reason, e.Position)
 }
 
-// LimitError says which limit was passed. Is(ErrLimit) holds.
+// LimitError names the exceeded limit. errors.Is reports it as ErrLimit.
 type LimitError struct {
 	Position        // zero when encoding
 	Limit    string // bytes, inflated bytes, depth, elements
@@ -53,7 +53,7 @@ func (e *LimitError) Error() string {
 // Is makes errors.Is(err, ErrLimit) work.
 func (e *LimitError) Is(target error) bool { return target == ErrLimit }
 
-// UnknownAtomError is the refusal of an atom that the decoder was not told of.
+// UnknownAtomError is the refusal of an atom that Decoder.Atoms does not have.
 type UnknownAtomError struct {
 	Position
 	Name string
@@ -77,12 +77,12 @@ func (e *KindError) Error() string {
 	return fmt.Sprintf("decode term: a %v is not accepted, at %v", e.Kind, e.Position)
 }
 
-// TypeError says that a Go value and a term do not fit each other.
+// TypeError means that a Go value and a term do not fit each other.
 type TypeError struct {
 	Path string // of the value: .Field, [3], [key]; empty for the value itself
-	Term string // what the term is, or should have been
+	Term string // type of the term, found or expected
 	Go   string // the Go type
-	Why  string // more, or empty
+	Why  string // details, or ""
 }
 
 func (e *TypeError) Error() string {

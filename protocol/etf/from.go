@@ -8,9 +8,9 @@ import (
 	"strconv"
 )
 
-// builder makes terms of Go values.
+// builder converts Go values to terms.
 type builder struct {
-	left   int // elements that may still come
+	left   int // elements left of the limit
 	shapes shapes
 }
 

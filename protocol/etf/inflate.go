@@ -9,8 +9,8 @@ import (
 )
 
 // compressed reads a compressed term: its inflated size in 4 octets and a zlib stream of a term
-// without a version octet. OTP wants the size to be exact and the checksum to be right, but lets
-// octets follow the term inside.
+// without a version octet. Like OTP it requires the exact size and the checksum, and ignores octets
+// after the term inside.
 func (d *decoder) compressed() (Term, int, error) {
 	at := d.pos
 	head, err := d.take(5)
@@ -44,7 +44,7 @@ func (d *decoder) compressed() (Term, int, error) {
 	return t, len(d.data) - in.Len(), nil
 }
 
-// inflate returns the contents of a zlib stream if they have exactly this size.
+// inflate returns the contents of a zlib stream of exactly this size.
 func inflate(in *bytes.Reader, size int) ([]byte, bool) {
 	z, err := zlib.NewReader(in)
 	if err != nil {
@@ -55,6 +55,6 @@ func inflate(in *bytes.Reader, size int) ([]byte, bool) {
 		return nil, false
 	}
 	var more [1]byte
-	n, err := z.Read(more[:]) // reaches the checksum
+	n, err := z.Read(more[:]) // reads the checksum
 	return out, n == 0 && errors.Is(err, io.EOF)
 }

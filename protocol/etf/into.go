@@ -8,7 +8,7 @@ import (
 	"strconv"
 )
 
-// filler puts terms into Go values.
+// filler converts terms to Go values.
 type filler struct{ shapes shapes }
 
 // misfit is the refusal of a term for a Go value.
@@ -129,7 +129,7 @@ func fillUint(t Term, v reflect.Value) error {
 	return misfit(t, v, "")
 }
 
-// fillFloat takes integers too, if nothing is lost: Elixir code writes 1 where it means 1.0.
+// fillFloat accepts an integer that a float holds exactly, because Elixir code writes 1 for 1.0.
 func fillFloat(t Term, v reflect.Value) error {
 	var x float64
 	switch t := t.(type) {

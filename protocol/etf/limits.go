@@ -1,15 +1,16 @@
 package etf
 
-// Limits bound what decoding one term may cost. Zero fields mean the default.
+// Limits bound the cost of decoding one term. Zero fields mean the default. The defaults are
+// decisions.
 type Limits struct {
 	Bytes    int // of the input; default 16 MiB
 	Inflated int // of a compressed term's contents; default 8 MiB
 	Depth    int // of nesting, a term that is not nested has 1; default 512, never more than MaxDepth
-	Elements int // of all lists, tuples and maps together, a map's pair counts twice; default 262,144
+	Elements int // of all lists, tuples and maps together; a pair counts as two; default 262,144
 }
 
-// MaxDepth is the greatest depth that a limit can be raised to, and that of encoding: terms are
-// walked by recursion, and a stack that is used up ends the process.
+// MaxDepth is the highest limit of depth for decoding, and the limit for encoding. Both are
+// recursive, and a full stack ends the process.
 const MaxDepth = 120_000
 
 const (

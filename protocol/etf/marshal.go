@@ -7,7 +7,7 @@ import (
 	"reflect"
 )
 
-// Marshal returns the encoding of a Go value with the zero Encoder. The mapping, both ways:
+// Marshal returns the encoding of a Go value with the zero Encoder. The mapping in both directions:
 //
 //	nil, nil pointer              atom nil
 //	bool                          atom true, false
@@ -21,8 +21,8 @@ import (
 //	the Term types                as they are
 //	any                           when reading: the Term
 //
-// A field's tag may name its key, leave the field out when it is zero, make its key an atom, or
-// ignore it:
+// A field's tag can name its key, omit the field when it is zero, make its key an atom, or ignore
+// it:
 //
 //	Uptime int `etf:"uptime,omitempty,atom"`
 //	Cache  int `etf:"-"`
@@ -31,11 +31,11 @@ import (
 //
 //	_ struct{} `etf:",tuple"`
 //
-// is a tuple of its other exported fields. Embedded structs are fields like all others.
+// is a tuple of its other exported fields. An embedded struct is a field.
 func Marshal(v any) ([]byte, error) { return Encoder{}.Marshal(v) }
 
-// Marshal is the function Marshal with this encoder. Errors are *TypeError, *LimitError (a value
-// that contains itself) and those of Append.
+// Marshal returns the encoding of v with this encoder, see the function Marshal. Errors are
+// *TypeError, *LimitError (a value that contains itself) and those of Append.
 func (enc Encoder) Marshal(v any) ([]byte, error) {
 	t, err := From(v)
 	if err != nil {
@@ -44,15 +44,16 @@ func (enc Encoder) Marshal(v any) ([]byte, error) {
 	return enc.Append(nil, t)
 }
 
-// Unmarshal reads the term at the start of data into what dst points to, with the zero Decoder and
-// the mapping of Marshal.
+// Unmarshal decodes the term at the start of data into the value that dst points to, with the zero
+// Decoder and the mapping of Marshal.
 //
 // Keys of a map without a field are ignored, fields without a key stay as they are, and everything
 // else must fit: only what goes into a float32 is rounded. The atom nil makes pointers, slices and
 // maps nil. Strings and []byte are copies; Binary and other Term types refer to data.
 func Unmarshal(data []byte, dst any) error { return Decoder{}.Unmarshal(data, dst) }
 
-// Unmarshal is the function Unmarshal with this decoder. Errors are those of Decode and *TypeError.
+// Unmarshal decodes with this decoder, see the function Unmarshal. Errors are those of Decode and
+// *TypeError.
 func (cfg Decoder) Unmarshal(data []byte, dst any) error {
 	t, _, err := cfg.Decode(data)
 	if err != nil {
@@ -61,13 +62,13 @@ func (cfg Decoder) Unmarshal(data []byte, dst any) error {
 	return Into(t, dst)
 }
 
-// From returns a term of a Go value, see Marshal. Term types in v are not copied.
+// From converts a Go value to a term, see Marshal. It does not copy Term types in v.
 func From(v any) (Term, error) {
 	b := builder{left: maxGoElements, shapes: shapes{}}
 	return b.term(reflect.ValueOf(v), 1)
 }
 
-// Into puts a term into what dst points to, see Unmarshal.
+// Into converts a term to the value that dst points to, see Unmarshal.
 func Into(t Term, dst any) error {
 	v := reflect.ValueOf(dst)
 	if v.Kind() != reflect.Pointer || v.IsNil() {
@@ -78,7 +79,7 @@ func Into(t Term, dst any) error {
 }
 
 const (
-	// A Go value may contain itself; these stop the walk.
+	// Limits for a Go value that contains itself.
 	maxGoDepth    = 10_000
 	maxGoElements = 1 << 22
 )

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// shape is how a struct type is mapped.
+// shape is the mapping of a struct type.
 type shape struct {
 	tuple  bool
 	fields []field
@@ -18,7 +18,7 @@ type field struct {
 	omitEmpty bool
 }
 
-// shapes remembers them for one call.
+// shapes caches the mappings during one call.
 type shapes map[reflect.Type]*shape
 
 func (s shapes) of(t reflect.Type) (*shape, error) {

@@ -12,28 +12,28 @@ type Term interface{ term() }
 type (
 	// Int is an integer that fits 64 bits.
 	Int int64
-	// Float is a float; NaN and the infinities do not exist in Erlang.
+	// Float is a float. Erlang has neither NaN nor infinities.
 	Float float64
-	// Atom is an atom's name in UTF-8, at most 255 characters.
+	// Atom is the name of an atom in UTF-8, at most 255 characters.
 	Atom string
 	// Binary is a binary, in Elixir also a string.
 	Binary []byte
-	// List is a proper list. A charlist is a list of integers: see Charlist.
+	// List is a proper list. A charlist is a list of integers, see Charlist.
 	List []Term
 	// Tuple is a tuple.
 	Tuple []Term
-	// Map is a map in the order of its pairs.
+	// Map is a map that keeps the order of its pairs.
 	Map []Pair
 )
 
 // Pair is one entry of a Map.
 type Pair struct{ Key, Value Term }
 
-// Big is an integer of any size. Decoding gives it only for what does not fit Int.
+// Big is an integer of any size. Decoding returns it only for an integer that does not fit Int.
 type Big struct{ Int *big.Int }
 
-// Bitstring is a binary whose last octet has only Last bits (1 to 7, the highest ones; the others
-// are zero).
+// Bitstring is a binary whose last octet has only its highest Last bits (1 to 7). The other bits
+// are zero.
 type Bitstring struct {
 	Bytes []byte
 	Last  int
@@ -45,8 +45,8 @@ type Improper struct {
 	Tail  Term
 }
 
-// Kind names the terms that only mean something inside the Erlang system they come from. Kinds are
-// added up in Decoder.Keep.
+// Kind names the terms that have a meaning only in their Erlang system. Decoder.Keep is a set of
+// kinds.
 type Kind uint8
 
 // The kinds of Opaque terms.
@@ -72,8 +72,8 @@ func (k Kind) String() string {
 	return "mixed kinds"
 }
 
-// Opaque is a pid, reference, port or fun as its encoded octets (without the version octet). It is
-// written as it was read.
+// Opaque is a pid, reference, port or fun as its encoded octets, without the version octet.
+// Encoding writes them unchanged.
 type Opaque struct {
 	Kind Kind
 	Raw  []byte
@@ -100,8 +100,7 @@ func (Tuple) term()     {}
 func (Map) term()       {}
 func (Opaque) term()    {}
 
-// Charlist returns the list of the octets of s, which is what Erlang's "text" and Elixir's 'text'
-// are.
+// Charlist returns the list of the octets of s: Erlang's "text" and Elixir's ~c"text" in ASCII.
 func Charlist(s string) List {
 	l := make(List, len(s))
 	for i := range len(s) {
@@ -110,7 +109,7 @@ func Charlist(s string) List {
 	return l
 }
 
-// Octets returns back the text of a list of integers from 0 to 255; ok is false for any other list.
+// Octets returns the text of a list of integers from 0 to 255. ok is false for any other list.
 func (l List) Octets() (s string, ok bool) {
 	if !l.octets() {
 		return "", false
@@ -131,8 +130,7 @@ func (l List) octets() bool {
 	return true
 }
 
-// Get returns the value of a key. A key that holds maps itself must have them sorted, as decoded ones
-// are.
+// Get returns the value of a key. Maps inside the key must be sorted, as decoding returns them.
 func (m Map) Get(key Term) (Term, bool) {
 	for _, p := range m {
 		if compare(p.Key, key) == 0 {
@@ -142,8 +140,7 @@ func (m Map) Get(key Term) (Term, bool) {
 	return nil, false
 }
 
-// Text returns the binary under a binary key, the usual shape of Elixir maps that come from JSON or
-// Fedecks.
+// Text returns the binary under a binary key, as in Elixir maps from JSON or Fedecks.
 func (m Map) Text(key string) (string, bool) {
 	v, _ := m.Get(Binary(key))
 	b, ok := v.(Binary)

@@ -9,7 +9,8 @@ import (
 	"github.com/hublink-go/hublink/protocol/etf"
 )
 
-// HeaderAuth is the header of the upgrade request that says who asks.
+// HeaderAuth is the header of the upgrade request with the device's id and its token or
+// credentials.
 const HeaderAuth = "X-Fedecks-Auth"
 
 // Keys of the map in that header.
@@ -19,11 +20,11 @@ const (
 )
 
 const (
-	maxHeader   = 1024 // refused from here on
-	maxDeviceID = 125  // what fits a ping
+	maxHeader   = 1024 // bytes; a longer header is refused
+	maxDeviceID = 125  // bytes; the id is the payload of a ping (RFC 6455 section 5.5)
 )
 
-// CheckDeviceID reports whether a device can be called so for good.
+// CheckDeviceID returns an error for an id that a device cannot use.
 func CheckDeviceID(id string) error {
 	if id == "" || len(id) > maxDeviceID {
 		return fmt.Errorf(
@@ -35,8 +36,8 @@ func CheckDeviceID(id string) error {
 	return nil
 }
 
-// LoginHeader returns the header of a login: the credentials, and the device's id in their place if
-// they have one.
+// LoginHeader returns the header of a login: the credentials and the device's id, which replaces
+// one in the credentials.
 func LoginHeader(device string, credentials etf.Map) (string, error) {
 	all := etf.Map{{Key: etf.Binary(keyDevice), Value: etf.Binary(device)}}
 	for _, p := range credentials {
@@ -72,18 +73,18 @@ func authHeader(m etf.Map) (string, error) {
 	return text, nil
 }
 
-// Kinds of refusals, in the words of the original.
+// Kinds of refusals, named as in the original server.
 var (
 	ErrAuthHeader     = errors.New("invalid_auth_header")
 	ErrAuthentication = errors.New("authentication_failed")
 	ErrToken          = errors.New("invalid_token")
 )
 
-// Refusal is why a device is not let in. The device itself is told 403 and nothing else.
+// Refusal is the reason why a server refuses a device. The device receives the status 403 only.
 type Refusal struct {
 	Kind   error  // ErrAuthHeader, ErrAuthentication or ErrToken
-	Device string // empty: not known
-	Info   string // for the log; no secret
+	Device string // "" means not known
+	Info   string // for the log, without secrets
 }
 
 func (r *Refusal) Error() string {
@@ -96,20 +97,21 @@ func (r *Refusal) Error() string {
 // Unwrap returns the kind.
 func (r *Refusal) Unwrap() error { return r.Kind }
 
-// Auth is what a header says. Either Token or Credentials counts: HasToken tells.
+// Auth is the content of a header. HasToken decides whether Token or Credentials counts.
 type Auth struct {
 	Device      string
 	HasToken    bool
 	Token       string
-	Credentials etf.Map // the whole map as it was sent
+	Credentials etf.Map // the whole received map
 }
 
-// headerLimits bound what strangers can cost: compressed, the octets of a header could hold a
+// headerLimits bound the cost of an unauthenticated header: compressed, its octets can hold a
 // thousand times as much.
 var headerLimits = etf.Limits{Inflated: 16 << 10, Elements: 4096, Depth: 64}
 
-// ParseAuth reads the header's values; there must be exactly one. The error is a *Refusal of the
-// kind ErrAuthHeader, or ErrToken for a token that is no binary; the Auth then has the device.
+// ParseAuth reads the header's values, of which there must be one. The error is a *Refusal of the
+// kind ErrAuthHeader, or ErrToken for a token that is not a binary; with ErrToken the Auth has the
+// device.
 func ParseAuth(values []string, codec Codec) (Auth, error) {
 	bad := func(info string) (Auth, error) { return Auth{}, &Refusal{Kind: ErrAuthHeader, Info: info} }
 	switch {

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
-// The two forms of plug_crypto's MessageEncryptor: 2.x makes the first and reads both.
+// The two forms of Plug.Crypto.MessageEncryptor: plug_crypto 2.x makes the first and reads both.
 const (
 	prefixXCP = "XCP."
 	prefixGCM = "QTEyOEdDTQ." // base64url of A128GCM
@@ -20,13 +20,13 @@ const (
 	gcmNonce  = 12
 )
 
-// aad is what Plug.Crypto.encrypt authenticates beside the text, in both forms.
+// aad is the additional data that Plug.Crypto.encrypt authenticates in both forms.
 var aad = []byte("A128GCM")
 
 var strict64 = base64.RawURLEncoding.Strict()
 
-// sealXCP makes base64url(nonce24 | tag16 | text): XChaCha20-Poly1305 with the tag in front, as
-// plug_crypto has it.
+// sealXCP returns base64url(nonce24 | tag16 | text): XChaCha20-Poly1305 with the tag in front, as
+// plug_crypto writes it.
 func sealXCP(key, text []byte, random io.Reader) (string, error) {
 	box, err := chacha20poly1305.NewX(key)
 	if err != nil {
@@ -71,8 +71,8 @@ func openXCPWith(key []byte, body string, extra []byte) ([]byte, error) {
 	return unsealed(box, nonce, rest[tagSize:], rest[:tagSize], extra)
 }
 
-// openGCM reads wrappedkey.iv.text.tag: a fresh key of 16 octets encrypts the text and is itself
-// encrypted with the derived key.
+// openGCM reads wrappedkey.iv.text.tag: a random key of 16 octets encrypts the text, and the
+// derived key encrypts that key.
 func openGCM(key []byte, body string) ([]byte, error) {
 	var part [4][]byte
 	fields := strings.Split(body, ".")
@@ -120,7 +120,7 @@ func unsealed(box cipher.AEAD, nonce, text, tag, extra []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// decode64 takes the URL alphabet without padding only; Go's decoder skips line ends by itself.
+// decode64 decodes base64url without padding. It refuses line ends, which Go's decoder skips.
 func decode64(s string) ([]byte, error) {
 	if strings.ContainsAny(s, "\r\n") {
 		return nil, ErrTokenInvalid

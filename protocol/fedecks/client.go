@@ -20,7 +20,7 @@ var (
 	ErrUndecodable  = errors.New("a message could not be decoded")
 )
 
-// statusForbidden is the server's answer to a token or credentials that it does not take.
+// statusForbidden is the server's answer to a token or credentials that it refuses.
 const statusForbidden = 403
 
 // Close codes that a client sends.
@@ -29,15 +29,15 @@ const (
 	closeAway   = 1001
 )
 
-// ClientConfig sets a client up. Zero fields mean the value given with them.
+// ClientConfig configures a client. The zero value of a field means the value in its comment.
 type ClientConfig struct {
 	DeviceID     string
-	ConnectDelay time.Duration // the first attempt after a start comes within this; 10 s
+	ConnectDelay time.Duration // longest wait before the first attempt after a start; 10 s
 	Backoff      [2]time.Duration
 	Ping         time.Duration // between pings; 19 s
-	Pong         time.Duration // how long a pong may take, at most Ping; 10 s
-	Handshake    time.Duration // how long an attempt may take; 30 s
-	Queue        int           // messages that may wait for a connection; zero: none, they are refused
+	Pong         time.Duration // longest wait for a pong, at most Ping; 10 s
+	Handshake    time.Duration // longest time of an attempt; 30 s
+	Queue        int           // messages that can wait for a connection; zero refuses them
 	Codec        Codec
 }
 
@@ -51,28 +51,28 @@ func (c ClientConfig) withDefaults() ClientConfig {
 	return c
 }
 
-// Client is the core of a device's end: when to dial and with what, pings, tokens, what waits to be
-// sent. At most one connection is up and at most one attempt is under way; a login on a live
-// connection is made beside it, and the old one goes when the new one is up.
+// Client is the core of the device's end. It decides when to dial and with which token or
+// credentials, sends pings, keeps the token and queues messages. It has at most one connection and
+// one attempt. A login during a live connection dials a second one, and the old one ends when the
+// new one is up.
 type Client struct {
 	cfg     ClientConfig
 	rng     *rand.Rand
 	started bool
 	stopped bool
 	token   string
-	gens    uint64 // the last one given
-	up      uint64 // the live connection; 0: none
+	gens    uint64 // the last generation
+	up      uint64 // the live connection; 0 means none
 	dial    attempt
-	retry   time.Time // of the next attempt; zero: none planned
-	ping    time.Time // of the next ping
-	pong    time.Time // until when a sign of life must come; zero: none is awaited
-	// attempts and connections since a pong was last received, which takes a while: quick losses add
-	// up
+	retry   time.Time // time of the next attempt; zero means none
+	ping    time.Time // time of the next ping
+	pong    time.Time // deadline for data from the server; zero means none
+	// attempts and connections since the last pong, so that connections that end soon add up
 	failures int
 	queue    []queued
 }
 
-// attempt is a dial that is under way; gen 0: none is.
+// attempt is the dial in progress; gen 0 means none.
 type attempt struct {
 	gen   uint64
 	login bool
@@ -84,13 +84,13 @@ type queued struct {
 	tag  uint64
 }
 
-// NewClient returns a core that waits for ClientStart. The device id must pass CheckDeviceID. rng is
-// for jitter only.
+// NewClient returns a core that waits for ClientStart. The device id must pass CheckDeviceID. It
+// uses rng for jitter only.
 func NewClient(cfg ClientConfig, rng *rand.Rand) Client {
 	return Client{cfg: cfg.withDefaults(), rng: rng}
 }
 
-// Status is where the client stands.
+// Status returns the state of the client.
 func (c *Client) Status() Status {
 	switch {
 	case c.stopped:
@@ -107,7 +107,8 @@ func (c *Client) Status() Status {
 	return Unregistered
 }
 
-// Deadline is when Step wants to be called at the latest; zero: only when something happens.
+// Deadline returns the latest time for the next call of Step. Zero means that Step waits for an
+// input.
 func (c *Client) Deadline() time.Time {
 	d := c.retry
 	for _, t := range []time.Time{c.dial.until, c.ping, c.pong} {
@@ -118,8 +119,8 @@ func (c *Client) Deadline() time.Time {
 	return d
 }
 
-// Step takes in what happened at now and appends what is to be done to out. Every input is allowed
-// at any time; what concerns a connection that is gone changes nothing.
+// Step applies the input that happened at now and appends its effects to out. It accepts every
+// input in every state, and ignores inputs of an ended connection.
 func (c *Client) Step(now time.Time, in ClientInput, out []ClientEffect) []ClientEffect {
 	if c.stopped {
 		return c.afterStop(in, out)
@@ -179,7 +180,7 @@ func (c *Client) tick(now time.Time, out []ClientEffect) []ClientEffect {
 func due(t, now time.Time) bool { return !t.IsZero() && !now.Before(t) }
 
 func (c *Client) start(now time.Time, in ClientInput, out []ClientEffect) []ClientEffect {
-	if c.started { // by a login that was quicker
+	if c.started { // by a login
 		c.token = cmp.Or(c.token, in.Token)
 		return out
 	}
@@ -190,7 +191,7 @@ func (c *Client) start(now time.Time, in ClientInput, out []ClientEffect) []Clie
 	return c.schedule(now.Add(c.upTo(c.cfg.ConnectDelay)), out)
 }
 
-// login makes an attempt at once. The stored token stays until the server has sent another one.
+// login dials at once. The stored token stays until the server sends another one.
 func (c *Client) login(now time.Time, in ClientInput, out []ClientEffect) []ClientEffect {
 	if c.dial.gen != 0 {
 		out = append(out, ClientEffect{Kind: DoAbandon, Gen: c.dial.gen})
@@ -212,7 +213,7 @@ func (c *Client) begin(now time.Time, e ClientEffect, out []ClientEffect) []Clie
 
 func (c *Client) opened(now time.Time, in ClientInput, out []ClientEffect) []ClientEffect {
 	switch {
-	case in.Gen == c.up && c.up != 0: // said twice
+	case in.Gen == c.up && c.up != 0: // repeated
 		return out
 	case in.Gen != c.dial.gen || in.Gen == 0:
 		return append(out, ClientEffect{Kind: DoHangup, Gen: in.Gen, Code: closeNormal})
@@ -249,11 +250,11 @@ func (c *Client) dialFailed(now time.Time, in ClientInput, out []ClientEffect) [
 		e.Reason = ErrTokenRefused
 	}
 	out = c.tell(e, out)
-	if c.up != 0 { // the login beside a live connection: that one stays
+	if c.up != 0 { // a login during a live connection, which stays
 		return out
 	}
 	if refused && !login {
-		// the file stays: a server that was wrong about it is asked again after the next start
+		// the file stays: the next start tries it again, in case the server was wrong
 		c.token = ""
 	}
 	if c.token == "" {
@@ -266,7 +267,7 @@ func (c *Client) lost(now time.Time, cause error, out []ClientEffect) []ClientEf
 	c.up, c.ping, c.pong = 0, time.Time{}, time.Time{}
 	out = c.tell(Event{Kind: EventConnectionLost, Reason: cause}, out)
 	switch {
-	case c.dial.gen != 0: // a login is under way
+	case c.dial.gen != 0: // a login is in progress
 		return out
 	case c.token == "":
 		return c.tell(Event{Kind: EventUnregistered}, out)
@@ -274,8 +275,8 @@ func (c *Client) lost(now time.Time, cause error, out []ClientEffect) []ClientEf
 	return c.again(now, 0, out)
 }
 
-// again plans the next attempt: a random wait up to a limit that doubles, not less than what the
-// server asked for.
+// again plans the next attempt after a random wait up to a limit that doubles, and not before
+// atLeast (Retry-After).
 func (c *Client) again(now time.Time, atLeast time.Duration, out []ClientEffect) []ClientEffect {
 	low, limit := c.cfg.Backoff[0], c.cfg.Backoff[0]
 	for range min(c.failures, 30) {
@@ -303,7 +304,7 @@ func (c *Client) received(in ClientInput, out []ClientEffect) []ClientEffect {
 	if in.Gen != c.up || c.up == 0 {
 		return out
 	}
-	c.pong = time.Time{} // whoever speaks is alive
+	c.pong = time.Time{} // any message proves that the server is alive
 	t, err := c.cfg.Codec.Decode(in.Data)
 	if err != nil {
 		return c.tell(Event{Kind: EventDropped, Reason: errors.Join(ErrUndecodable, err)}, out)
@@ -338,7 +339,7 @@ func (c *Client) send(in ClientInput, out []ClientEffect) []ClientEffect {
 	return append(out, ClientEffect{Kind: DoQueued, Tag: in.Tag})
 }
 
-// reconnect makes an attempt at once where one is waited for.
+// reconnect dials at once when an attempt is planned.
 func (c *Client) reconnect(now time.Time, out []ClientEffect) []ClientEffect {
 	c.failures = 0
 	if !c.retry.IsZero() {

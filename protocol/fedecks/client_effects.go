@@ -6,41 +6,42 @@ import (
 	"github.com/hublink-go/hublink/protocol/etf"
 )
 
-// ClientInput is one thing that happened to a client; Kind says which fields are set. The zero
-// value means "time has passed".
+// ClientInput is one event of a client. Kind decides which fields are set. The zero value means
+// that time has passed.
 type ClientInput struct {
 	Kind ClientInputKind
-	// Opened, DialFailed, Received, Pong, Lost: of the connection, as DoDial gave it
+	// Opened, DialFailed, Received, Pong, Lost: the connection's number from DoDial
 	Gen         uint64
-	Token       string  // Start: the stored one; empty: none
+	Token       string  // Start: the stored token, or ""
 	Credentials etf.Map // Login
 	Data        []byte  // Received; Pong: the payload; Send: the octets of the message
-	Tag         uint64  // Send: the sender's own number for it, handed back
-	Status      int     // DialFailed: the server's HTTP status; zero: none came
+	Tag         uint64  // Send: the sender's number of the message
+	Status      int     // DialFailed: the server's HTTP status; 0 means no answer
 	After       time.Duration
 	Cause       error // DialFailed, Lost
 }
 
-// ClientInputKind names what happened.
+// ClientInputKind names an event of a client.
 type ClientInputKind uint8
 
-// What can happen to a client.
+// The events of a client.
 const (
 	ClientTick   ClientInputKind = iota // time has passed
 	ClientStart                         // begin, with the stored token
-	ClientLogin                         // somebody logs in
+	ClientLogin                         // log in with Credentials
 	ClientOpened                        // the dial of Gen succeeded
-	// it failed: Cause, Status; After is the server's Retry-After
+	// the dial of Gen failed: Cause, Status; After is the server's Retry-After
 	ClientDialFailed
-	ClientReceived  // a binary message came
-	ClientPong      // a pong came
+	ClientReceived  // a binary message arrived
+	ClientPong      // a pong arrived
 	ClientLost      // the connection of Gen ended
-	ClientSend      // somebody wants Data sent
-	ClientReconnect // somebody wants a new attempt now
+	ClientSend      // send Data
+	ClientReconnect // dial again now
 	ClientStop      // hang up for good
 )
 
-// ClientEffect is one thing to do, in order; Kind says which fields are set.
+// ClientEffect is one effect that the owner of a client carries out. Kind decides which fields are
+// set.
 type ClientEffect struct {
 	Kind        ClientEffectKind
 	Gen         uint64 // Dial, Abandon, Write, Ping, Hangup
@@ -53,51 +54,52 @@ type ClientEffect struct {
 	Cause       error // Refuse
 }
 
-// ClientEffectKind names what to do.
+// ClientEffectKind names an effect of a client.
 type ClientEffectKind uint8
 
-// What a client can ask for.
+// The effects of a client.
 const (
 	// dial with Credentials if there are any, else with Token; answer with Opened or DialFailed
 	DoDial ClientEffectKind = iota + 1
-	// nobody waits for the dial of Gen any more: cancel it, close what it still gives
+	// the client no longer waits for the dial of Gen: cancel it and close its connection
 	DoAbandon
 	// write Data as a binary message; tell the sender of Tag, unless it is zero
 	DoWrite
 	DoPing   // ping with Data
 	DoHangup // close the connection of Gen
 	DoStore  // keep Token on disk
-	DoEvent  // tell the subscribers
-	DoRefuse // the message of Tag is not sent: Cause
+	DoEvent  // report Event to the subscribers
+	DoRefuse // the client does not send the message of Tag, because of Cause
 	DoQueued // the message of Tag waits for a connection
 )
 
-// Event is what subscribers see.
+// Event is one report to the subscribers.
 type Event struct {
 	Kind   EventKind
 	Term   etf.Term  // Message
-	Status int       // UpgradeFailed: the HTTP status, zero if the answer was none
-	At     time.Time // ConnectionScheduled: when
+	Status int       // UpgradeFailed: the HTTP status; 0 means an answer that is not HTTP
+	At     time.Time // ConnectionScheduled: time of the attempt
 	// ConnectionFailed, UpgradeFailed, ConnectionError, ConnectionLost, Dropped, TokenTrouble
 	Reason error
 }
 
-// EventKind names an event; String has the original's word.
+// EventKind names an event. String returns the original's name.
 type EventKind uint8
 
-// The events. The last two are not the original's, which loses such things silently.
+// The events. The original has none for the last two, and loses such messages and tokens in
+// silence.
 const (
-	EventUnregistered        EventKind = iota + 1 // there is no token that the server takes: log in
+	EventUnregistered        EventKind = iota + 1 // there is no valid token: log in
 	EventConnectionScheduled                      // the next attempt comes at At
 	EventConnecting
 	EventConnected
 	EventConnectionLost
-	EventConnectionFailed // no answer of the server came
+	EventConnectionFailed // the server did not answer
 	EventUpgradeFailed    // the server answered and refused
 	EventConnectionError  // a message could not be written
-	EventMessage          // Term came
-	EventDropped          // a message was lost, for Reason
-	// the stored token was damaged or could not be stored; the client goes on without
+	EventMessage          // Term arrived
+	EventDropped          // a message was lost because of Reason
+	// the stored token was damaged or could not be stored; the client continues without it
 	EventTokenTrouble
 )
 
@@ -114,7 +116,7 @@ func (k EventKind) String() string {
 	return names[0]
 }
 
-// Status is where a client stands.
+// Status is the state of a client.
 type Status uint8
 
 // The states.

@@ -7,25 +7,26 @@ import (
 	"github.com/hublink-go/hublink/protocol/etf"
 )
 
-// Close codes of a server.
+// Close codes of a server: RFC 6455 section 7.4.1, and 1012 of the IANA registry.
 const (
 	CloseNormal  = 1000 // stopped by the handler
-	CloseAway    = 1001 // the server goes away
+	CloseAway    = 1001 // the server stops
 	ClosePolicy  = 1008 // another session of the device took its place, or it was revoked
 	CloseError   = 1011 // a callback failed
-	CloseRestart = 1012 // come back in a moment
+	CloseRestart = 1012 // the server restarts
 )
 
-// SessionConfig sets a server's session up. Zero fields mean the value given with them.
+// SessionConfig configures a session of a server. The zero value of a field means the value in its
+// comment.
 type SessionConfig struct {
-	Refresh time.Duration // a new token is pushed this often; 3 h
-	// between pings to the device; none, because clients of the original do not answer them
+	Refresh time.Duration // time between new tokens; 3 h
+	// time between pings to the device; none, because the original client does not answer them
 	Ping  time.Duration
 	Codec Codec
 }
 
-// SessionInput is one thing that happened to a session; Kind says which fields are set. The zero
-// value means "time has passed".
+// SessionInput is one event of a session. Kind decides which fields are set. The zero value means
+// that time has passed.
 type SessionInput struct {
 	Kind   SessionInputKind
 	Data   []byte // Received
@@ -36,29 +37,30 @@ type SessionInput struct {
 	Reason string // Stop: for the close frame
 }
 
-// SessionInputKind names what happened.
+// SessionInputKind names an event of a session.
 type SessionInputKind uint8
 
-// What can happen to a session.
+// The events of a session.
 const (
 	SessionTick     SessionInputKind = iota // time has passed
-	SessionStart                            // the upgrade was answered with 101
-	SessionReceived                         // a message came
-	SessionToken                            // the token asked for by DoIssueToken
+	SessionStart                            // the server answered the upgrade with 101
+	SessionReceived                         // a message arrived
+	SessionToken                            // the token of DoIssueToken
 	SessionAnswered                         // a callback has returned
 	SessionStop                             // end the session
 	SessionLost                             // the connection has ended
 )
 
-// Answer is what a callback wants done. The zero Answer is nothing.
+// Answer is the result of a callback. The zero Answer does nothing.
 type Answer struct {
-	Send   any    // a term or Go value to send; nil: nothing
+	Send   any    // a term or Go value to send; nil means nothing
 	Stop   bool   // end the session after that
-	Code   int    // of the close; zero: CloseNormal
+	Code   int    // close code; zero means CloseNormal
 	Reason string // for the close frame
 }
 
-// SessionEffect is one thing to do, in order; Kind says which fields are set.
+// SessionEffect is one effect that the owner of a session carries out. Kind decides which fields
+// are set.
 type SessionEffect struct {
 	Kind   SessionEffectKind
 	Term   etf.Term // HandleIn
@@ -68,10 +70,10 @@ type SessionEffect struct {
 	Cause  error    // Unsendable
 }
 
-// SessionEffectKind names what to do.
+// SessionEffectKind names an effect of a session.
 type SessionEffectKind uint8
 
-// What a session can ask for.
+// The effects of a session.
 const (
 	DoEstablished SessionEffectKind = iota + 1 // call ConnectionEstablished
 	DoIssueToken                               // make a token; answer with SessionToken
@@ -79,17 +81,17 @@ const (
 	// call HandleRawIn with Data; answer with SessionAnswered
 	DoHandleRaw
 	DoSend       // write Data as a binary message
-	DoClose      // close the connection; nothing follows
+	DoClose      // close the connection; the last effect
 	DoPingDevice // ping
-	DoUnsendable // an answer cannot be sent, for Cause: report it
+	DoUnsendable // report an answer that cannot be sent, because of Cause
 )
 
-// Session is the core of one connection on the server's end: what a message is, when tokens go out,
-// what answers become.
+// Session is the core of one connection on the server's end. It sorts messages, sends tokens and
+// turns answers of callbacks into messages.
 type Session struct {
 	cfg     SessionConfig
 	refresh time.Time
-	ping    time.Time // zero: none
+	ping    time.Time // zero means none
 	over    bool
 }
 
@@ -99,10 +101,11 @@ func NewSession(cfg SessionConfig) Session {
 	return Session{cfg: cfg}
 }
 
-// Over reports whether the session has ended.
+// Over reports whether the session ended.
 func (s *Session) Over() bool { return s.over }
 
-// Deadline is when Step wants to be called at the latest; zero: only when something happens.
+// Deadline returns the latest time for the next call of Step. Zero means that Step waits for an
+// input.
 func (s *Session) Deadline() time.Time {
 	if !s.ping.IsZero() && s.ping.Before(s.refresh) {
 		return s.ping
@@ -110,8 +113,8 @@ func (s *Session) Deadline() time.Time {
 	return s.refresh
 }
 
-// Step takes in what happened at now and appends what is to be done to out. Every input is allowed
-// at any time.
+// Step applies the input that happened at now and appends its effects to out. It accepts every
+// input in every state.
 func (s *Session) Step(now time.Time, in SessionInput, out []SessionEffect) []SessionEffect {
 	if s.over {
 		return out
@@ -153,8 +156,8 @@ func (s *Session) Step(now time.Time, in SessionInput, out []SessionEffect) []Se
 
 func (s *Session) end() { s.over, s.refresh, s.ping = true, time.Time{}, time.Time{} }
 
-// received tells control, terms and raw octets apart. Text frames are ignored, as the original
-// does.
+// received separates control messages, terms and raw octets. Like the original it ignores text
+// frames.
 func (s *Session) received(in SessionInput, out []SessionEffect) []SessionEffect {
 	if in.Text {
 		return out

@@ -11,7 +11,7 @@ import (
 	"github.com/hublink-go/hublink/protocol/etf"
 )
 
-// Why a token is refused. Neither says more, and no token appears in an error.
+// Reasons for which a token is refused. Errors contain no token.
 var (
 	ErrTokenInvalid = errors.New("token is not one of ours")
 	ErrTokenExpired = errors.New("token has expired")
@@ -20,16 +20,15 @@ var (
 const (
 	keyRounds  = 1000
 	keyLength  = 32
-	legacyLife = 86_400 * time.Second // of payloads that do not say
+	legacyLife = 86_400 * time.Second // of payloads without a lifetime
 )
 
-// Keyring makes and opens tokens. It is not changed after its making and may be used by many
-// goroutines.
+// Keyring makes and opens tokens. It is immutable and safe for concurrent use.
 type Keyring struct{ keys [][]byte }
 
-// NewKeyring derives the keys of the secrets, which costs about half a millisecond each. The first
-// secret makes tokens, all of them open tokens: to rotate, put the new one in front and take the
-// old one out when its tokens have expired.
+// NewKeyring derives a key from each secret, which takes about half a millisecond. The first secret
+// makes tokens, all of them open tokens. To rotate secrets, put the new one first, and remove the
+// old one when its tokens have expired.
 func NewKeyring(salt string, secrets ...string) (*Keyring, error) {
 	if salt == "" || len(secrets) == 0 {
 		return nil, errors.New("keyring: a salt and at least one secret are needed")
@@ -48,8 +47,8 @@ func NewKeyring(salt string, secrets ...string) (*Keyring, error) {
 	return k, nil
 }
 
-// Seal returns a token for a device that is good for life from now on, in whole seconds. random must
-// be crypto/rand.Reader outside of tests.
+// Seal returns a token for device that expires life after now, in whole seconds. random must be
+// crypto/rand.Reader outside of tests.
 func (k *Keyring) Seal(
 	random io.Reader,
 	device string,
@@ -65,14 +64,14 @@ func (k *Keyring) Seal(
 	return sealXCP(k.keys[0], payload, random)
 }
 
-// Token is what a token says.
+// Token is the content of a token.
 type Token struct {
 	Device   string
-	SignedAt time.Time // when it was made, to the millisecond
+	SignedAt time.Time // time of Seal, to the millisecond
 }
 
-// Open reads a token. Errors are ErrTokenInvalid and ErrTokenExpired. A token from the future is
-// good: clocks differ.
+// Open reads a token. Errors are ErrTokenInvalid and ErrTokenExpired. Open accepts a token from the
+// future, because clocks differ.
 func (k *Keyring) Open(token string, now time.Time) (Token, error) {
 	data, signed, err := k.openTerm(token, now)
 	if err != nil {
@@ -85,7 +84,7 @@ func (k *Keyring) Open(token string, now time.Time) (Token, error) {
 	return Token{Device: string(id), SignedAt: time.UnixMilli(signed)}, nil
 }
 
-// openTerm is Open for tokens that were made for any term.
+// openTerm is Open for a token of any term.
 func (k *Keyring) openTerm(token string, now time.Time) (data etf.Term, signed int64, err error) {
 	for _, key := range k.keys {
 		if payload, err := open(key, token); err == nil {
@@ -95,8 +94,8 @@ func (k *Keyring) openTerm(token string, now time.Time) (data etf.Term, signed i
 	return nil, 0, ErrTokenInvalid
 }
 
-// judge reads the payload of a token and applies the age that it allows itself. Older forms are
-// {data, ms} and %{data: data, signed: ms}.
+// judge reads the payload of a token and applies its lifetime. Older forms are {data, ms} and
+// %{data: data, signed: ms}.
 func judge(payload []byte, now time.Time) (data etf.Term, signed int64, err error) {
 	t, _, err := etf.Decoder{AnyAtom: true, Keep: etf.Pid | etf.Reference}.Decode(payload)
 	if err != nil {
@@ -132,10 +131,10 @@ func parts(t etf.Term) (data, signed, life etf.Term) {
 	return nil, nil, nil
 }
 
-// maxLife keeps the arithmetic in 64 bits; nothing that was ever made is older.
+// maxLife keeps the arithmetic in 64 bits.
 const maxLife = 1 << 50
 
-// lifetime reads an age in seconds and gives milliseconds, a fraction cut off.
+// lifetime reads a lifetime in seconds and returns milliseconds without fraction.
 func lifetime(t etf.Term) (millis int64, endless, ok bool) {
 	switch t := t.(type) {
 	case etf.Int:

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// ParseURL reads the address of a server: ws or wss, a host, a path or "/". Query, fragment and
-// user information are dropped, as the protocol has none of them. The port is filled in.
+// ParseURL reads the URL of a server: ws or wss, a host, and a path or "/". It drops query,
+// fragment and user information, which the protocol does not have, and adds the default port.
 func ParseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil {
 		var ue *url.Error
 		if errors.As(err, &ue) {
-			err = ue.Err // the outer one repeats the text, which may hold a password
+			err = ue.Err // the outer error repeats the text, which can contain a password
 		}
 		return nil, fmt.Errorf("address of the server: %w", err)
 	}

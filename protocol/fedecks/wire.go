@@ -8,8 +8,8 @@ import (
 	"github.com/hublink-go/hublink/protocol/etf"
 )
 
-// ErrReserved says that a message has the shape of the protocol's own messages, which the peer
-// would take it for.
+// ErrReserved means that a message has the shape of a message of the protocol, and the peer would
+// take it as one.
 var ErrReserved = errors.New(
 	"message is reserved by the protocol: the charlist token_please and pairs tagged token, fedecks_token or fedecks_server_pong cannot be sent",
 )
@@ -19,15 +19,15 @@ var tokenRequest = etf.Charlist("token_please")
 
 const tokenTag = "token"
 
-// Codec says which atoms a peer may send; see package etf. Funs and ports are refused, pids and
-// references are opaque.
+// Codec sets the atoms that a peer may send, see package etf. It refuses funs and ports and keeps
+// pids and references as opaque terms.
 type Codec struct {
 	Atoms   etf.AtomSet
 	AnyAtom bool
 	Limits  etf.Limits
 }
 
-// Decode reads the term of a message. Octets behind it are ignored, as the original does.
+// Decode reads the term of a message. Like the original it ignores octets after the term.
 func (c Codec) Decode(data []byte) (etf.Term, error) {
 	t, _, err := etf.Decoder{
 		Atoms:   c.Atoms,
@@ -40,8 +40,8 @@ func (c Codec) Decode(data []byte) (etf.Term, error) {
 	return t, err
 }
 
-// Encode returns the octets of a message from a Go value or a term, as etf.Marshal does. ErrReserved:
-// the peer would not take it for a message.
+// Encode returns the octets of a message from a Go value or a term, as etf.Marshal does, or
+// ErrReserved.
 func Encode(v any) ([]byte, error) {
 	t, ok := v.(etf.Term)
 	if !ok {
@@ -60,8 +60,7 @@ func Encode(v any) ([]byte, error) {
 	return data, nil
 }
 
-// CheckRaw reports whether octets may be sent as they are: they must not be a reserved message by
-// chance.
+// CheckRaw returns an error for octets that are a reserved message.
 func CheckRaw(data []byte) error {
 	if !looksEncoded(data) {
 		return nil
@@ -103,8 +102,8 @@ func tokenMessage(token string) ([]byte, error) {
 	return etf.Encode(etf.Tuple{etf.Charlist(tokenTag), etf.Binary(token)})
 }
 
-// tokenOf returns the token in such an answer. isToken without a token: the message has the shape but
-// no binary in it.
+// tokenOf returns the token in such an answer. isToken with an empty token means that the message
+// has the shape but no binary in it.
 func tokenOf(t etf.Term) (token string, isToken bool) {
 	pair, ok := t.(etf.Tuple)
 	if !ok || len(pair) != 2 || !isCharlist(pair[0], tokenTag) {
@@ -114,7 +113,7 @@ func tokenOf(t etf.Term) (token string, isToken bool) {
 	return string(b), true
 }
 
-// TokenFile returns the contents of a token file: the term of the token, as the original writes it.
+// TokenFile returns the content of a token file: the term of the token, as the original writes it.
 func TokenFile(token string) ([]byte, error) {
 	data, err := etf.Encode(etf.Binary(token))
 	if err != nil {
@@ -123,14 +122,14 @@ func TokenFile(token string) ([]byte, error) {
 	return data, nil
 }
 
-// ErrDamagedFile says that a token file holds something else.
+// ErrDamagedFile means that a token file has other content.
 var ErrDamagedFile = errors.New("token file is damaged")
 
-// maxToken is far above any token that fits the header.
+// maxToken is longer than any token that fits the header.
 const maxToken = 4096
 
-// ReadTokenFile returns the token in a file; empty: the file says that there is none (the atom nil,
-// as the original writes it).
+// ReadTokenFile returns the token in a file, or "" for the atom nil, which the original writes for
+// no token.
 func ReadTokenFile(data []byte) (string, error) {
 	t, used, err := etf.Decoder{Limits: etf.Limits{Bytes: maxToken}}.Decode(data)
 	if err != nil {

@@ -64,7 +64,7 @@ func (p *parser) segment(b *bits) error {
 
 // item is an integer or a character of a string.
 type item struct {
-	big *big.Int // nil: a character
+	big *big.Int // nil means a character
 	c   rune
 }
 
@@ -139,7 +139,7 @@ func (p *parser) utf8(at int, b *bits, values []item) error {
 	return nil
 }
 
-// bits is a bitstring that grows.
+// bits is a growing bitstring.
 type bits struct {
 	octets []byte
 	n      int // bits in all

@@ -1,36 +1,35 @@
-// Package erltext reads and writes Erlang terms as people do: {ok, <<"x">>}, #{a => 1}, [1, 2 | 3].
+// Package erltext reads and writes Erlang terms as text: {ok, <<"x">>}, #{a => 1}, [1, 2 | 3].
 //
-// Most people need two calls: [Format] makes text of a term, [Parse] makes a term of text that ends
-// with a full stop, as file:consult of Erlang reads it.
+// Two calls are enough for most uses: [Format] returns the text of a term, [Parse] returns the term
+// of a text that ends with a full stop, as Erlang's file:consult reads it.
 //
 //	t, err := erltext.Parse(`{ok, <<"x">>}.`)
 //	fmt.Println(erltext.Format(t)) // {ok,<<"x">>}
 //
-// What Format writes, Parse reads back as the same term, whatever it is. [Parser.Parse] takes the
-// terms of a longer text one by one, and tells a term that goes on in the next line
-// ([ErrIncomplete]) from one that is wrong ([*SyntaxError], with line and column).
+// Parse reads the text of Format as the same term. [Parser.Parse] reads the terms of a longer text
+// one by one, and separates a term that continues in the next line ([ErrIncomplete]) from a wrong
+// one ([*SyntaxError], with line and column).
 //
-// # What is read
+// # Syntax
 //
 // Atoms (bare, or quoted with all escapes), integers (of any size, 16#ff, $a, 1_000), floats,
-// strings (which are lists of code points), lists, improper lists, tuples, maps, and comments from
-// % to the end of the line. Binaries hold integers and strings, each with a size in bits or with
-// /utf8: <<"höhe"/utf8>>, <<1, 2, 5:3>>. As in Erlang <<"höhe">> is one octet a character.
+// strings (lists of code points), lists, improper lists, tuples, maps, and comments from % to the
+// end of the line. Binaries hold integers and strings, each with a size in bits or with /utf8:
+// <<"höhe"/utf8>>, <<1, 2, 5:3>>. As in Erlang, <<"höhe">> has one octet a character.
 //
-// Beyond Erlang, pids, references, ports and funs are read and written as #Pid<8867...>: their
-// octets in hexadecimal.
+// Pids, references, ports and funs, which have no syntax in Erlang, are #Pid<8867...>: their octets
+// in hexadecimal.
 //
-// # What is different from Erlang
+// # Differences from Erlang
 //
-// A map with the same key twice is refused. The types of a binary's segments other than utf8 are
-// not known. Format writes as ~0tp does where characters are printable, with these differences:
-// characters that do not show are escaped, so that a peer's text cannot play with a terminal; lists
-// of code points above 255 are lists of numbers; very large integers are hexadecimal; maps keep
-// their order.
+// Parse refuses a map with the same key twice, and segment types of a binary other than utf8.
+// Format writes printable characters as ~0tp does, with these differences: it escapes characters
+// that are not printable, so that a peer's text cannot control a terminal; lists of code points
+// above 255 are lists of numbers; very large integers are hexadecimal; maps keep their order.
 //
 // # Limits
 //
-// Text, depth, elements, the octets of binaries and the digits of an integer are limited, see
-// [Limits]. Nothing here keeps state: all functions may be called from any goroutine. Terms do not
-// refer to the text they were read from.
+// [Limits] bounds text, depth, elements, the octets of binaries and the digits of an integer. The
+// functions have no state and are safe for concurrent use. Terms do not refer to the text that they
+// were read from.
 package erltext

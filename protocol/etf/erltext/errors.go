@@ -17,10 +17,10 @@ var (
 	) // what a *SyntaxError at the end of the text is: more text may make it a term
 )
 
-// SyntaxError says where a text is no term, and why.
+// SyntaxError is the reason why a text is not a term, with its place.
 type SyntaxError struct {
-	Line, Column int    // from 1 on; columns are characters
-	Reason       string // what was expected and what was found
+	Line, Column int    // from 1; columns count characters
+	Reason       string // expected and found
 	incomplete   bool
 }
 
@@ -31,7 +31,7 @@ func (e *SyntaxError) Error() string {
 // Is makes errors.Is(err, ErrIncomplete) work.
 func (e *SyntaxError) Is(target error) bool { return target == ErrIncomplete && e.incomplete }
 
-// LimitError says which limit was passed, and where. errors.Is(err, etf.ErrLimit) holds.
+// LimitError names the exceeded limit and its place. errors.Is reports it as etf.ErrLimit.
 type LimitError struct {
 	Line, Column int
 	Limit        string // bytes of text, octets of binaries, levels of depth, elements, digits

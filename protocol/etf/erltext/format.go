@@ -13,11 +13,11 @@ import (
 	"github.com/hublink-go/hublink/protocol/etf"
 )
 
-// Format returns the text of a term in one line, without a full stop; see Append.
+// Format returns the text of a term in one line, without a full stop. See Append.
 func Format(t etf.Term) string { return string(Append(nil, t)) }
 
-// Append appends the text of a term to dst. What is no term, such as a nil Term or one deeper than
-// etf.MaxDepth, is shown as ?, which cannot be read.
+// Append appends the text of a term to dst. It writes ? for a nil Term and for one deeper than
+// etf.MaxDepth; Parse refuses that text.
 func Append(dst []byte, t etf.Term) []byte { return appendTerm(dst, t, 1) }
 
 func appendTerm(dst []byte, t etf.Term, depth int) []byte {
@@ -87,8 +87,8 @@ func appendOpaque(dst []byte, o etf.Opaque) []byte {
 	return append(dst, '?')
 }
 
-// maxDecimal is how many bits an integer may have to be written in decimal: the digits have to be
-// fewer than are read.
+// maxDecimal is the greatest number of bits of an integer in decimal, so that its digits stay below
+// Limits.Digits.
 const maxDecimal = 200_000
 
 func appendBig(dst []byte, n *big.Int) []byte {
@@ -103,8 +103,8 @@ func appendBig(dst []byte, n *big.Int) []byte {
 	return n.Append(append(dst, "16#"...), 16)
 }
 
-// appendFloat writes the shortest digits that mean f, with an exponent where that is shorter or
-// where not every integer is a float.
+// appendFloat appends the shortest digits that read as f, with an exponent where that is shorter or
+// where floats cannot hold every integer.
 func appendFloat(dst []byte, f float64) []byte {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return append(dst, '?')
@@ -117,7 +117,7 @@ func appendFloat(dst []byte, f float64) []byte {
 	if !strings.Contains(digits, ".") {
 		digits += ".0"
 	}
-	n, _ := strconv.Atoi(exponent) // it has just been written
+	n, _ := strconv.Atoi(exponent) // FormatFloat wrote it
 	if short := digits + "e" + strconv.Itoa(n); len(short) < len(plain) || math.Abs(f) >= 1<<53 {
 		return append(dst, short...)
 	}
@@ -139,10 +139,11 @@ func appendAtom(dst []byte, name string) []byte {
 	return append(dst, '\'')
 }
 
-// shows reports whether a character is part of a text, rather than a number by chance.
+// shows reports whether a character belongs to a text, as Erlang's io_lib:printable_list decides
+// it.
 func shows(c rune) bool { return unicode.IsPrint(c) || c >= '\b' && c <= '\r' || c == 0x1b }
 
-// printable reports whether a list is a text of Latin-1.
+// printable reports whether a list is a text in Latin-1.
 func printable(l etf.List) bool {
 	for _, t := range l {
 		n, ok := t.(etf.Int)
@@ -201,7 +202,7 @@ func appendBits(dst []byte, b etf.Bitstring) []byte {
 	return append(fmt.Appendf(dst, ":%d", b.Last), ">>"...)
 }
 
-// names of characters that are escaped by a letter.
+// names are the letters of escaped characters.
 var names = map[rune]byte{
 	'\b': 'b',
 	0x7f: 'd',
@@ -213,7 +214,7 @@ var names = map[rune]byte{
 	'\v': 'v',
 }
 
-// appendChar writes a character of a quoted text.
+// appendChar appends a character of a quoted text.
 func appendChar(dst []byte, c, quote rune) []byte {
 	if name, ok := names[c]; ok {
 		return append(dst, '\\', name)

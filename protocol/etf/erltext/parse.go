@@ -7,12 +7,13 @@ import (
 	"github.com/hublink-go/hublink/protocol/etf"
 )
 
-// Limits bound what reading one term may cost. Zero fields mean the default.
+// Limits bound the cost of reading one term. Zero fields mean the default. The defaults are
+// decisions.
 type Limits struct {
-	Bytes int // of the text, and octets of all binaries in the term together; default 1 MiB
-	// of nesting, a term that is not nested has 1; default 512, never more than etf.MaxDepth
+	Bytes int // of the text, and of all binaries in the term together; default 1 MiB
+	// Depth limits the nesting: an atom has 1. The default is 512, the maximum etf.MaxDepth.
 	Depth    int
-	Elements int // of all lists, tuples and maps together, characters of strings too; default 262,144
+	Elements int // of all lists, tuples, maps and strings together; default 262,144
 	Digits   int // of one integer that is not hexadecimal; default 65,536
 }
 
@@ -27,8 +28,8 @@ func (l Limits) withDefaults() Limits {
 // Parser holds the options of reading. The zero value has the default limits.
 type Parser struct{ Limits Limits }
 
-// Parse reads a text that is one term with its full stop and nothing else. Errors are ErrEmpty,
-// *SyntaxError and *LimitError.
+// Parse reads a text with one term and its full stop. Errors are ErrEmpty, *SyntaxError and
+// *LimitError.
 func Parse(text string) (etf.Term, error) {
 	t, used, err := Parser{}.Parse(text)
 	if err != nil {
@@ -41,9 +42,9 @@ func Parse(text string) (etf.Term, error) {
 	return t, nil
 }
 
-// Parse reads the term at the start of a text, a full stop behind it, and says how many bytes they
-// took. Errors are those of the function Parse; a *SyntaxError that is ErrIncomplete says that the
-// text ends inside the term, or before its full stop.
+// Parse reads the term at the start of a text and its full stop, and returns how many bytes they
+// have. Errors are those of the function Parse. A *SyntaxError that is ErrIncomplete means that the
+// text ends before the full stop.
 func (cfg Parser) Parse(text string) (t etf.Term, used int, err error) {
 	p := &parser{scanner: scanner{text: text, limits: cfg.Limits.withDefaults()}}
 	if len(text) > p.limits.Bytes {
@@ -62,15 +63,15 @@ func (cfg Parser) Parse(text string) (t etf.Term, used int, err error) {
 	return t, p.pos, nil
 }
 
-// parser makes terms of what the scanner reads, within the limits.
+// parser reads terms within the limits.
 type parser struct {
 	scanner
-	left   int // elements that are left of the limit
-	octets int // octets of binaries that are left of the limit
+	left   int // elements left of the limit
+	octets int // octets of binaries left of the limit
 	keys   int // depth of map keys around the current term
 }
 
-// claim takes n elements off what may still come.
+// claim takes n elements off the limit.
 func (p *parser) claim(n int) error {
 	if p.left -= n; p.left < 0 {
 		return p.beyond("elements", p.limits.Elements)
@@ -110,7 +111,7 @@ func (p *parser) term(depth int) (etf.Term, error) {
 	return nil, p.expected("a term")
 }
 
-// sequence reads the terms up to close, and that too.
+// sequence reads terms up to closer, and closer itself.
 func (p *parser) sequence(closer string, depth int) (ts []etf.Term, err error) {
 	if p.blanks(); p.skip(closer) {
 		return nil, nil
@@ -139,7 +140,7 @@ func (p *parser) element(depth int) (etf.Term, error) {
 	return p.term(depth + 1)
 }
 
-// list reads what follows "[".
+// list reads a list after its "[".
 func (p *parser) list(depth int) (etf.Term, error) {
 	if p.blanks(); p.skip("]") {
 		return etf.List{}, nil
@@ -164,7 +165,7 @@ func (p *parser) list(depth int) (etf.Term, error) {
 	}
 }
 
-// charlist reads a string, or several behind each other, which are one.
+// charlist reads a string. Adjacent strings are one.
 func (p *parser) charlist() (etf.Term, error) {
 	l := etf.List{}
 	for p.peek() == '"' {
@@ -183,7 +184,7 @@ func (p *parser) charlist() (etf.Term, error) {
 	return l, nil
 }
 
-// tail reads what follows "|". A tail that is a list goes on with the same list.
+// tail reads a tail after its "|". A tail that is a list continues the same list.
 func (p *parser) tail(elems etf.List, depth int) (etf.Term, error) {
 	t, err := p.element(depth)
 	if err != nil {
@@ -201,7 +202,7 @@ func (p *parser) tail(elems etf.List, depth int) (etf.Term, error) {
 	return etf.Improper{Elems: elems, Tail: t}, nil
 }
 
-// hash reads what begins with "#": a map, or an opaque term.
+// hash reads a map or an opaque term, which begin with "#".
 func (p *parser) hash(depth int) (etf.Term, error) {
 	at := p.pos
 	for name, kind := range opaqueNames {
@@ -227,7 +228,7 @@ func (p *parser) hash(depth int) (etf.Term, error) {
 		switch {
 		case p.skip(","):
 		case p.skip("}"):
-			if p.keys == 0 && !sortKeys(m) { // those inside of keys are looked at with the outermost
+			if p.keys == 0 && !sortKeys(m) { // maps inside keys are sorted with the outermost key
 				return nil, p.wrong(at, "a map with the same key twice")
 			}
 			return m, nil
@@ -250,8 +251,7 @@ func (p *parser) pair(depth int) (pair etf.Pair, err error) {
 	return pair, err
 }
 
-// sortKeys sorts maps that are inside of keys, as decoding does, and reports whether all keys are
-// different.
+// sortKeys sorts maps inside keys, as etf.Decoder does, and reports whether all keys differ.
 func sortKeys(m etf.Map) bool {
 	keys := make(etf.Map, len(m))
 	for i := range m {
@@ -271,7 +271,7 @@ func sortKeys(m etf.Map) bool {
 	return true
 }
 
-// everything reads all that this package can make.
+// everything decodes all terms of this package.
 var everything = etf.Decoder{
 	AnyAtom: true, Keep: etf.Pid | etf.Reference | etf.Port | etf.Fun,
 	Limits: etf.Limits{Bytes: math.MaxInt, Depth: etf.MaxDepth, Elements: math.MaxInt},

@@ -41,7 +41,7 @@ func (p *parser) number() (etf.Term, error) {
 	return p.integer(digits, 10, negative)
 }
 
-// value is that of a digit; none: 36.
+// value returns the value of a digit, or 36.
 func value(c byte) int {
 	switch {
 	case c >= '0' && c <= '9':
@@ -54,7 +54,7 @@ func value(c byte) int {
 	return 36
 }
 
-// based reads what follows the base of an integer: 16#ff.
+// based reads the digits of an integer after its base: 16#ff.
 func (p *parser) based(at int, digits string, negative bool) (etf.Term, error) {
 	base, err := strconv.Atoi(digits)
 	if err != nil || base < 2 || base > 36 {
@@ -69,7 +69,7 @@ func (p *parser) based(at int, digits string, negative bool) (etf.Term, error) {
 
 func (p *parser) integer(digits string, base int, negative bool) (etf.Term, error) {
 	if base != 16 &&
-		len(digits) > p.limits.Digits { // reading them takes time by the square of their number
+		len(digits) > p.limits.Digits { // the time grows with the square of the digits
 		return nil, p.beyond("digits; write 16#...", p.limits.Digits)
 	}
 	n := new(big.Int)
@@ -88,7 +88,7 @@ func (p *parser) integer(digits string, base int, negative bool) (etf.Term, erro
 	return etf.Big{Int: n}, nil
 }
 
-// float reads what follows the digits before the point.
+// float reads a float from its point on.
 func (p *parser) float(at int, whole string, negative bool) (etf.Term, error) {
 	p.next()
 	fraction, err := p.digits(10)
@@ -119,8 +119,8 @@ func (p *parser) float(at int, whole string, negative bool) (etf.Term, error) {
 	return etf.Float(f), nil
 }
 
-// reserved words of Erlang are no atoms unless quoted. (The words else and maybe have become ones
-// only lately, and are still read.)
+// reserved words of Erlang are atoms only in quotes. (else and maybe are reserved since OTP 25 and
+// still accepted here.)
 var reserved = map[string]bool{
 	"after": true, "and": true, "andalso": true, "band": true, "begin": true, "bnot": true,
 	"bor": true, "bsl": true, "bsr": true,
@@ -130,10 +130,10 @@ var reserved = map[string]bool{
 	"xor": true,
 }
 
-// lower reports whether an atom may begin with c and need no quotes.
+// lower reports whether c may begin an atom without quotes.
 func lower(c rune) bool { return c >= 'a' && c <= 'z' || c >= 0xdf && c <= 0xff && c != 0xf7 }
 
-// inWord reports whether c may stand in an atom that needs no quotes.
+// inWord reports whether c may be part of an atom without quotes.
 func inWord(c rune) bool {
 	return lower(c) || digit(c) || c == '_' || c == '@' || c >= 'A' && c <= 'Z' ||
 		c >= 0xc0 && c <= 0xde && c != 0xd7
@@ -169,8 +169,7 @@ func (p *parser) atom(at int, name string) (etf.Term, error) {
 	return etf.Atom(strings.Clone(name)), nil
 }
 
-// variable is the error that a variable stands here, which people of other languages take for a
-// name.
+// variable returns the error for a variable: a text of another language often has a name here.
 func (p *parser) variable() error {
 	at := p.pos
 	name := p.word()

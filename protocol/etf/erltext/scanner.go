@@ -5,20 +5,20 @@ import (
 	"unicode/utf8"
 )
 
-// scanner reads characters and what they make up: blanks, words, digits, quoted text.
+// scanner reads characters and tokens: blanks, words, digits, quoted text.
 type scanner struct {
 	text   string
 	pos    int
-	cut    bool // the text was longer than it may be
+	cut    bool // the text was cut at the limit
 	limits Limits
 }
 
-// end is what stands behind the text.
+// end is the character of peek after the end of the text.
 const end rune = -1
 
 func blank(c rune) bool { return c >= 0 && c <= ' ' || c >= 0x80 && c <= 0xa0 }
 
-// peek returns the next character; utf8.RuneError is a fault of the text too.
+// peek returns the next character, utf8.RuneError for invalid UTF-8 too.
 func (s *scanner) peek() rune {
 	if s.pos >= len(s.text) {
 		return end
@@ -27,13 +27,13 @@ func (s *scanner) peek() rune {
 	return c
 }
 
-// next goes on by one character.
+// next skips one character.
 func (s *scanner) next() {
 	_, n := utf8.DecodeRuneInString(s.text[s.pos:])
 	s.pos += n
 }
 
-// skip reads what is written in ASCII, if it stands here.
+// skip reads the ASCII text what if it is next, and reports whether it was.
 func (s *scanner) skip(what string) bool {
 	if !strings.HasPrefix(s.text[s.pos:], what) {
 		return false
@@ -42,7 +42,7 @@ func (s *scanner) skip(what string) bool {
 	return true
 }
 
-// blanks reads over blanks and comments.
+// blanks skips blanks and comments.
 func (s *scanner) blanks() {
 	for {
 		c := s.peek()
@@ -61,7 +61,7 @@ func (s *scanner) blanks() {
 	}
 }
 
-// stop reads the full stop behind a term.
+// stop reads the full stop after a term.
 func (s *scanner) stop() error {
 	if s.blanks(); !s.skip(".") {
 		return s.expected(`"." behind the term`)
@@ -81,7 +81,7 @@ func (s *scanner) word() string {
 	return s.text[start:s.pos]
 }
 
-// digits reads one digit at least; single underscores between them are left out.
+// digits reads one or more digits and drops single underscores between them.
 func (s *scanner) digits(base int) (string, error) {
 	start := s.pos
 	is := func(i int) bool { return i < len(s.text) && value(s.text[i]) < base }
@@ -95,13 +95,13 @@ func (s *scanner) digits(base int) (string, error) {
 	return strings.ReplaceAll(s.text[start:s.pos], "_", ""), nil
 }
 
-// wrong is an error at offset at.
+// wrong returns an error at offset at.
 func (s *scanner) wrong(at int, reason string) error {
 	line, column := s.place(at)
 	return &SyntaxError{Line: line, Column: column, Reason: reason}
 }
 
-// expected is the error that something else stands here.
+// expected returns the error that another character was found.
 func (s *scanner) expected(what string) error {
 	if s.cut && s.pos >= len(s.text)-utf8.UTFMax {
 		return s.beyond("bytes of text", s.limits.Bytes)

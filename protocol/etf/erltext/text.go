@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// escapes are the letters behind a backslash that have a meaning; others mean themselves.
+// escapes are the letters with a meaning after a backslash. Other characters mean themselves.
 var escapes = map[rune]rune{
 	'b': '\b',
 	'd': 0x7f,
@@ -38,7 +38,7 @@ func (s *scanner) quoted(quote rune) ([]rune, error) {
 	}
 }
 
-// char reads a character or what is escaped.
+// char reads a character or an escape.
 func (s *scanner) char() (rune, error) {
 	at := s.pos
 	c := s.peek()
@@ -82,13 +82,13 @@ func (s *scanner) char() (rune, error) {
 	return c, nil
 }
 
-// broken reports whether what stands here is not UTF-8. (U+FFFD itself is.)
+// broken reports whether the next bytes are invalid UTF-8. U+FFFD itself is valid.
 func (s *scanner) broken() bool {
 	c, n := utf8.DecodeRuneInString(s.text[s.pos:])
 	return c == utf8.RuneError && n <= 1
 }
 
-// run reads as many digits as there are, but no more than most.
+// run reads at most most digits.
 func (s *scanner) run(base, most int) string {
 	start := s.pos
 	for s.pos < len(s.text) && s.pos < start+most && value(s.text[s.pos]) < base {
@@ -97,7 +97,7 @@ func (s *scanner) run(base, most int) string {
 	return s.text[start:s.pos]
 }
 
-// code returns the character of a number.
+// code returns the character with the number in digits.
 func (s *scanner) code(at, base int, digits string) (rune, error) {
 	n, err := strconv.ParseInt(digits, base, 32)
 	if err != nil || !utf8.ValidRune(rune(n)) {
