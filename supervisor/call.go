@@ -3,31 +3,20 @@ package supervisor
 import (
 	"context"
 	"fmt"
+
+	"github.com/asynkron/protoactor-go/actor"
 )
 
-// call is one request that waits for its answer. It stands in the callee's list until it is
-// answered or given up.
-type call struct {
-	req        any
-	callee     *cell
-	out        chan answer
-	prev, next *call
-	listed     bool
-}
-
-// answer to a call or an order.
-type answer struct {
-	v   any
-	err error
-}
-
-// Call sends req to r and waits for what the actor gives to [Ctx.Reply]. It fails at once with a
-// *DownError when the actor ends before it has answered, with ErrNoProc when there is none, with
-// ErrMailboxFull by the policy of its mailbox, and with ctx's error when ctx ends, which is the
-// only bound on an actor that never answers. A reply that is an error is returned as the error,
-// unless R is one.
+// Call sends req to r and returns what the actor passes to [Ctx.Reply]. A reply that is an error is
+// returned as the error, unless R is one.
 //
-// An actor that calls blocks: prefer Send and a message back. One that calls itself waits for ever.
+// It fails at once with a *DownError when the actor exits before it has replied, with ErrNoProc
+// when no actor is alive under the name, with ErrMailboxFull when the policy of its mailbox says
+// so, and with ErrUnexpected when the actor does not know the request. It fails with ctx's error
+// when ctx ends; nothing else bounds the wait for an actor that does not reply.
+//
+// An actor that calls blocks its own turn: prefer Send and a message back. An actor that calls
+// itself waits until ctx ends.
 func Call[R any](ctx context.Context, r Ref, req any) (R, error) {
 	var zero R
 	v, err := r.call(ctx, req)
@@ -41,6 +30,52 @@ func Call[R any](ctx context.Context, r Ref, req any) (R, error) {
 		return zero, err
 	}
 	return zero, fmt.Errorf("call %s with a %T: the answer is a %T, not a %T", r.path, req, v, zero)
+}
+
+// Caller is the sender of a Call that is still open. Any goroutine may reply to it, also after
+// Receive has returned. The zero Caller has none.
+type Caller struct{ l *call }
+
+// Reply answers the Call and reports whether the caller still waited.
+func (c Caller) Reply(v any) bool { return c.l != nil && c.l.reply(v) }
+
+// call is one request to an actor. Its list holds it until it is answered or its caller leaves.
+type call struct {
+	req        any
+	callee     *cell
+	out        chan answer
+	prev, next *call
+	from       *actor.PID // a request of a protoactor actor instead: only from is set
+	listed     bool
+}
+
+// answer to a call or an order.
+type answer struct {
+	v   any
+	err error
+}
+
+// calls is the list of open calls. The cell's lock guards it.
+type calls struct{ first *call }
+
+func (l *calls) add(c *call) {
+	c.next, c.listed = l.first, true
+	if c.next != nil {
+		c.next.prev = c
+	}
+	l.first = c
+}
+
+func (l *calls) remove(c *call) {
+	if c.prev != nil {
+		c.prev.next = c.next
+	} else {
+		l.first = c.next
+	}
+	if c.next != nil {
+		c.next.prev = c.prev
+	}
+	c.prev, c.next, c.listed = nil, nil, false
 }
 
 func (r Ref) call(ctx context.Context, req any) (any, error) {
@@ -62,7 +97,7 @@ func (r Ref) call(ctx context.Context, req any) (any, error) {
 	case a := <-l.out:
 		return a.v, a.err
 	case <-ctx.Done():
-		l.leave()
+		l.take()
 		return nil, ctx.Err()
 	}
 }
@@ -72,80 +107,57 @@ func (c *cell) postCall(l *call) error {
 	if err := c.role.answerable(l); err != nil {
 		return err
 	}
-	c.mu.Lock()
-	lost, err := c.put(l)
+	c.mailbox.mu.Lock()
+	dropped, err := c.mailbox.put(l, c.policy())
 	if err == nil {
-		c.list(l)
+		c.linked().calls.add(l)
 	}
-	wake := err == nil && c.schedule()
-	c.mu.Unlock()
-	c.posted(lost, wake)
+	wake := err == nil && c.mailbox.life.schedule()
+	c.mailbox.mu.Unlock()
+	c.posted(dropped, wake)
 	return err
 }
 
-// list notes a call. The lock is held.
-func (c *cell) list(l *call) {
-	links := c.tied()
-	l.next, l.listed = links.calls, true
-	if l.next != nil {
-		l.next.prev = l
-	}
-	links.calls = l
-}
-
-// leave takes the call out of the list and says whether it was in it: whoever takes it out answers
-// it.
-func (l *call) leave() bool {
-	l.callee.mu.Lock()
-	defer l.callee.mu.Unlock()
+// take takes the call off its list and reports whether it was there. Only the one who took it may
+// answer it.
+func (l *call) take() bool {
+	l.callee.mailbox.mu.Lock()
+	defer l.callee.mailbox.mu.Unlock()
 	if !l.listed {
 		return false
 	}
-	if l.prev != nil {
-		l.prev.next = l.next
-	} else {
-		l.callee.links.calls = l.next
-	}
-	if l.next != nil {
-		l.next.prev = l.prev
-	}
-	l.prev, l.next, l.listed = nil, nil, false
+	l.callee.links.calls.remove(l)
 	return true
 }
 
+// reply answers the call and reports whether it was open.
 func (l *call) reply(v any) bool {
-	if !l.leave() {
+	if !l.take() {
 		return false
 	}
 	l.out <- answer{v: v}
 	return true
 }
 
+// fail answers the call with an error, if it is open.
 func (l *call) fail(err error) {
-	if l.leave() {
+	if l.take() {
 		l.out <- answer{err: err}
 	}
 }
 
-// failCalls fails what was not answered.
+// failCalls fails every open call, because the callee has exited for reason.
 func (c *cell) failCalls(reason error) {
 	for {
-		c.mu.Lock()
+		c.mailbox.mu.Lock()
 		var l *call
 		if c.links != nil {
-			l = c.links.calls
+			l = c.links.calls.first
 		}
-		c.mu.Unlock()
+		c.mailbox.mu.Unlock()
 		if l == nil {
 			return
 		}
 		l.fail(&DownError{Path: c.path(), Reason: reason})
 	}
 }
-
-// Caller is who waits for the answer to a Call. It may answer after Receive has returned, from any
-// goroutine. The zero Caller is nobody.
-type Caller struct{ l *call }
-
-// Reply answers and says whether anybody still waited.
-func (c Caller) Reply(v any) bool { return c.l != nil && c.l.reply(v) }

@@ -84,14 +84,14 @@ func TestCall(t *testing.T) {
 		n, err = call("later")
 		require.NoError(w, err)
 		require.Equal(w, 7, n)
-		require.False(w, later.Reply(8), "nobody waits any more")
+		require.False(w, later.Reply(8), "no caller waits any more")
 		require.False(w, supervisor.Caller{}.Reply(1))
 
 		ctx, cancel := context.WithTimeout(w.Context(), time.Second)
 		defer cancel()
 		_, err = supervisor.Call[int](ctx, a, "silence")
 		require.ErrorIs(w, err, context.DeadlineExceeded)
-		_, err = supervisor.Call[int](w.Context(), w.sys.Ref("r/nobody"), 1)
+		_, err = supervisor.Call[int](w.Context(), w.sys.Ref("r/none"), 1)
 		require.ErrorIs(w, err, supervisor.ErrNoProc)
 		_, err = supervisor.Call[int](w.Context(), supervisor.Ref{}, 1)
 		require.ErrorIs(w, err, supervisor.ErrNoProc)
@@ -203,15 +203,15 @@ func TestMonitor(t *testing.T) {
 		notes := w.probe.Take()
 		require.Len(w, notes, 2)
 		require.Contains(w, notes[1], "receive r/watcher {r/s supervisor r/s gave up", "a supervisor")
-		monitor("r/nobody")
+		monitor("r/none")
 		w.expect(
 			"at once, for each try",
-			"receive r/watcher {r/nobody no such actor is alive}",
-			"receive r/watcher {r/nobody no such actor is alive}",
+			"receive r/watcher {r/none no such actor is alive}",
+			"receive r/watcher {r/none no such actor is alive}",
 		)
 
 		_, err := root.StartChild(w.Context(), children[1])
-		require.NoError(w, err, "the ID is free before anybody hears of the end")
+		require.NoError(w, err, "the ID is free before the Down arrives")
 		monitor("r/a")
 		w.end("r/watcher", errBoom)
 		w.probe.Take()
@@ -220,7 +220,7 @@ func TestMonitor(t *testing.T) {
 	})
 }
 
-// Whoever is told that a child is down can start one with its ID at once.
+// An actor that is told that a child is down can start one with its ID at once.
 func TestDownComesAfterTheIDIsFree(t *testing.T) {
 	inBubble(t, func(w *world) {
 		var root *supervisor.Supervisor
@@ -277,7 +277,7 @@ func TestUnexpected(t *testing.T) {
 		synctest.Wait()
 		require.ElementsMatch(w, []string{"unexpected r/a: *errors.errorString", "unexpected r: string"},
 			w.events.Lines(supervisor.EventUnexpected), "by type only")
-		require.True(w, w.alive("r/a"), "it ends nobody")
+		require.True(w, w.alive("r/a"), "no actor exits for it")
 		require.ErrorIs(w, w.sys.Ref("r/a").Send(nil), supervisor.ErrNilMessage)
 	})
 }

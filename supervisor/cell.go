@@ -1,186 +1,192 @@
 package supervisor
 
-import (
-	"sync"
+import "github.com/asynkron/protoactor-go/actor"
 
-	"github.com/asynkron/protoactor-go/actor"
-)
-
-// cell is one incarnation of an actor or of a supervisor: a protoactor actor with a PID of its own,
-// its mailbox, and what is tied to its life. Everything behind mu is for any goroutine, the rest
-// for the cell's own turn.
+// cell is one incarnation of an actor or supervisor. It joins the parts that both need: a name, a
+// mailbox, and what is linked to the incarnation. The lock of the mailbox guards the fields from
+// mailbox on; the others never change. Only the cell's own turn calls its role.
 type cell struct {
-	sys         *System
-	parent      *Supervisor // nil: a root supervisor
-	rec         *child      // what the parent knows of it; only the parent looks inside
-	role        role
-	name        string // of the PID: path, "#", incarnation
-	incarnation uint64 // unique in the System
-
-	mu      sync.Mutex
-	user    queue                // what others sent
-	control queue                // what the machinery sent: comes first
-	links   *links               // nil: nothing is tied to it
-	invoker actor.MessageInvoker // protoactor's side
-	pathLen int32
-	at      stage
-	flags   flags
+	identity
+	sys     *System
+	parent  *Supervisor // nil: a root supervisor
+	rec     *child      // the parent's record; other goroutines read its spec only
+	role    role
+	mailbox mailbox
+	links   *links               // nil: nothing is linked
+	invoker actor.MessageInvoker // protoactor's side of the process
 }
 
-// role is what a cell does with its turns.
+// role is what an actor or a supervisor does with a turn of its cell.
 type role interface {
-	begin()                             // once, first of all
-	receive(msg any, from *actor.PID)   // a message of somebody's
-	command(msg any)                    // a message of the machinery's
-	end(reason error)                   // has to end, because somebody outside said so
-	answerable(c *call) (refusal error) // whether calls have a point here
+	begin()                             // the first call
+	receive(msg any, from *actor.PID)   // a message of another actor
+	command(msg any)                    // a control message
+	stop(reason error)                  // protoactor was asked to stop the PID
+	answerable(c *call) (refusal error) // whether the role answers calls
 }
 
-// stage is how far the life of a cell has come.
-type stage uint8
+// pid returns the PID that the cell is registered under.
+func (c *cell) pid() *actor.PID { return c.sys.as.NewLocalPID(c.name) }
 
-const (
-	atBirth  stage = iota // New, Init
-	atWork                // Receive
-	atEnd                 // Terminate
-	atLinked              // waiting for linked goroutines
-)
+// ref returns the logical name.
+func (c *cell) ref() Ref { return Ref{sys: c.sys, path: c.path()} }
 
-// flags of a cell.
-type flags uint8
-
-const (
-	scheduled  flags = 1 << iota // a worker has it, or will
-	closed                       // takes no messages of others any more
-	dead                         // takes nothing any more
-	abandoned                    // nobody waits for it any more: it must not touch anything
-	registered                   // protoactor knows it
-	told                         // everybody who waited for its end knows
-)
-
-func (c *cell) is(f flags) bool { return c.flags&f != 0 }
-
-// Receive implements actor.Actor.
-func (c *cell) Receive(ctx actor.Context) {
-	switch msg := ctx.Message().(type) {
-	case *actor.Started:
-		c.role.begin()
-	case *actor.Stopping:
-		c.role.end(ErrKilled) // or it has ended and says so to protoactor
-	case *actor.Stopped, *actor.Restarting, *actor.Terminated:
+// emit reports an event about this incarnation.
+func (c *cell) emit(e Event) {
+	if !c.sys.listens(e.Kind) {
+		return
+	}
+	e.Path, e.Incarnation = c.path(), c.incarnation()
+	switch e.Kind {
+	case EventExited, EventTerminateFailed, EventGaveUp:
+		e.Stack = stackOf(e.Reason)
 	default:
-		c.role.receive(msg, ctx.Sender())
+	}
+	c.sys.emit(e)
+}
+
+// post sends msg to this incarnation.
+func (c *cell) post(msg any) error {
+	c.mailbox.mu.Lock()
+	dropped, err := c.mailbox.put(msg, c.policy())
+	wake := err == nil && c.mailbox.life.schedule()
+	c.mailbox.mu.Unlock()
+	c.posted(dropped, wake)
+	return err
+}
+
+func (c *cell) policy() MailboxPolicy {
+	if c.rec == nil {
+		return MailboxPolicy{}
+	}
+	return c.rec.spec.Mailbox
+}
+
+// posted does what follows mailbox.put outside of the lock.
+func (c *cell) posted(dropped any, wake bool) {
+	if wake {
+		c.sys.pool.submit(c)
+	}
+	if dropped != nil {
+		c.reportDropped([]any{dropped})
+		if l, ok := dropped.(*call); ok {
+			l.fail(ErrMailboxFull)
+		}
 	}
 }
 
-func (c *cell) path() string { return c.name[:c.pathLen] }
+// tell sends a control message. It reports false when the cell reads no more of them.
+func (c *cell) tell(msg any) bool {
+	wake, ok := c.mailbox.putControl(msg)
+	if wake {
+		c.sys.pool.submit(c)
+	}
+	return ok
+}
 
-// pid makes the PID that the cell is registered under.
-func (c *cell) pid() *actor.PID { return c.sys.as.NewLocalPID(c.name) }
-
-// turn does everything that there is to do. Only one turn runs at a time.
+// turn handles all messages that wait. One turn of a cell runs at a time.
 func (c *cell) turn() {
 	for {
-		switch msg, from := c.next(); from {
-		case fromNobody:
+		switch msg, from := c.mailbox.next(); from {
+		case nothing:
 			return
-		case fromMachinery:
+		case nowhere:
+			c.sys.abandonments.remove(c)
+			return
+		case fromOwner:
 			if sys, ok := msg.(actor.SystemMessage); ok {
 				c.invoker.InvokeSystemMessage(sys)
 			} else {
 				c.role.command(msg)
 			}
-		case fromOthers:
+		case fromUser:
 			c.invoker.InvokeUserMessage(msg)
 		}
 	}
 }
 
-// finish ends the cell: nobody can reach it any more, and everybody who waits for that hears of it.
-func (c *cell) finish(reason error) {
-	orders, ok := c.kill()
+// completeExit is the last act of an exit: it removes the process and tells the supervisor, the
+// callers and the monitors. It does nothing for an abandoned cell.
+func (c *cell) completeExit(reason error) {
+	orders, ok := c.mailbox.closeControl()
 	if !ok {
 		return
 	}
-	c.close()
-	if c.setFlag(registered, false) {
+	c.closeMailbox()
+	if c.mailbox.unregister() {
 		c.invoker.InvokeSystemMessage(&actor.Stop{})
 	}
-	c.sys.emit(
-		Event{
-			Kind:        EventExited,
-			Path:        c.path(),
-			Incarnation: c.incarnation,
-			Reason:      reason,
-			Stack:       stackOf(reason),
-		},
-	)
+	c.emit(Event{Kind: EventExited, Reason: reason})
 	c.failCalls(reason)
 	for _, o := range orders {
 		o.answer(nil, ErrNoProc)
 	}
 	if c.parent != nil {
-		c.parent.tell(childDown{c: c, reason: reason})
+		c.parent.cell.tell(childExited{c: c, reason: reason})
 	}
-	c.tellWatchers(reason)
+	c.announce(reason)
 }
 
-// close stops taking messages of others, gives the name free and reports what is lost.
-func (c *cell) close() {
-	lost := c.shut()
+// closeMailbox refuses further messages, frees the name and reports the messages that are lost.
+func (c *cell) closeMailbox() {
+	dropped := c.mailbox.close()
 	c.sys.names.release(c)
-	c.reportLost(lost)
+	c.reportDropped(dropped)
 }
 
-// abandon gives up waiting for the cell, which does not come back from user code or has goroutines
-// that do not. It says what hangs; false: nothing does, the cell has just ended.
+// reportDropped reports messages that the actor does not get.
+func (c *cell) reportDropped(msgs []any) {
+	if len(msgs) > 0 {
+		c.emit(Event{Kind: EventDropped, Count: len(msgs), Detail: typeOf(msgs[0])})
+	}
+}
+
+// abandon stops waiting for the cell, which does not return from user code or whose goroutines do
+// not. It returns the user code that does not return. ok is false when the cell has just exited.
 func (c *cell) abandon(reason error) (what string, ok bool) {
-	c.mu.Lock()
-	if c.is(dead | abandoned) {
-		c.mu.Unlock()
+	c.mailbox.mu.Lock()
+	life := &c.mailbox.life
+	if life.is(exited | abandoned) {
+		c.mailbox.mu.Unlock()
 		return "", false
 	}
-	what = c.hanging()
-	c.flags |= abandoned
-	kept := c.takeSlots()
-	known := c.is(registered)
-	c.flags &^= registered
-	c.mu.Unlock()
-	c.close()
+	what = c.userCode()
+	life.mark(abandoned)
+	kept := c.links.takeSlots()
+	known := life.is(registered)
+	life.unmark(registered)
+	c.mailbox.mu.Unlock()
+	c.closeMailbox()
 	if known {
 		c.sys.as.ProcessRegistry.Remove(c.pid())
 	}
-	c.sys.hanging.note(c, c, what)
-	c.cut()
+	c.sys.abandonments.add(c, c, what)
+	c.stopLinks()
 	c.failCalls(reason)
-	c.tellWatchers(reason)
+	c.announce(reason)
 	for _, s := range kept {
-		go c.closeSlot(s) // nobody waits for it: what it closes may be what the cell hangs in
+		go c.closeSlot(s) // without waiting: the cell may hang in the value that it closes
 	}
 	return what, true
 }
 
-func (c *cell) isAbandoned() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.is(abandoned)
-}
-
-func (c *cell) setStage(s stage) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = s
-}
-
-// setFlag returns whether it was set before.
-func (c *cell) setFlag(f flags, on bool) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	was := c.is(f)
-	if on {
-		c.flags |= f
-	} else {
-		c.flags &^= f
+// userCode returns the user code that the cell is in. The lock is held.
+func (c *cell) userCode() string {
+	switch c.mailbox.life.stage {
+	case inInit:
+		return "Init"
+	case inReceive:
+		return "Receive"
+	case inTerminate:
+		return "Terminate"
+	case inGoroutines:
 	}
-	return was
+	return "goroutine " + c.links.goroutineNames()
+}
+
+// hangs reports whether user code of the abandoned cell still runs.
+func (c *cell) hangs() bool {
+	c.mailbox.mu.Lock()
+	defer c.mailbox.mu.Unlock()
+	return c.mailbox.life.is(scheduled) || c.links.hasGoroutines()
 }

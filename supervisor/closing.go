@@ -5,42 +5,40 @@ import (
 	"time"
 )
 
-// closing is the end of what a child has kept and nobody inherits. It happens outside of the
-// supervisor's turn.
+// closing is the close of the values that a child kept and no incarnation takes over. It runs
+// outside of the supervisor's turn.
 type closing struct {
 	c        *cell
-	slots    []slot
-	stoppers *order // wait for it
+	slots    slots
+	waiting  *order // list of orders that wait for it
 	timer    *time.Timer
 	finished chan struct{} // closed after the last Close
-	over     bool          // is not waited for any more
+	answered bool          // the supervisor no longer waits for it
 }
 
-// discard closes what the child kept and then tells those who wait for the child's end.
-func (s *Supervisor) discard(c *child) {
-	stoppers := c.stoppers
-	c.stoppers = nil
-	var slots []slot
+// closeKept closes what the child kept, within its Shutdown, and then answers the orders that wait
+// for the stop of the child.
+func (s *Supervisor) closeKept(c *child, waiting *order) {
+	var kept slots
 	if c.cell != nil {
-		slots = c.cell.kept()
+		kept = c.cell.takeKept()
 	}
-	if len(slots) == 0 {
-		answerAll(stoppers)
+	if len(kept) == 0 {
+		waiting.answerAll()
+		s.core.keptClosed(s.cell.sys.age())
 		return
 	}
-	cl := &closing{c: c.cell, slots: slots, stoppers: stoppers}
-	s.closings++
-	cl.finished = make(chan struct{})
-	cl.timer = time.AfterFunc(c.spec.shutdown(), func() { s.tell(closedAll{of: cl}) })
-	go cl.run(s)
+	cl := &closing{c: c.cell, slots: kept, waiting: waiting, finished: make(chan struct{})}
+	cl.timer = time.AfterFunc(c.spec.stopWithin(), func() { s.cell.tell(keptClosed{of: cl}) })
+	go cl.closeAll(s)
 }
 
-// run closes one value after the other: started by discard, ends with the last Close, abandoned
-// after the child's Shutdown.
-func (cl *closing) run(s *Supervisor) {
+// closeAll closes one value after the other. closeKept starts it; it returns after the last Close,
+// and is abandoned after the child's Shutdown.
+func (cl *closing) closeAll(s *Supervisor) {
 	for _, sl := range cl.slots {
 		done := make(chan struct{})
-		go func() { // a Close may end its goroutine
+		go func() { // one each, because a Close may call Goexit
 			defer close(done)
 			cl.c.closeSlot(sl)
 		}()
@@ -48,11 +46,11 @@ func (cl *closing) run(s *Supervisor) {
 	}
 	cl.timer.Stop()
 	close(cl.finished)
-	s.tell(closedAll{of: cl})
-	s.sys.hanging.forget(cl)
+	s.cell.tell(keptClosed{of: cl})
+	s.cell.sys.abandonments.remove(cl)
 }
 
-// hangs says whether a Close has not returned yet.
+// hangs reports whether a Close has not returned yet.
 func (cl *closing) hangs() bool {
 	select {
 	case <-cl.finished:
@@ -62,30 +60,21 @@ func (cl *closing) hangs() bool {
 	}
 }
 
-// closed: everything was closed, or the time for that is over.
-func (s *Supervisor) closed(cl *closing) {
-	if cl.over {
+// keptClosed handles the last Close, or the end of the time for it, whichever comes first.
+func (s *Supervisor) keptClosed(now time.Duration, cl *closing) {
+	if cl.answered {
 		return
 	}
-	cl.over = true
-	s.closings--
-	answerAll(cl.stoppers)
-	if !cl.hangs() {
-		return
+	cl.answered = true
+	cl.waiting.answerAll()
+	if cl.hangs() {
+		keys := make([]string, len(cl.slots))
+		for i := range cl.slots {
+			keys[i] = cl.slots[i].key
+		}
+		what := "Close of " + strings.Join(keys, ", ")
+		s.cell.sys.abandonments.add(cl, cl.c, what)
+		cl.c.emit(Event{Kind: EventAbandoned, Reason: ErrStopTimeout, Detail: what})
 	}
-	keys := make([]string, len(cl.slots))
-	for i := range cl.slots {
-		keys[i] = cl.slots[i].key
-	}
-	what := "Close of " + strings.Join(keys, ", ")
-	s.sys.hanging.note(cl, cl.c, what)
-	s.sys.emit(
-		Event{
-			Kind:        EventAbandoned,
-			Path:        cl.c.path(),
-			Incarnation: cl.c.incarnation,
-			Reason:      ErrStopTimeout,
-			Detail:      what,
-		},
-	)
+	s.core.keptClosed(now)
 }

@@ -6,99 +6,94 @@ import (
 	"time"
 )
 
-// Ctx is one incarnation as its [Behavior] sees it. Its methods are for the actor's own turn,
+// Ctx is one incarnation as its [Behavior] sees it. Only the actor's own turn may call its methods,
 // except where they say otherwise.
-type Ctx struct{ a *shell }
+type Ctx struct {
+	cell     cell
+	behavior Behavior
+	reason   error // why it exits
+	msg      any   // under way
+	call     *call // msg is its request, not answered yet
+}
 
-// Self returns the actor's logical name. It outlives the incarnation: what is sent there reaches
-// the next one.
-func (c *Ctx) Self() Ref { return c.a.ref() }
+// Self returns the actor's logical name. It outlives the incarnation: a message that is sent to it
+// after a restart reaches the next one.
+func (c *Ctx) Self() Ref { return c.cell.ref() }
 
 // Path returns the actor's path, like "device-x/link/connection".
-func (c *Ctx) Path() string { return c.a.path() }
+func (c *Ctx) Path() string { return c.cell.path() }
 
-// Incarnation returns the number of this incarnation, unique in the System and growing.
-func (c *Ctx) Incarnation() uint64 { return c.a.incarnation }
+// Incarnation returns the number of this incarnation. It is unique in the System and grows.
+func (c *Ctx) Incarnation() uint64 { return c.cell.incarnation() }
 
-// Context returns a context that ends when the actor is asked to stop or ends by itself. It bounds
+// Context returns a context that is cancelled when the actor is asked to stop or exits. It bounds
 // what blocks in Init or Receive.
-func (c *Ctx) Context() context.Context {
-	c.a.mu.Lock()
-	defer c.a.mu.Unlock()
-	ctx := c.a.context()
-	c.a.links.given = true
-	return ctx
-}
+func (c *Ctx) Context() context.Context { return (*shell)(c).context() }
 
-// Keep puts v into the heir slot key: the next incarnation may take it, whatever the restart was
-// for. It is closed when nobody inherits: when the child has ended for good, was removed, or its
-// supervisor ends, and when this actor has to be abandoned, which may still use it. Another value
-// in the same slot is closed; Keep(key, nil) empties the slot without closing.
-func (c *Ctx) Keep(key string, v io.Closer) {
-	if done := c.a.keep(key, v); done != nil {
-		c.a.closeSlot(slot{key: key, v: done})
-	}
-}
+// Keep puts v into the heir slot key: the next incarnation may take it with [Heir.Take], for
+// whatever reason the restart happens. v is closed when no incarnation can take it any more, that
+// is when the child has exited for good or was removed, when its supervisor exits, and when this
+// actor is abandoned, although it may still use v then. Keep closes another value that is in the
+// slot. Keep(key, nil) empties the slot without closing.
+func (c *Ctx) Keep(key string, v io.Closer) { (*shell)(c).keep(key, v) }
 
-// Go starts a linked goroutine. Its context ends when the actor is asked to stop or ends by itself,
-// and may end once the goroutine has. A panic, an error and runtime.Goexit end the actor with that
-// reason; nil ends nothing. The actor's end waits for its goroutines as long as its Shutdown
-// allows. In Terminate and later nothing is started. A linked goroutine may start others with it.
-func (c *Ctx) Go(name string, f func(ctx context.Context) error) { c.a.start(name, f) }
+// Go starts a linked goroutine. Its ctx is cancelled when the actor is asked to stop or exits, and
+// may be cancelled once f has returned. A panic, an error or runtime.Goexit in f makes the actor
+// exit with that reason; nil does not. The exit of the actor waits for its goroutines within its
+// Shutdown. From Terminate on, Go does nothing. A linked goroutine may call Go too.
+func (c *Ctx) Go(name string, f func(ctx context.Context) error) { (*shell)(c).spawn(name, f) }
 
-// After sends msg to this incarnation after d. In Terminate and later it does nothing and returns
-// the zero Timer.
+// After sends msg to this incarnation after d. It returns the zero Timer and does nothing for a nil
+// msg, and from Terminate on.
 func (c *Ctx) After(d time.Duration, msg any) Timer {
 	if msg == nil {
 		return Timer{}
 	}
-	return c.a.after(d, msg)
+	return (*shell)(c).after(d, msg)
 }
 
-// Monitor makes r's end come as a [Down] message; at once, with ErrNoProc, when nobody lives there.
-// It watches the incarnation that lives now. Watching the same one again changes nothing.
-func (c *Ctx) Monitor(r Ref) { c.a.watch(r) }
+// Monitor makes the exit of the incarnation that is alive under r arrive as a [Down] message. It
+// arrives at once, with ErrNoProc, when none is alive. A second Monitor of one incarnation changes
+// nothing.
+func (c *Ctx) Monitor(r Ref) { c.cell.monitor(r) }
 
-// Reply answers the Call whose request is being handled, or the request of a protoactor actor. When
-// there is nothing to be answered, that is an event; a caller who gave up is not.
+// Reply answers the Call whose request is being handled, or the request of a protoactor actor. It
+// reports EventNotACall when there is none to answer, but not when the caller has left.
 func (c *Ctx) Reply(v any) {
-	a := c.a
+	l := c.call
+	c.call = nil
 	switch {
-	case a.call != nil:
-		a.call.reply(v)
-		a.call = nil
-	case a.from != nil:
-		a.sys.as.Root.Send(a.from, v)
-		a.from = nil
+	case l == nil:
+		c.cell.emit(Event{Kind: EventNotACall, Detail: typeOf(v)})
+	case l.from != nil:
+		c.cell.sys.as.Root.Send(l.from, v)
 	default:
-		a.sys.emit(
-			Event{Kind: EventNotACall, Path: a.path(), Incarnation: a.incarnation, Detail: typeOf(v)},
-		)
+		l.reply(v)
 	}
 }
 
-// Caller returns who waits for the answer, to be answered later; Reply has nothing to answer any
-// more then. The zero Caller: nobody.
+// Caller returns the sender of the Call whose request is being handled, to be answered later. After
+// that Reply has none to answer. It returns the zero Caller when there is no such Call.
 func (c *Ctx) Caller() Caller {
-	l := c.a.call
-	c.a.call = nil
+	l := c.call
+	if l == nil || l.from != nil {
+		return Caller{}
+	}
+	c.call = nil
 	return Caller{l: l}
 }
 
-// Unexpected reports a message that the actor does not know. It returns nil: such a message ends
-// nobody. The caller of a Call gets an error at once.
+// Unexpected reports a message that the actor does not know as EventUnexpected. The sender of a
+// Call gets ErrUnexpected. It returns nil, so that a Receive which returns it goes on.
 func (c *Ctx) Unexpected(msg any) error {
-	a := c.a
-	a.sys.emit(
-		Event{Kind: EventUnexpected, Path: a.path(), Incarnation: a.incarnation, Detail: typeOf(msg)},
-	)
-	if a.call != nil {
-		a.call.fail(ErrUnexpected)
-		a.call = nil
+	c.cell.emit(Event{Kind: EventUnexpected, Detail: typeOf(msg)})
+	if l := c.call; l != nil && l.from == nil {
+		c.call = nil
+		l.fail(ErrUnexpected)
 	}
 	return nil
 }
 
-// Checkpoint is a place where tests may crash the actor, see [Options.Inject]. It costs nothing in
-// production.
-func (c *Ctx) Checkpoint(name string) { c.a.inject(name) }
+// Checkpoint is a place where a test may crash the actor, see [Options.Inject]. Without a test it
+// does nothing.
+func (c *Ctx) Checkpoint(name string) { (*shell)(c).inject(name) }

@@ -2,70 +2,73 @@ package supervisor
 
 import "time"
 
-// Event is one thing that happened to an actor. Which fields are set depends on Kind; a message
-// appears by its type only.
+// Event is one thing that happened to an actor or supervisor. Kind decides which fields are set. An
+// Event shows a message by its type only.
 type Event struct {
 	Kind        EventKind
 	Time        time.Time
 	Path        string
 	Incarnation uint64
-	// EventExited, EventRestarting, EventGaveUp, EventAbandoned, EventTerminateFailed
+	// Reason is set for EventExited, EventRestarting, EventGaveUp, EventAbandoned and
+	// EventTerminateFailed.
 	Reason error
-	Stack  []byte // of the panic behind Reason; nil without one
-	// EventRestarting: how often this child has been restarted, this time included
+	// Stack is the stack of the panic behind Reason, if there was one; EventExited, EventGaveUp and
+	// EventTerminateFailed carry it.
+	Stack []byte
+	// Restarts counts the restarts of the child, this one included; for EventRestarting.
 	Restarts int
-	Delay    time.Duration // EventRestarting: the backoff
-	Count    int           // EventDropped: how many messages
-	// EventUnexpected, EventDropped, EventNotACall: type of the message; EventAbandoned: what does not
-	// return
+	// Delay is the backoff before the restart; for EventRestarting.
+	Delay time.Duration
+	// Count is the number of messages; for EventDropped.
+	Count int
+	// Detail is the type of the message for EventUnexpected, EventDropped and EventNotACall, and the
+	// user code that does not return for EventAbandoned.
 	Detail string
 }
 
-// EventKind says what happened.
+// EventKind is the kind of an Event.
 type EventKind uint8
 
 // The kinds of events.
 const (
-	// Init has returned; of a supervisor: all its children are up
-	EventStarted    EventKind = iota + 1
-	EventExited               // an actor has ended, with Reason
-	EventRestarting           // a child will be restarted after Delay
-	EventGaveUp               // a supervisor exceeded its Intensity
-	// an actor did not start or stop in its time and is no longer waited for
+	// EventStarted: Init of an actor has succeeded, or all children of a supervisor have been started.
+	EventStarted EventKind = iota + 1
+	// EventExited: an actor or supervisor has exited.
+	EventExited
+	// EventRestarting: a child is restarted after Delay.
+	EventRestarting
+	// EventGaveUp: a supervisor has exceeded its Intensity and stops.
+	EventGaveUp
+	// EventAbandoned: an actor did not start or stop within its deadline, and is no longer waited for.
 	EventAbandoned
-	EventTerminateFailed // Terminate, or Close of a heir slot, panicked
-	// messages were lost: with the mailbox of an actor that ended, or by a MailboxPolicy
+	// EventTerminateFailed: Terminate, a linked goroutine of an exiting actor, or Close of a kept
+	// value has panicked.
+	EventTerminateFailed
+	// EventDropped: messages were lost, with the mailbox of an exiting actor or by a MailboxPolicy.
 	EventDropped
-	EventUnexpected // an actor got a message it does not know
-	EventNotACall   // an actor replied to what was not a Call
+	// EventUnexpected: an actor got a message that it does not know.
+	EventUnexpected
+	// EventNotACall: an actor called Ctx.Reply with no request to answer.
+	EventNotACall
 )
 
-// String returns the name of the kind, for logs.
+// String returns the name of the kind, as logs show it.
 func (k EventKind) String() string {
-	return name(
-		int(k),
-		"unknown",
-		"started",
-		"exited",
-		"restarting",
-		"gave-up",
-		"abandoned",
-		"terminate-failed",
-		"dropped",
-		"unexpected",
-		"not-a-call",
-	)
+	return nameOf(int(k), "unknown", "started", "exited", "restarting", "gave-up", "abandoned",
+		"terminate-failed", "dropped", "unexpected", "not-a-call")
 }
 
-// emit stamps e, logs it and hands it to the host. A hook that panics harms nobody.
+// listens reports whether events of the kind have a reader.
+func (s *System) listens(k EventKind) bool { return s.opts.OnEvent != nil || s.logs(k) }
+
+// emit stamps e, logs it and passes it to Options.OnEvent. It recovers a panic of OnEvent and logs
+// it.
 func (s *System) emit(e Event) {
-	if s.opts.OnEvent == nil && !s.logs(e.Kind) {
-		return
-	}
 	e.Time = time.Now()
 	defer func() {
 		if v := recover(); v != nil {
-			s.opts.Logger.Error().Err(&PanicError{Value: v}).Msg("event hook panicked")
+			s.opts.Logger.Error().Err(&PanicError{Value: v}).
+				Msg("OnEvent panicked; the event is lost to it")
 		}
 	}()
 	s.log(e)

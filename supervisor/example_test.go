@@ -64,7 +64,7 @@ func Example() {
 	fmt.Print(tree)
 	fmt.Println(err)
 
-	visitors := sys.Ref("shop/visitors") // whoever lives under this name
+	visitors := sys.Ref("shop/visitors") // the actor that is alive under this name
 	fmt.Println(visitors.Send(add{2}))
 	fmt.Println(supervisor.Call[int](ctx, visitors, total{}))
 

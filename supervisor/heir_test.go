@@ -111,7 +111,7 @@ func TestHeirSlotSurvives(t *testing.T) {
 				require.Zero(w, k.current.closed)
 				_, err := root.Stop(w.Context())
 				require.NoError(w, err)
-				require.Equal(w, 1, k.current.closed, "closed when nobody inherits, before Stop returns")
+				require.Equal(w, 1, k.current.closed, "closed when no incarnation can take it")
 			})
 		})
 	}
@@ -176,7 +176,9 @@ func TestHeirSlotThatIsNotTakenIsClosed(t *testing.T) {
 	inBubble(t, func(w *world) {
 		k := &keeper{w: w, forget: true}
 		child := k.child("k")
-		child.New = func(supervisor.Heir) supervisor.Behavior { return k.child("k").New(supervisor.Heir{}) }
+		child.New = func(supervisor.Heir) supervisor.Behavior {
+			return k.child("k").New(supervisor.Heir{})
+		}
 		w.start(supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{child}})
 		w.end("r/k", errBoom)
 		require.Len(w, k.opened, 2)

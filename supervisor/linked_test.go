@@ -219,7 +219,7 @@ func TestContextsOfGoroutines(t *testing.T) {
 			return nil
 		})
 		synctest.Wait()
-		require.Error(w, first.Err(), "nobody needs it any more")
+		require.Error(w, first.Err(), "no goroutine needs it any more")
 		w.do("r/a", func(c *supervisor.Ctx) error {
 			c.Go("second", func(ctx context.Context) error { second = ctx; <-goOn; return nil })
 			mine = c.Context()

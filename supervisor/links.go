@@ -1,209 +1,72 @@
 package supervisor
 
-import (
-	"context"
-	"errors"
-	"fmt"
-	"runtime/debug"
-	"strings"
-)
-
-// links is what is tied to the life of a cell. Most cells have none of it most of the time. The
-// cell's lock guards it.
+// links is what is linked to one incarnation and stops with it. Most cells have none of it most of
+// the time, so it is made when it is needed; its reading methods accept nil. The cell's lock guards
+// it.
 type links struct {
-	timers   *timer             // list
-	calls    *call              // list: asked, not answered
-	slots    []slot             // what the next incarnation may take
-	watchers map[*cell]struct{} // who is told of the end
-	watching map[*cell]struct{}
-	running  []*linked // goroutines
-	ctx      context.Context
-	cancel   context.CancelFunc
-	given    bool          // ctx was given away for the life of the incarnation
-	done     chan struct{} // closed at the end
+	timers     timers
+	calls      calls
+	slots      slots
+	monitors   monitors
+	goroutines goroutines
+	done       chan struct{} // closed after the exit
 }
 
-// linked is a goroutine that belongs to a cell.
-type linked struct{ name string }
-
-// Messages of linked goroutines to their cell.
-type (
-	linkedFailed struct{ reason error }
-	linkedGone   struct{} // the last one that was waited for
-)
-
-// tied returns the links of the cell. The lock is held.
-func (c *cell) tied() *links {
+// linked returns the links of the cell, and makes them if there are none. The lock is held.
+func (c *cell) linked() *links {
 	if c.links == nil {
 		c.links = &links{}
 	}
 	return c.links
 }
 
-// context returns what ends with the incarnation. The lock is held.
-func (c *cell) context() context.Context {
-	l := c.tied()
-	if l.ctx == nil {
-		l.ctx, l.cancel = context.WithCancel(context.Background())
-		if c.at >= atEnd {
-			l.cancel()
-		}
-	}
-	return l.ctx
-}
-
-// dropContext forgets a context that only goroutines had, which have ended: the next one gets a
-// fresh one.
-func (l *links) dropContext() {
-	if l.ctx != nil && !l.given {
-		l.cancel()
-		l.ctx, l.cancel = nil, nil
-	}
-}
-
-// start starts a linked goroutine, unless the cell has begun to end.
-func (c *cell) start(name string, f func(ctx context.Context) error) {
-	c.mu.Lock()
-	if c.at >= atEnd || c.is(abandoned) {
-		c.mu.Unlock()
-		return
-	}
-	ctx, l := c.context(), &linked{name: name}
-	c.links.running = append(c.links.running, l)
-	c.mu.Unlock()
-	go c.runLinked(ctx, l, f)
-}
-
-// runLinked is a linked goroutine: started by start, ended by its own or by the cancelled context.
-func (c *cell) runLinked(ctx context.Context, l *linked, f func(ctx context.Context) error) {
-	reason := ErrGoexit
-	defer func() {
-		if v := recover(); v != nil {
-			reason = newPanicError(v)
-		}
-		c.linkedEnded(l, reason)
-	}()
-	reason = f(ctx)
-}
-
-func (c *cell) linkedEnded(l *linked, reason error) {
-	c.mu.Lock()
-	running := c.links.running
-	for i := range running {
-		if running[i] == l {
-			running[i] = running[len(running)-1]
-			running[len(running)-1] = nil
-			c.links.running = running[:len(running)-1]
-			break
-		}
-	}
-	last, at, gone := len(c.links.running) == 0, c.at, c.is(abandoned)
-	if last {
-		c.links.running = nil
-		c.links.dropContext()
-	}
-	c.mu.Unlock()
-	var panicked *PanicError
-	switch {
-	case reason == nil:
-	case at < atEnd && !gone:
-		c.tell(linkedFailed{reason: fmt.Errorf("goroutine %s: %w", l.name, reason)})
-	case errors.As(reason, &panicked):
-		c.terminateFailed(fmt.Errorf("goroutine %s: %w", l.name, reason))
-	}
-	switch {
-	case last && gone:
-		c.sys.hanging.forget(c)
-	case last && at == atLinked:
-		c.tell(linkedGone{})
-	}
-}
-
-// stopping cancels the context of what is linked to the cell, which has been asked to stop.
-func (c *cell) stopping() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.links != nil && c.links.cancel != nil {
-		c.links.cancel()
-	}
-}
-
-// cut ends what is tied to the cell, but for goroutines that need their time and calls that
-// Terminate may answer.
-func (c *cell) cut() {
-	c.stopping()
-	c.mu.Lock()
+// stopLinks stops what is linked to the cell, except the goroutines, which it only cancels, and the
+// calls, which Terminate may still answer.
+func (c *cell) stopLinks() {
+	c.cancelContext()
+	c.mailbox.mu.Lock()
 	if c.links == nil {
-		c.mu.Unlock()
+		c.mailbox.mu.Unlock()
 		return
 	}
-	for t := c.links.timers; t != nil; t = c.links.timers {
-		t.t.Stop()
-		c.dropTimer(t)
-	}
-	watching := c.links.watching
-	c.links.watching = nil
-	c.mu.Unlock()
-	for target := range watching {
-		target.unwatch(c)
+	c.links.timers.stopAll()
+	watched := c.links.monitors.watched
+	c.links.monitors.watched = nil
+	c.mailbox.mu.Unlock()
+	for target := range watched {
+		target.removeMonitor(c)
 	}
 }
 
-// awaitLinked says whether goroutines are still running; linkedGone comes when they have ended.
-func (c *cell) awaitLinked() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.links == nil || len(c.links.running) == 0 {
-		return false
-	}
-	c.at = atLinked
-	return true
-}
-
-// hanging says what user code the cell does not come back from. The lock is held.
-func (c *cell) hanging() string {
-	switch c.at {
-	case atBirth:
-		return "Init"
-	case atWork:
-		return "Receive"
-	case atEnd:
-		return "Terminate"
-	}
-	var names []string
-	if c.links != nil {
-		for _, l := range c.links.running {
-			names = append(names, l.name)
+// done returns a channel that is closed after the exit of the cell.
+func (c *cell) done() <-chan struct{} {
+	c.mailbox.mu.Lock()
+	defer c.mailbox.mu.Unlock()
+	l := c.linked()
+	if l.done == nil {
+		l.done = make(chan struct{})
+		if c.mailbox.life.is(announced) {
+			close(l.done)
 		}
 	}
-	return "goroutine " + strings.Join(names, ", ")
+	return l.done
 }
 
-// hangs says whether user code of the cell, which was abandoned, is still running.
-func (c *cell) hangs() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.is(scheduled) || c.links != nil && len(c.links.running) > 0
-}
-
-func (c *cell) terminateFailed(reason error) {
-	c.sys.emit(
-		Event{
-			Kind:        EventTerminateFailed,
-			Path:        c.path(),
-			Incarnation: c.incarnation,
-			Reason:      reason,
-			Stack:       stackOf(reason),
-		},
-	)
-}
-
-func newPanicError(value any) *PanicError { return &PanicError{Value: value, Stack: debug.Stack()} }
-
-func stackOf(reason error) []byte {
-	var p *PanicError
-	if errors.As(reason, &p) {
-		return p.Stack
+// announce closes done and sends the monitors their Down.
+func (c *cell) announce(reason error) {
+	c.mailbox.mu.Lock()
+	c.mailbox.life.mark(announced)
+	var by map[*cell]struct{}
+	if c.links != nil {
+		by = c.links.monitors.by
+		c.links.monitors.by = nil
+		if c.links.done != nil {
+			close(c.links.done)
+		}
 	}
-	return nil
+	c.mailbox.mu.Unlock()
+	for w := range by {
+		_ = w.post(Down{Ref: c.ref(), Reason: reason}) // an exiting monitor needs no Down
+		w.forgetMonitored(c)
+	}
 }

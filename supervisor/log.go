@@ -9,8 +9,9 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// level of an event: a crash is repaired, but somebody should look; a crash loop and what does not
-// return need a person.
+// level returns the level of an event in the log. A crash is a warning, because the supervisor
+// repairs it. A crash loop and user code that does not return are errors, because an operator has
+// to act.
 func (e *Event) level() zerolog.Level {
 	switch e.Kind {
 	case EventGaveUp, EventAbandoned:
@@ -26,6 +27,7 @@ func (e *Event) level() zerolog.Level {
 	return zerolog.DebugLevel
 }
 
+// log writes an event.
 func (s *System) log(e Event) {
 	line := s.opts.Logger.WithLevel(e.level())
 	if !line.Enabled() {
@@ -50,13 +52,13 @@ func (s *System) log(e Event) {
 	line.Msg("supervision")
 }
 
-// logs says whether an event of this kind can be worth a line.
+// logs reports whether the log has a line for some event of the kind.
 func (s *System) logs(k EventKind) bool {
 	e := Event{Kind: k, Reason: ErrKilled}
 	return s.talks && s.opts.Logger.GetLevel() <= e.level()
 }
 
-// talks says whether a logger writes at all.
+// talks reports whether a logger writes at all.
 func talks(log zerolog.Logger) bool {
 	log = log.Sample(nil)
 	e := log.Log()
@@ -64,15 +66,15 @@ func talks(log zerolog.Logger) bool {
 	return e.Enabled()
 }
 
-// protoLogger makes protoactor log through a zerolog.Logger, on level debug at most for what is not
-// a problem, and without what was in messages.
+// protoLogger makes protoactor log through a zerolog.Logger: below warnings everything is debug,
+// and messages appear by their type.
 func protoLogger(log zerolog.Logger) func(*actor.ActorSystem) *slog.Logger {
 	return func(*actor.ActorSystem) *slog.Logger {
 		return slog.New(discreet{zerolog.NewSlogHandler(log.With().Str("lib", "protoactor").Logger())})
 	}
 }
 
-// discreet is a slog.Handler that shows values by type only, unless they cannot be from a message.
+// discreet is a slog.Handler that shows a value by its type, unless it cannot be part of a message.
 type discreet struct{ next slog.Handler }
 
 // Enabled implements slog.Handler.
@@ -102,7 +104,7 @@ func (d discreet) WithAttrs(attrs []slog.Attr) slog.Handler {
 // WithGroup implements slog.Handler.
 func (d discreet) WithGroup(name string) slog.Handler { return discreet{d.next.WithGroup(name)} }
 
-// quiet: what protoactor finds worth an info, an operator does not.
+// quiet returns debug for info: an operator does not need what protoactor informs about.
 func quiet(l slog.Level) slog.Level {
 	if l < slog.LevelWarn {
 		return slog.LevelDebug
@@ -110,6 +112,7 @@ func quiet(l slog.Level) slog.Level {
 	return l
 }
 
+// discreetly returns a as discreet shows it.
 func discreetly(a slog.Attr) slog.Attr {
 	v := a.Value.Resolve().Any()
 	switch v := v.(type) {
@@ -127,9 +130,10 @@ func discreetly(a slog.Attr) slog.Attr {
 	return slog.String(a.Key+"_type", fmt.Sprintf("%T", v))
 }
 
+// pidString returns the name of a PID.
 func pidString(p *actor.PID) string {
 	if p == nil {
-		return "nobody"
+		return "none"
 	}
 	return p.Id
 }

@@ -71,7 +71,7 @@ func TestLogsShowNoMessages(t *testing.T) {
 			map[string]string{"hush": "hush"},
 		} {
 			root.Send(pid, msg) // a dead letter
-			root.Send(actor.NewPID("nonhost", "nobody"), msg)
+			root.Send(actor.NewPID("nonhost", "none"), msg)
 			time.Sleep(time.Second)
 			w.do("r/b", func(c *supervisor.Ctx) error {
 				c.Reply(msg)
@@ -102,7 +102,7 @@ func TestEventHookThatPanics(t *testing.T) {
 			t.Context(),
 			supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{{ID: "a", New: newEcho}}},
 		)
-		require.NoError(t, err, "harms nobody")
+		require.NoError(t, err, "its panic is recovered")
 		_, err = sys.Shutdown(t.Context())
 		require.NoError(t, err)
 	})

@@ -2,21 +2,32 @@ package supervisor
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
 )
+
+// mailbox holds the messages of one cell until its turn, and the lock of the cell. Control messages
+// are those of the supervision itself; they come before all others and no policy bounds them.
+type mailbox struct {
+	mu      sync.Mutex // guards the mailbox, life and the links of the cell
+	user    queue      // what actors and callers sent
+	control queue
+	life    life
+}
 
 // origin of a message in a mailbox.
 type origin uint8
 
 const (
-	fromNobody origin = iota
-	fromMachinery
-	fromOthers
+	nothing   origin = iota // the mailbox is empty
+	nowhere                 // the cell was abandoned
+	fromOwner               // a control message
+	fromUser
 )
 
-// alwaysFits are messages that no policy keeps out.
-func alwaysFits(msg any) bool {
+// always reports whether msg fits into a full mailbox and is not counted when it is dropped.
+func always(msg any) bool {
 	switch msg.(type) {
 	case *timer, Down:
 		return true
@@ -25,160 +36,130 @@ func alwaysFits(msg any) bool {
 	}
 }
 
-func mayDrop(msg any) bool { return !alwaysFits(msg) }
+func droppable(msg any) bool { return !always(msg) }
 
-// post is Send to this very incarnation.
-func (c *cell) post(msg any) error {
-	c.mu.Lock()
-	lost, err := c.put(msg)
-	wake := err == nil && c.schedule()
-	c.mu.Unlock()
-	c.posted(lost, wake)
-	return err
-}
-
-func (c *cell) policy() MailboxPolicy {
-	if c.rec == nil {
-		return MailboxPolicy{}
-	}
-	return c.rec.spec.Mailbox
-}
-
-// put appends msg, as far as the policy lets it, and returns what was lost for it. The lock is
-// held.
-func (c *cell) put(msg any) (lost any, err error) {
-	if c.is(closed) {
+// put appends msg as far as the policy allows. dropped is the message that the policy gives up for
+// it: an older one, or msg itself. The lock is held.
+func (m *mailbox) put(msg any, p MailboxPolicy) (dropped any, err error) {
+	if m.life.is(closed) {
 		return nil, ErrNoProc
 	}
-	if policy := c.policy(); policy.Capacity > 0 && int(c.user.n) >= policy.Capacity &&
-		!alwaysFits(msg) {
-		switch policy.Overflow {
+	if p.Capacity > 0 && int(m.user.n) >= p.Capacity && !always(msg) {
+		switch p.Overflow {
 		case Refuse:
 			return nil, ErrMailboxFull
 		case DropNewest:
 			return msg, nil
 		default:
-			dropped, ok := c.user.dropFirst(mayDrop)
-			if !ok { // full of what always fits
+			oldest, ok := m.user.dropFirst(droppable)
+			if !ok { // it is full of what always fits
 				return msg, nil
 			}
-			lost = dropped
+			dropped = oldest
 		}
 	}
-	c.user.push(msg)
-	return lost, nil
+	m.user.push(msg)
+	return dropped, nil
 }
 
-// schedule says whether the cell has to be given to a worker. The lock is held.
-func (c *cell) schedule() bool {
-	if c.is(scheduled) {
-		return false
+// putControl appends a control message. ok is false when the cell reads no more of them. wake
+// reports whether the caller has to give the cell to a worker.
+func (m *mailbox) putControl(msg any) (wake, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.life.is(exited | abandoned) {
+		return false, false
 	}
-	c.flags |= scheduled
-	return true
+	m.control.push(msg)
+	return m.life.schedule(), true
 }
 
-func (c *cell) posted(lost any, wake bool) {
-	if wake {
-		c.sys.pool.submit(c)
-	}
-	if lost != nil {
-		c.reportLost([]any{lost})
-		if l, ok := lost.(*call); ok {
-			l.fail(ErrMailboxFull)
-		}
-	}
-}
-
-// tell puts a message of the machinery into the mailbox. It is handled before those of others.
-// False: nobody will ever read it.
-func (c *cell) tell(msg any) bool {
-	c.mu.Lock()
-	if c.is(dead | abandoned) {
-		c.mu.Unlock()
-		return false
-	}
-	c.control.push(msg)
-	wake := c.schedule()
-	c.mu.Unlock()
-	if wake {
-		c.sys.pool.submit(c)
-	}
-	return true
-}
-
-// next takes the next message out, or ends the turn.
-func (c *cell) next() (any, origin) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// next takes the next message out. With the origins nothing and nowhere the turn is over.
+func (m *mailbox) next() (any, origin) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	switch {
-	case c.is(abandoned):
-	case c.control.n > 0:
-		msg := c.control.pop()
-		if c.control.n == 0 {
-			c.control.release()
+	case m.life.is(abandoned):
+		m.life.unmark(scheduled)
+		return nil, nowhere
+	case m.control.n > 0:
+		msg := m.control.pop()
+		if m.control.n == 0 {
+			m.control.release()
 		}
-		return msg, fromMachinery
-	case c.user.n > 0:
-		return c.user.pop(), fromOthers
+		return msg, fromOwner
+	case m.user.n > 0:
+		return m.user.pop(), fromUser
 	}
-	c.flags &^= scheduled
-	if c.is(abandoned) {
-		c.mu.Unlock()
-		c.sys.hanging.forget(c)
-		c.mu.Lock()
-	}
-	return nil, fromNobody
+	m.life.unmark(scheduled)
+	return nil, nothing
 }
 
-// shut closes the mailbox for others and empties it.
-func (c *cell) shut() (lost []any) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.flags |= closed
-	for c.user.n > 0 {
-		if msg := c.user.pop(); mayDrop(msg) {
-			lost = append(lost, msg)
+// close refuses further messages of others and returns those that it held.
+func (m *mailbox) close() (dropped []any) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.life.mark(closed)
+	for m.user.n > 0 {
+		if msg := m.user.pop(); droppable(msg) {
+			dropped = append(dropped, msg)
 		}
 	}
-	c.user.release()
-	return lost
+	m.user.release()
+	return dropped
 }
 
-// kill closes the mailbox for the machinery too and returns the orders that nobody will carry out.
-// False: the cell was abandoned.
-func (c *cell) kill() (orders []*order, ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.is(abandoned) {
+// closeControl refuses control messages too, and returns the orders among those that it held. ok is
+// false when the cell was abandoned, which has closed it already.
+func (m *mailbox) closeControl() (orders []*order, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.life.is(abandoned) {
 		return nil, false
 	}
-	c.flags |= dead
-	for c.control.n > 0 {
-		if o, ok := c.control.pop().(*order); ok {
+	m.life.mark(exited)
+	for m.control.n > 0 {
+		if o, ok := m.control.pop().(*order); ok {
 			orders = append(orders, o)
 		}
 	}
-	c.control.release()
+	m.control.release()
 	return orders, true
 }
 
-// reportLost tells of messages that nobody will read. They appear by type only.
-func (c *cell) reportLost(msgs []any) {
-	if len(msgs) == 0 {
-		return
-	}
-	c.sys.emit(
-		Event{
-			Kind:        EventDropped,
-			Path:        c.path(),
-			Incarnation: c.incarnation,
-			Count:       len(msgs),
-			Detail:      typeOf(msgs[0]),
-		},
-	)
+// enter sets the stage.
+func (m *mailbox) enter(s stage) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.life.stage = s
 }
 
+// isAbandoned reports whether the supervisor no longer waits for the cell.
+func (m *mailbox) isAbandoned() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.life.is(abandoned)
+}
+
+// unregister notes that protoactor forgets the PID, and reports whether it knew it. The lock is not
+// held.
+func (m *mailbox) unregister() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	was := m.life.is(registered)
+	m.life.unmark(registered)
+	return was
+}
+
+// size returns how many messages of others wait.
+func (m *mailbox) size() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return int(m.user.n)
+}
+
+// typeOf returns the name of the type of a message, without its wrapping. Events and logs show a
+// message only so, because it may hold secrets.
 func typeOf(msg any) string {
 	switch m := msg.(type) {
 	case *call:
@@ -187,36 +168,4 @@ func typeOf(msg any) string {
 		msg = m.Message
 	}
 	return fmt.Sprintf("%T", msg)
-}
-
-// PostUserMessage implements actor.Mailbox: it is how actors that know the PID send.
-func (c *cell) PostUserMessage(msg any) {
-	if msg != nil && c.post(msg) != nil {
-		c.reportLost([]any{msg})
-	}
-}
-
-// PostSystemMessage implements actor.Mailbox.
-func (c *cell) PostSystemMessage(msg any) {
-	// the others suspend and resume mailboxes, for restarts that are not used here
-	if _, ok := msg.(actor.SystemMessage); ok {
-		c.tell(msg)
-	}
-}
-
-// RegisterHandlers implements actor.Mailbox. Turns are given by the System's own pool.
-func (c *cell) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.invoker = invoker
-}
-
-// Start implements actor.Mailbox: the first turn begins.
-func (c *cell) Start() { c.sys.pool.submit(c) }
-
-// UserMessageCount implements actor.Mailbox.
-func (c *cell) UserMessageCount() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return int(c.user.n)
 }

@@ -48,7 +48,7 @@ func TestTimersAndDownsAlwaysFit(t *testing.T) {
 		w.start(supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{child}})
 		w.do("r/a", func(c *supervisor.Ctx) error {
 			require.NoError(w, c.Self().Send("before"))
-			c.Monitor(w.sys.Ref("nobody"))
+			c.Monitor(w.sys.Ref("none"))
 			c.After(time.Millisecond, "timer") // behind the Down, which comes at once
 			time.Sleep(time.Second)
 			require.NoError(w, c.Self().Send("after")) // makes room for itself
@@ -57,7 +57,7 @@ func TestTimersAndDownsAlwaysFit(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		w.expect(
 			"only what was sent made room",
-			"receive r/a {nobody no such actor is alive}",
+			"receive r/a {none no such actor is alive}",
 			"receive r/a timer",
 			"receive r/a after",
 		)

@@ -1,102 +1,78 @@
 package supervisor
 
-// Down tells a monitoring actor that an actor or supervisor has ended: Ref as it was given to
-// [Ctx.Monitor], and why. ErrNoProc: it was not alive when the monitor was set; ErrStopTimeout and
-// ErrStartTimeout: it was abandoned.
+// Down tells a monitoring actor that another actor or supervisor has exited. Reason is its exit
+// reason; ErrNoProc means that it was not alive when the monitor was set, and ErrStopTimeout or
+// ErrStartTimeout that its supervisor has abandoned it.
 type Down struct {
-	Ref    Ref
+	Ref    Ref // as it was given to Ctx.Monitor
 	Reason error
 }
 
-// watch makes target tell c of its end; at once when it has none to come. Twice is once.
-func (c *cell) watch(r Ref) {
-	target := r.cell()
-	if target != nil && c.monitor(target) {
-		return
-	}
-	_ = c.post(Down{Ref: r, Reason: ErrNoProc}) // an actor that is ending needs none
+// monitors is who watches a cell and whom the cell watches.
+type monitors struct {
+	by      map[*cell]struct{} // get a Down when this cell exits
+	watched map[*cell]struct{} // this cell gets a Down when they exit
 }
 
-func (c *cell) monitor(target *cell) bool {
-	c.mu.Lock()
-	if c.at >= atEnd {
-		c.mu.Unlock()
+// monitor makes the target of r send c a Down when it exits, or sends c one at once.
+func (c *cell) monitor(r Ref) {
+	target := r.cell()
+	if target != nil && c.watch(target) {
+		return
+	}
+	_ = c.post(Down{Ref: r, Reason: ErrNoProc}) // an exiting actor needs no Down
+}
+
+// watch enters c and target into each other's monitors, once. It reports false when target has
+// exited.
+func (c *cell) watch(target *cell) bool {
+	c.mailbox.mu.Lock()
+	if c.mailbox.life.stage >= inTerminate {
+		c.mailbox.mu.Unlock()
 		return true
 	}
-	l := c.tied()
-	if l.watching == nil {
-		l.watching = make(map[*cell]struct{})
+	m := &c.linked().monitors
+	if m.watched == nil {
+		m.watched = make(map[*cell]struct{})
 	}
-	l.watching[target] = struct{}{}
-	c.mu.Unlock()
-	if target.addWatcher(c) {
+	m.watched[target] = struct{}{}
+	c.mailbox.mu.Unlock()
+	if target.addMonitor(c) {
 		return true
 	}
-	c.forgetWatched(target)
+	c.forgetMonitored(target)
 	return false
 }
 
-func (c *cell) addWatcher(w *cell) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.is(dead | abandoned) {
+// addMonitor makes w get a Down when c exits. It reports false when c has exited.
+func (c *cell) addMonitor(w *cell) bool {
+	c.mailbox.mu.Lock()
+	defer c.mailbox.mu.Unlock()
+	if c.mailbox.life.is(exited | abandoned) {
 		return false
 	}
-	l := c.tied()
-	if l.watchers == nil {
-		l.watchers = make(map[*cell]struct{})
+	m := &c.linked().monitors
+	if m.by == nil {
+		m.by = make(map[*cell]struct{})
 	}
-	l.watchers[w] = struct{}{}
+	m.by[w] = struct{}{}
 	return true
 }
 
-func (c *cell) unwatch(w *cell) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// removeMonitor takes w off those who get a Down when c exits.
+func (c *cell) removeMonitor(w *cell) {
+	c.mailbox.mu.Lock()
+	defer c.mailbox.mu.Unlock()
 	if c.links != nil {
-		delete(c.links.watchers, w)
+		delete(c.links.monitors.by, w)
 	}
 }
 
-func (c *cell) forgetWatched(target *cell) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// forgetMonitored takes target, which has exited, off those that c watches.
+func (c *cell) forgetMonitored(target *cell) {
+	c.mailbox.mu.Lock()
+	defer c.mailbox.mu.Unlock()
 	if c.links != nil {
-		delete(c.links.watching, target)
+		delete(c.links.monitors.watched, target)
 	}
 }
-
-// tellWatchers tells everybody who waits for the end of the cell.
-func (c *cell) tellWatchers(reason error) {
-	c.mu.Lock()
-	c.flags |= told
-	var watchers map[*cell]struct{}
-	if c.links != nil {
-		watchers = c.links.watchers
-		c.links.watchers = nil
-		if c.links.done != nil {
-			close(c.links.done)
-		}
-	}
-	c.mu.Unlock()
-	for w := range watchers {
-		_ = w.post(Down{Ref: c.ref(), Reason: reason}) // one that is ending needs none
-		w.forgetWatched(c)
-	}
-}
-
-// ended returns a channel that is closed when the cell has ended.
-func (c *cell) ended() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	l := c.tied()
-	if l.done == nil {
-		l.done = make(chan struct{})
-		if c.is(told) {
-			close(l.done)
-		}
-	}
-	return l.done
-}
-
-func (c *cell) ref() Ref { return Ref{sys: c.sys, path: c.path()} }

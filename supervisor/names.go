@@ -8,7 +8,7 @@ import (
 const nameShards = 64
 
 // names finds the living incarnation of a path. One goroutine at a time may claim or release a
-// path; anybody may look it up.
+// path; any goroutine may look it up.
 type names struct {
 	seed   maphash.Seed
 	shards [nameShards]nameShard
@@ -25,7 +25,7 @@ func (n *names) shard(path string) *nameShard {
 	return &n.shards[maphash.String(n.seed, path)%nameShards]
 }
 
-// get returns who lives under path; nil: nobody.
+// get returns the living incarnation of path, or nil.
 func (n *names) get(path string) *cell {
 	s := n.shard(path)
 	s.mu.RLock()
@@ -34,7 +34,7 @@ func (n *names) get(path string) *cell {
 	return c
 }
 
-// claim gives the name to c, unless somebody has it.
+// claim gives the path to c. It reports false when another cell has it.
 func (n *names) claim(c *cell) bool {
 	s := n.shard(c.path())
 	s.mu.Lock()
@@ -49,7 +49,7 @@ func (n *names) claim(c *cell) bool {
 	return true
 }
 
-// release takes the name from c, if c has it.
+// release frees the path, if c has it.
 func (n *names) release(c *cell) {
 	s := n.shard(c.path())
 	s.mu.Lock()

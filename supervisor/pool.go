@@ -2,24 +2,24 @@ package supervisor
 
 import "sync"
 
-// idleWorkers is how many workers wait for work at most; more of them end when they have nothing to
+// idleWorkers is how many workers wait for work at most; a worker more exits when it has nothing to
 // do.
 const idleWorkers = 64
 
-// pool runs the turns of cells. A cell that has something to do gets the worker that became idle
-// last, whose stack is grown and warm; there is a worker for every cell that is at work, so one
-// that blocks keeps nobody waiting. Idle cells have none.
+// pool runs the turns of cells. A cell that has messages gets the worker that became idle last,
+// whose stack is grown and warm. Every cell that is at work has a worker, so a cell that blocks
+// does not delay others; an idle cell has none.
 type pool struct {
 	mu      sync.Mutex
 	idle    []chan *cell
 	workers int
 	closed  bool
-	empty   chan struct{} // closed when the last worker has ended after close
+	empty   chan struct{} // closed when the last worker has exited after close
 }
 
 func newPool() *pool { return &pool{empty: make(chan struct{})} }
 
-// submit gives c a turn. The caller has marked it as scheduled.
+// submit gives c a turn. The caller has marked c as scheduled.
 func (p *pool) submit(c *cell) {
 	p.mu.Lock()
 	if n := len(p.idle); n > 0 {
@@ -35,11 +35,11 @@ func (p *pool) submit(c *cell) {
 	go p.work(c)
 }
 
-// work is a worker: started by submit, ended by close or when enough others are idle. User code
-// that calls runtime.Goexit ends it too; then another one goes on with the turn.
+// work is a worker: submit starts it, and it exits after close or when enough others are idle. User
+// code that calls runtime.Goexit makes it exit too; then another worker goes on with the turn.
 func (p *pool) work(c *cell) {
 	defer func() {
-		p.gone()
+		p.workerExited()
 		if c != nil {
 			p.submit(c)
 		}
@@ -54,6 +54,8 @@ func (p *pool) work(c *cell) {
 	}
 }
 
+// park makes the worker with the channel wake wait for a cell. It reports false when the worker has
+// to exit.
 func (p *pool) park(wake chan *cell) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -64,15 +66,16 @@ func (p *pool) park(wake chan *cell) bool {
 	return true
 }
 
-func (p *pool) gone() {
+// workerExited notes that a worker exits.
+func (p *pool) workerExited() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.workers--
 	p.tellIfEmpty()
 }
 
-// close ends the idle workers; those at work end with their turn. Turns are still carried out
-// afterwards.
+// close makes the idle workers exit, and the others after their turn. Turns that are submitted
+// later still run.
 func (p *pool) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,6 +90,7 @@ func (p *pool) close() {
 	p.tellIfEmpty()
 }
 
+// tellIfEmpty closes empty when close was called and no worker is left. The lock is held.
 func (p *pool) tellIfEmpty() {
 	if !p.closed || p.workers > 0 {
 		return

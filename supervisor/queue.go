@@ -1,7 +1,7 @@
 package supervisor
 
-// queueKeep is the size of a buffer that an empty queue keeps. Larger ones are given back: a burst
-// must not be paid for ever.
+// queueKeep is the size of a buffer that an empty queue keeps. It gives a larger one back, so that
+// a burst costs no memory afterwards.
 const queueKeep = 4
 
 // queue is a ring of messages that grows and shrinks with what waits in it. The zero value is empty
@@ -12,6 +12,7 @@ type queue struct {
 	n    int32
 }
 
+// push appends msg.
 func (q *queue) push(msg any) {
 	if int(q.n) == len(q.buf) {
 		q.resize(max(queueKeep, 2*len(q.buf)))
@@ -20,7 +21,7 @@ func (q *queue) push(msg any) {
 	q.n++
 }
 
-// pop takes the oldest message out of a queue that is not empty.
+// pop takes the oldest message out. The queue must not be empty.
 func (q *queue) pop() any {
 	msg := q.buf[q.head]
 	q.buf[q.head] = nil
@@ -35,7 +36,7 @@ func (q *queue) pop() any {
 	return msg
 }
 
-// dropFirst removes the oldest message that may be dropped.
+// dropFirst removes the oldest message that may is true for, if there is one.
 func (q *queue) dropFirst(may func(any) bool) (dropped any, ok bool) {
 	for i := range int(q.n) {
 		at := (int(q.head) + i) % len(q.buf)
@@ -54,6 +55,7 @@ func (q *queue) dropFirst(may func(any) bool) (dropped any, ok bool) {
 	return nil, false
 }
 
+// resize moves the messages into a buffer of the given size.
 func (q *queue) resize(size int) {
 	buf := make([]any, size)
 	for i := range int(q.n) {

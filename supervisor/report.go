@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// Report is what a stop left behind. Go cannot end a goroutine from outside: what does not return
-// is abandoned, no longer waited for, and named here.
+// Report names what a stop could not stop. Go cannot stop a goroutine from outside, so user code
+// that does not return is abandoned: the supervision no longer waits for it.
 type Report struct {
 	Abandoned []Abandoned // sorted by Path
 }
 
-// Abandoned is user code that did not return in its time and has not returned since.
+// Abandoned is user code that has missed its deadline and has not returned since.
 type Abandoned struct {
 	Path        string
 	Incarnation uint64
@@ -23,7 +23,7 @@ type Abandoned struct {
 	Since       time.Time
 }
 
-// Err returns an error that names what would not stop; nil when everything did.
+// Err returns an error that names each Abandoned, or nil if there is none.
 func (r Report) Err() error {
 	errs := make([]error, 0, len(r.Abandoned))
 	for _, a := range r.Abandoned {
@@ -32,45 +32,51 @@ func (r Report) Err() error {
 	return errors.Join(errs...)
 }
 
-// hanging is user code that was abandoned and has not returned.
-type hanging struct {
+// abandonments is the user code that was abandoned and has not returned.
+type abandonments struct {
 	mu sync.Mutex
 	m  map[hanger]Abandoned
 }
 
-type hanger interface{ hangs() bool }
-
-func (h *hanging) note(who hanger, c *cell, what string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !who.hangs() {
-		return // it has just returned
-	}
-	if h.m == nil {
-		h.m = make(map[hanger]Abandoned)
-	}
-	h.m[who] = Abandoned{Path: c.path(), Incarnation: c.incarnation, What: what, Since: time.Now()}
+// hanger is a cell or a closing.
+type hanger interface {
+	// hangs reports whether user code has not returned.
+	hangs() bool
 }
 
-func (h *hanging) forget(who hanger) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if !who.hangs() {
-		delete(h.m, who)
+// add notes h, unless it has just returned. c is the cell whose user code it is.
+func (as *abandonments) add(h hanger, c *cell, what string) {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	if !h.hangs() {
+		return
+	}
+	if as.m == nil {
+		as.m = make(map[hanger]Abandoned)
+	}
+	as.m[h] = Abandoned{Path: c.path(), Incarnation: c.incarnation(), What: what, Since: time.Now()}
+}
+
+// remove removes h if it has returned.
+func (as *abandonments) remove(h hanger) {
+	as.mu.Lock()
+	defer as.mu.Unlock()
+	if !h.hangs() {
+		delete(as.m, h)
 	}
 }
 
-// report lists what hangs at or below path; the empty path: everywhere.
-func (h *hanging) report(path string) Report {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+// report lists what hangs at or below path. The empty path means the whole System.
+func (as *abandonments) report(path string) Report {
+	as.mu.Lock()
+	defer as.mu.Unlock()
 	var r Report
-	for _, a := range h.m {
+	for _, a := range as.m {
 		if path == "" || a.Path == path || strings.HasPrefix(a.Path, path+"/") {
 			r.Abandoned = append(r.Abandoned, a)
 		}
 	}
-	// Not slices.SortFunc, which is 15 KB of the agent for a type this large.
+	// sort.Slice, because slices.SortFunc adds 15 KB to the agent for a type of this size
 	sort.Slice(r.Abandoned, func(i, j int) bool { return r.Abandoned[i].Path < r.Abandoned[j].Path })
 	return r
 }

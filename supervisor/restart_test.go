@@ -91,7 +91,7 @@ func TestSiblingsOfEveryType(t *testing.T) {
 		children[1].Restart, children[2].Restart = supervisor.Temporary, supervisor.Transient
 		w.start(supervisor.Spec{Name: "r", Strategy: supervisor.OneForAll, Children: children})
 		w.end("r/c", supervisor.ErrNormal)
-		w.expect("a transient child that is done harms nobody", "terminate r/c normal")
+		w.expect("a transient child that is done has no effect on its siblings", "terminate r/c normal")
 		w.end("r/a", errBoom)
 		w.expect(
 			"the temporary one is stopped for good, the transient one is started with the others",
@@ -131,7 +131,7 @@ func TestEveryIncarnationIsNew(t *testing.T) {
 
 		require.Greater(w, w.incarnation("r/a"), first)
 		root.Send(pid, "stale")
-		w.expectNothing("a stale PID reaches nobody")
+		w.expectNothing("a stale PID reaches no actor")
 		w.send("r/a", "fresh")
 		w.expect("the name does", "receive r/a fresh")
 		require.Equal(w, w.sys.Ref("r/a"), ref, "names are comparable")

@@ -1,10 +1,10 @@
 package supervisor
 
-// roots are the root supervisors of a System. The System's lock guards them.
+// roots is the root supervisors of a System. The System's lock guards it.
 type roots struct {
-	m      map[*Supervisor]chan struct{} // to be closed when it is up; nil: it is
-	closed bool                          // no more of them
-	ended  bool                          // Shutdown is done
+	m      map[*Supervisor]chan struct{} // closed when the root is up; nil: it was
+	closed bool                          // no root is added any more
+	done   bool                          // the ActorSystem is shut down
 }
 
 func (s *System) addRoot(root *Supervisor, isUp chan struct{}) error {
@@ -30,14 +30,14 @@ func (s *System) rootUp(root *Supervisor) {
 	}
 }
 
-func (s *System) forgetRoot(root *Supervisor) {
+func (s *System) removeRoot(root *Supervisor) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.roots.m, root)
 }
 
-// lastRoots returns the roots that have not ended. There will be no more of them.
-func (s *System) lastRoots() []*Supervisor {
+// closeRoots lets no root be added any more and returns those that have not exited.
+func (s *System) closeRoots() []*Supervisor {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.roots.closed = true
@@ -48,11 +48,11 @@ func (s *System) lastRoots() []*Supervisor {
 	return all
 }
 
-// setEnded says whether this is the first end.
-func (s *System) setEnded() bool {
+// setDone reports whether this is the first call.
+func (s *System) setDone() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	first := !s.roots.ended
-	s.roots.ended = true
+	first := !s.roots.done
+	s.roots.done = true
 	return first
 }

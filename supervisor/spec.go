@@ -1,116 +1,126 @@
 package supervisor
 
-import (
-	"time"
-)
+import "time"
 
-// Behavior is what an actor implements. All methods run one at a time. Errors are exit reasons: nil
-// goes on, ErrNormal and ErrShutdown end the actor in an orderly way, anything else is a crash, as
-// is a panic.
+// Behavior is what an actor implements. Its methods run one at a time. Errors are exit reasons:
+// with nil the actor goes on, with ErrNormal or ErrShutdown it exits in order, and any other error
+// is a crash, as a panic is.
 type Behavior interface {
-	// Init prepares the actor. An error or panic is a start failure and is returned to whoever starts;
-	// Terminate is not called.
+	// Init prepares the actor. An error or panic is a start failure, which the one who starts gets as
+	// a *StartError; Terminate is not called then.
 	Init(c *Ctx) error
 	// Receive handles one message.
 	Receive(c *Ctx, msg any) error
-	// Terminate is called once after a successful Init, also after a crash, but not for an abandoned
-	// actor.
+	// Terminate runs once when the actor exits after a successful Init, also after a crash. It does
+	// not run for an actor that was abandoned.
 	Terminate(c *Ctx, reason error)
 }
 
-// Restart says which ends of a child its supervisor repairs.
+// Restart decides after which exits a supervisor restarts a child.
 type Restart uint8
 
 // The restart types of OTP.
 const (
-	Permanent Restart = iota // always restarted
-	Transient                // restarted after a crash, not after ErrNormal or ErrShutdown
-	Temporary                // never restarted; forgotten when it ends
+	// Permanent: the child is always restarted.
+	Permanent Restart = iota
+	// Transient: the child is restarted after a crash, and not after ErrNormal or ErrShutdown.
+	Transient
+	// Temporary: the child is never restarted, and removed when it has exited.
+	Temporary
 )
 
 // String returns the name in OTP's spelling.
-func (r Restart) String() string { return name(int(r), "permanent", "transient", "temporary") }
+func (r Restart) String() string { return nameOf(int(r), "permanent", "transient", "temporary") }
 
-// Strategy says who is restarted together with a child that has crashed.
+// Strategy decides which children are restarted together with a child that has crashed.
 type Strategy uint8
 
 // The strategies of OTP.
 const (
-	OneForOne  Strategy = iota // the child alone
-	OneForAll                  // all children
-	RestForOne                 // the child and those that were started after it
-	// children are added with StartChild only, are independent of each other and may be very many
+	// OneForOne: the child alone.
+	OneForOne Strategy = iota
+	// OneForAll: all children.
+	OneForAll
+	// RestForOne: the child and those that were started after it.
+	RestForOne
+	// Dynamic: the child alone. Children are added with StartChild only and may be very many; the
+	// supervisor stops them all at once.
 	Dynamic
 )
 
-// String returns the name in OTP's spelling; Dynamic is what OTP calls simple_one_for_one.
+// String returns the name in OTP's spelling, and "dynamic" for what OTP calls simple_one_for_one.
 func (s Strategy) String() string {
-	return name(int(s), "one_for_one", "one_for_all", "rest_for_one", "dynamic")
+	return nameOf(int(s), "one_for_one", "one_for_all", "rest_for_one", "dynamic")
 }
 
-// AutoShutdown says when the end of significant children ends their supervisor. Without significant
-// children it means nothing.
+// AutoShutdown decides when the exit of significant children makes their supervisor exit. Without
+// significant children it has no effect.
 type AutoShutdown uint8
 
-// The choices of OTP; its "never" is not to mark any child significant.
+// The choices of OTP. Its "never" is a supervisor without significant children.
 const (
-	// the first significant child that ends by itself ends the supervisor
+	// AnySignificant: the supervisor exits with the first significant child that exits by itself.
 	AnySignificant AutoShutdown = iota
-	AllSignificant              // the last one does
+	// AllSignificant: the supervisor exits with the last of them.
+	AllSignificant
 )
 
-// Overflow says what a full mailbox does with one message more.
+// Overflow decides what a full mailbox does with one message more.
 type Overflow uint8
 
 // What a bounded mailbox may do.
 const (
-	Refuse     Overflow = iota // Send returns ErrMailboxFull
-	DropNewest                 // the new message is dropped, with an event
-	DropOldest                 // the oldest message makes room, with an event
+	// Refuse: Send returns ErrMailboxFull.
+	Refuse Overflow = iota
+	// DropNewest: the mailbox drops the new message and reports EventDropped.
+	DropNewest
+	// DropOldest: the mailbox drops its oldest message and reports EventDropped.
+	DropOldest
 )
 
-// MailboxPolicy bounds a mailbox. Timers and Down messages always fit.
+// MailboxPolicy bounds a mailbox. Timers and Down messages always fit. The zero value is unbounded.
 type MailboxPolicy struct {
-	Capacity int // messages; zero: unbounded
+	Capacity int // messages; zero means unbounded
 	Overflow Overflow
 }
 
-// Intensity is how many restarts a supervisor carries out before it gives up: at most Max within
-// any period Within. It counts for all children together. The zero value means 3 within 5 s; Max 0
-// with a Within means none.
+// Intensity is how many restarts a supervisor carries out: at most Max within any period Within,
+// for all children together. Beyond that it stops its children and exits with a *GaveUpError. The
+// zero value means 3 within 5 s; Max 0 with a Within means no restart at all.
 type Intensity struct {
 	Max    int
 	Within time.Duration
 }
 
-// Backoff spreads restarts: before the n-th restart of a child in a row its supervisor waits a
-// random time between Min and min(Max, Min*2^(n-1)). A child that has run for Max begins anew. The
-// zero value restarts at once.
+// Backoff spreads restarts: before the n-th restart of a child in a row, its supervisor waits a
+// random time between Min and min(Max, Min*2^(n-1)). A child that has run for Max starts a new row.
+// The zero value restarts at once.
 type Backoff struct {
-	Min, Max time.Duration // zero Max: 30 s
+	Min, Max time.Duration // a zero Max means 30 s
 }
 
-// ChildSpec describes one child. It belongs to the supervisor once it was handed over and must not
-// be changed any more.
+// ChildSpec describes one child. After a call of Start or StartChild it belongs to the supervisor,
+// and the caller must not change it.
 type ChildSpec struct {
 	ID         string                // unique among its siblings
 	New        func(h Heir) Behavior // makes one incarnation; h holds what the previous one kept
 	Supervisor *Spec                 // instead of New: a nested supervisor
 	Restart    Restart
-	// Start bounds New and Init together; zero: 5 s. Shutdown bounds the end of the actor and of its
-	// linked goroutines; zero: 5 s; what takes longer is abandoned. Neither is used for a nested
-	// supervisor: it takes as long as its children.
-	Start       time.Duration
+	// Start bounds New and Init together; zero means 5 s. A nested supervisor takes as long as its
+	// children.
+	Start time.Duration
+	// Shutdown bounds the exit of the actor and of its linked goroutines; zero means 5 s. An actor
+	// that takes longer is abandoned. A nested supervisor takes as long as its children.
 	Shutdown    time.Duration
-	Significant bool // see AutoShutdown; not for Permanent
+	Significant bool // see AutoShutdown; a Permanent child cannot be significant
 	Mailbox     MailboxPolicy
 }
 
-// Spec describes a supervisor. It belongs to the System once it was handed over and must not be
-// changed any more.
+// Spec describes a supervisor. After a call of Start it belongs to the System, and the caller must
+// not change it.
 type Spec struct {
-	// of a root supervisor: the first part of every path below it; nested ones go by their
-	// ChildSpec.ID
+	// Name of a root supervisor: the first part of every path below it. A nested supervisor has the ID
+	// of its ChildSpec instead.
 	Name         string
 	Strategy     Strategy
 	AutoShutdown AutoShutdown
@@ -119,11 +129,13 @@ type Spec struct {
 	Children     []ChildSpec // in start order; empty for Dynamic
 }
 
-const defaultPatience = 5 * time.Second
+// defaultDeadline is the zero Start and Shutdown of a ChildSpec. OTP has it for the shutdown of
+// workers.
+const defaultDeadline = 5 * time.Second
 
-func (cs *ChildSpec) start() time.Duration { return orDefault(cs.Start, defaultPatience) }
+func (cs *ChildSpec) startWithin() time.Duration { return orDefault(cs.Start, defaultDeadline) }
 
-func (cs *ChildSpec) shutdown() time.Duration { return orDefault(cs.Shutdown, defaultPatience) }
+func (cs *ChildSpec) stopWithin() time.Duration { return orDefault(cs.Shutdown, defaultDeadline) }
 
 func orDefault(d, zero time.Duration) time.Duration {
 	if d == 0 {
@@ -132,7 +144,8 @@ func orDefault(d, zero time.Duration) time.Duration {
 	return d
 }
 
-func name(i int, names ...string) string {
+// nameOf returns the i-th name.
+func nameOf(i int, names ...string) string {
 	if i < len(names) {
 		return names[i]
 	}

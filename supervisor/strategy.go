@@ -1,29 +1,29 @@
 package supervisor
 
-// verdict is what becomes of a child that has ended by itself.
+// verdict is what becomes of a child that has exited by itself.
 type verdict uint8
 
 const (
-	restart verdict = iota
-	keep            // stays known, not running; may be restarted by hand or together with a sibling
-	forget          // removed
+	restartIt verdict = iota
+	keepIt            // it stays in the list, down; an order or the restart of a sibling starts it
+	removeIt          // it leaves the list
 )
 
-// judge applies a restart type to an exit reason.
-func judge(r Restart, reason error) verdict {
+// verdictOn applies a restart type to an exit reason.
+func verdictOn(r Restart, reason error) verdict {
 	switch {
 	case r == Temporary:
-		return forget
+		return removeIt
 	case r == Transient && orderly(reason):
-		return keep
+		return keepIt
 	default:
-		return restart
+		return restartIt
 	}
 }
 
-// affected says which of n children (in start order) have to be stopped before child i can be
-// started again, and which are started then: the half-open ranges [stop, n) without i, and [start,
-// end). Temporary ones among them are stopped, not started.
+// affected returns the half-open range [first, end) of the n children, in start order, that are
+// stopped and started together when child i has crashed. Temporary ones among them are stopped and
+// not started.
 func affected(s Strategy, i, n int) (first, end int) {
 	switch s {
 	case OneForAll:

@@ -8,231 +8,219 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// Supervisor is one incarnation of a supervisor. It is an actor itself and never waits for a child:
-// everything that takes time comes back as a message. All methods may be called from any goroutine,
-// but waiting for one's own supervisor from an actor's turn is waiting for oneself.
+// Supervisor is one running incarnation of a supervisor. Any goroutine may call its methods. An
+// actor must not wait in its turn for a supervisor above it, which may be waiting for that turn.
 type Supervisor struct {
-	cell
-	spec     *Spec
-	children children
-	window   intensity
-	job      job           // what is done in order at the moment
-	delay    time.Duration // of the job, before it starts the first child
-	alarm    uint32        // number of the timer of delay
-	timer    *time.Timer
-	reason   error // why it stops; nil: it does not
-	later    []*order
-	closings int // values of heir slots that are being closed
-}
-
-// Messages to a supervisor.
-type (
-	childUp     struct{ c *cell } // Init has returned
-	childEnding struct {          // it ends by itself, and Terminate is about to run
-		c      *cell
-		reason error
-	}
-	childDown struct { // it has ended
-		c      *cell
-		reason error
-	}
-	alarmed struct { // a deadline has passed, or a backoff
-		child  *child
-		number uint32
-	}
-	delayed   struct{ number uint32 } // the backoff of the job has passed
-	closedAll struct{ of *closing }   // or it took too long
-)
-
-// order is what somebody outside wants from a supervisor. It is carried out in the supervisor's
-// turn and answered once.
-type order struct {
-	do   func(s *Supervisor, o *order)
-	out  chan answer
-	next *order // that waits for the same
-}
-
-func (o *order) answer(v any, err error) {
-	select {
-	case o.out <- answer{v: v, err: err}:
-	default: // answered before
-	}
-}
-
-// answerAll answers a list of orders.
-func answerAll(o *order) {
-	for ; o != nil; o = o.next {
-		o.answer(nil, nil)
-	}
-}
-
-func (s *Supervisor) ask(ctx context.Context, do func(s *Supervisor, o *order)) (any, error) {
-	o := &order{do: do, out: make(chan answer, 1)}
-	if !s.tell(o) {
-		return nil, ErrNoProc
-	}
-	select {
-	case a := <-o.out:
-		return a.v, a.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	cell  cell
+	core  core
+	timer *time.Timer // that core.alarm counts
 }
 
 // Ref returns the logical name of the supervisor.
-func (s *Supervisor) Ref() Ref { return s.ref() }
+func (s *Supervisor) Ref() Ref { return s.cell.ref() }
 
-// Done returns a channel that is closed when the supervisor and everything below it has ended.
-func (s *Supervisor) Done() <-chan struct{} { return s.ended() }
+// Done returns a channel that is closed when the supervisor and everything below it has exited.
+func (s *Supervisor) Done() <-chan struct{} { return s.cell.done() }
 
-// Wait blocks until the supervisor has ended and returns why: nil when it was stopped or shut
-// itself down with its significant children, *GaveUpError when children crashed too often.
+// Wait blocks until the supervisor has exited and returns the reason: nil when it was stopped or
+// has shut itself down with its significant children, a *GaveUpError when children crashed too
+// often.
 func (s *Supervisor) Wait() error {
 	<-s.Done()
-	if orderly(s.reason) {
+	if orderly(s.core.reason) {
 		return nil
 	}
-	return s.reason
+	return s.core.reason
 }
 
 // Stop stops the children in the reverse of their start order, each within its Shutdown, then the
-// supervisor, and waits for that. The report names what did not stop and was abandoned. The error
-// is ctx's when that ends first; the stop goes on then. It is idempotent.
+// supervisor, and waits for that. The report names what did not stop and was abandoned. If ctx ends
+// first, Stop returns ctx's error and the stop goes on. Stop may be called again.
 //
-// To its parent a nested supervisor that is stopped so has ended with ErrShutdown, and a permanent
-// one is restarted: [Supervisor.TerminateChild] of the parent stops it for good.
+// A parent sees a nested supervisor that is stopped so as one that has exited with ErrShutdown, and
+// restarts a permanent one: [Supervisor.TerminateChild] of the parent stops it for good.
 func (s *Supervisor) Stop(ctx context.Context) (Report, error) {
-	s.tell(stopRequest{})
+	s.cell.tell(stopRequest{})
 	var err error
 	select {
 	case <-s.Done():
 	case <-ctx.Done():
-		err = fmt.Errorf("stop %s: %w", s.path(), ctx.Err())
+		err = fmt.Errorf("stop %s: %w", s.cell.path(), ctx.Err())
 	}
-	return s.sys.hanging.report(s.path()), err
+	return s.cell.sys.abandonments.report(s.cell.path()), err
 }
+
+// Control messages to a supervisor, besides *order and stopRequest.
+type (
+	childUp      struct{ c *cell } // Init has succeeded
+	childExiting struct {          // it exits by itself, and Terminate is about to run
+		c      *cell
+		reason error
+	}
+	childExited struct {
+		c      *cell
+		reason error
+	}
+	alarmed struct { // a timer has fired
+		child  *child // nil: that of the supervisor
+		number alarm
+	}
+	keptClosed struct{ of *closing } // or it has taken too long
+)
 
 func (s *Supervisor) begin() {
-	if s.job != idle || s.at != atBirth || s.reason != nil {
-		return
-	}
-	s.children = newChildren(s.spec)
-	for c := range s.children.all() {
-		c.redo = true
-	}
-	s.job = bringUp
-	s.advance()
-}
-
-// isUp is called when the first start of all children is done.
-func (s *Supervisor) isUp() {
-	s.setStage(atWork)
-	s.sys.emit(Event{Kind: EventStarted, Path: s.path(), Incarnation: s.incarnation})
-	if s.parent != nil {
-		s.parent.tell(childUp{c: &s.cell})
-	} else {
-		s.sys.rootUp(s)
-	}
-	for c := range s.children.all() { // those that crashed while their siblings were still starting
-		switch {
-		case c.phase != down || c.reason == nil || s.reason != nil:
-		case s.job == takeDown && c.redo:
-			c.reason = nil // is restarted with another one
-		default:
-			s.judge(c, c.reason)
-		}
+	if s.cell.mailbox.life.stage == inInit {
+		s.core.out = s.cell.sys.borrow()
+		s.core.begin(s.cell.sys.age())
+		s.carryOut()
 	}
 }
 
 func (s *Supervisor) receive(msg any, _ *actor.PID) {
-	s.sys.emit(
-		Event{Kind: EventUnexpected, Path: s.path(), Incarnation: s.incarnation, Detail: typeOf(msg)},
-	)
+	s.cell.emit(Event{Kind: EventUnexpected, Detail: typeOf(msg)})
 }
 
 func (s *Supervisor) answerable(*call) error { return ErrUnexpected }
 
-func (s *Supervisor) end(reason error) {
-	if s.reason == nil {
-		s.stopAll(reason)
-		s.advance()
+func (s *Supervisor) stop(reason error) {
+	if s.core.reason != nil {
+		return // also when its own exit tells protoactor to stop the process
 	}
+	s.core.out = s.cell.sys.borrow()
+	s.core.stop(s.cell.sys.age(), reason)
+	s.carryOut()
 }
 
+// command passes one control message to the core. It drops news of an incarnation that has been
+// replaced.
 func (s *Supervisor) command(msg any) {
+	now := s.cell.sys.age()
+	s.core.out = s.cell.sys.borrow()
 	switch m := msg.(type) {
 	case childUp:
-		s.childUp(m.c.rec, m.c)
-	case childEnding:
-		s.childEnding(m.c.rec, m.c, m.reason)
-	case childDown:
-		if m.c.rec.cell == m.c {
-			s.childDown(m.c.rec, m.reason)
+		if c := m.c.rec; c.cell == m.c {
+			s.core.childUp(now, c)
+		}
+	case childExiting:
+		if c := m.c.rec; c.cell == m.c {
+			s.core.childExiting(c, m.reason)
+		}
+	case childExited:
+		if c := m.c.rec; c.cell == m.c {
+			s.core.childExited(now, c, m.reason)
 		}
 	case alarmed:
-		s.alarmed(m.child, m.number)
-	case delayed:
-		if m.number == s.alarm && s.job == backingOff {
-			s.job = bringBack
-		}
-	case closedAll:
-		s.closed(m.of)
-	case *order:
-		m.do(s, m)
+		s.core.alarmed(now, m.child, m.number)
+	case keptClosed:
+		s.keptClosed(now, m.of)
 	case stopRequest:
-		s.end(ErrShutdown)
-		return
+		s.core.stop(now, ErrShutdown)
+	case *order:
+		if m.act == inspect {
+			m.answer(m.query(s), nil)
+		} else {
+			s.core.ask(now, m)
+		}
 	}
-	s.advance()
+	s.carryOut()
 }
 
-// alarmed: a deadline of a child has passed, or its backoff. The number tells whether it is still
-// in force.
-func (s *Supervisor) alarmed(c *child, number uint32) {
-	if number != c.alarm {
-		return
+// carryOut carries out the effects of the core, in order, also those that follow from them.
+func (s *Supervisor) carryOut() {
+	out := s.core.out
+	for i := 0; i < len(out.list); i++ {
+		s.do(out.list[i])
 	}
-	switch c.phase {
-	case waiting:
-		s.start(c)
-	case starting:
-		s.abandonChild(c, ErrStartTimeout)
-	case ending:
-		s.abandonChild(c, c.reason)
-	case stopping:
-		s.abandonChild(c, ErrStopTimeout)
-	case down, up:
+	s.core.out = nil
+	s.cell.sys.giveBack(out)
+}
+
+func (s *Supervisor) do(e effect) {
+	c := e.child
+	switch e.kind {
+	case effectStart:
+		s.startChild(c)
+	case effectStop:
+		c.cell.tell(stopRequest{})
+		c.cell.cancelContext()
+	case effectArm:
+		s.arm(c, e.number, e.delay)
+	case effectDisarm:
+		s.disarm(c)
+	case effectAbandon:
+		s.abandonChild(c, e.err)
+	case effectClose:
+		s.closeKept(c, e.order)
+	case effectAnswer:
+		if c != nil {
+			e.order.answer(c.cell.ref(), nil)
+		} else {
+			e.order.answer(nil, e.err)
+		}
+	case effectUp:
+		s.isUp()
+	case effectRestarting:
+		c.cell.emit(Event{
+			Kind: EventRestarting, Reason: e.err, Restarts: int(c.restarts), Delay: e.delay,
+		})
+	case effectGaveUp:
+		s.cell.emit(Event{Kind: EventGaveUp, Reason: e.err})
+	case effectExit:
+		s.cell.sys.removeRoot(s)
+		s.cell.completeExit(e.err)
 	}
 }
 
+// isUp tells the parent, or the caller of System.Start, that every child has been started.
+func (s *Supervisor) isUp() {
+	s.cell.mailbox.enter(inReceive)
+	s.cell.emit(Event{Kind: EventStarted})
+	if s.cell.parent != nil {
+		s.cell.parent.cell.tell(childUp{c: &s.cell})
+	} else {
+		s.cell.sys.rootUp(s)
+	}
+}
+
+// startChild makes and launches the next incarnation of a child.
+func (s *Supervisor) startChild(c *child) {
+	previous := c.cell
+	c.cell = s.cell.sys.newChild(s, c)
+	if previous != nil {
+		c.cell.offer(previous.takeKept())
+	}
+	if err := s.cell.sys.launch(c.cell); err != nil {
+		s.cell.tell(childExited{c: c.cell, reason: &StartError{Path: c.cell.path(), Err: err}})
+	}
+}
+
+// abandonChild abandons a child that has missed its deadline, unless it has just exited and its
+// last message is under way.
 func (s *Supervisor) abandonChild(c *child, reason error) {
 	what, ok := c.cell.abandon(reason)
 	if !ok {
-		return // its last message is under way
+		return
 	}
-	s.sys.emit(
-		Event{
-			Kind:        EventAbandoned,
-			Path:        c.cell.path(),
-			Incarnation: c.cell.incarnation,
-			Reason:      reason,
-			Detail:      what,
-		},
-	)
-	s.childDown(c, reason)
+	c.cell.emit(Event{Kind: EventAbandoned, Reason: reason, Detail: what})
+	s.core.childExited(s.cell.sys.age(), c, reason)
 }
 
-// arm sets the one timer of a child; disarm takes it back.
-func (s *Supervisor) arm(c *child, d time.Duration) {
+// timerOf returns the one timer of a child, or that of the supervisor.
+func (s *Supervisor) timerOf(c *child) **time.Timer {
+	if c == nil {
+		return &s.timer
+	}
+	return &c.timer
+}
+
+func (s *Supervisor) arm(c *child, number alarm, d time.Duration) {
 	s.disarm(c)
-	number := c.alarm
-	c.timer = time.AfterFunc(d, func() { s.tell(alarmed{child: c, number: number}) })
+	*s.timerOf(c) = time.AfterFunc(d, func() { s.cell.tell(alarmed{child: c, number: number}) })
 }
 
 func (s *Supervisor) disarm(c *child) {
-	c.alarm++
-	if c.timer != nil {
-		c.timer.Stop()
-		c.timer = nil
+	if t := s.timerOf(c); *t != nil {
+		(*t).Stop()
+		*t = nil
 	}
 }

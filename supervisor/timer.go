@@ -2,14 +2,15 @@ package supervisor
 
 import "time"
 
-// Timer is one message that an actor will get later. The zero Timer is none.
+// Timer is one message that [Ctx.After] will deliver. The zero Timer delivers none.
 type Timer struct{ t *timer }
 
-// Stop prevents the message and says whether it did: after a true its actor will not get it, even
-// if it was in the mailbox already. It may be called from any goroutine, and again.
+// Stop prevents the delivery and reports whether it did. After true the actor does not get the
+// message, even if it was in the mailbox already. Any goroutine may call Stop, and again.
 func (t Timer) Stop() bool { return t.t != nil && t.t.stop() }
 
-// timer waits in its cell's list until it fires, then in its mailbox.
+// timer is one timer of an actor. It stands in the list of its cell until it fires, and then in the
+// mailbox. The cell's lock guards it.
 type timer struct {
 	c          *cell
 	msg        any
@@ -23,79 +24,95 @@ type timerState uint8
 const (
 	timerSet    timerState = iota
 	timerQueued            // in the mailbox
-	timerOver              // taken out, stopped, or its cell has ended
+	timerSpent             // delivered or stopped
 )
 
-// after sets a timer, unless the cell has begun to end.
-func (c *cell) after(d time.Duration, msg any) Timer {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.at >= atEnd || c.is(abandoned) {
-		return Timer{}
-	}
-	l := c.tied()
-	t := &timer{c: c, msg: msg, next: l.timers}
+// timers is the list of timers that are set.
+type timers struct{ first *timer }
+
+func (l *timers) add(t *timer) {
+	t.next = l.first
 	if t.next != nil {
 		t.next.prev = t
 	}
-	l.timers = t
-	t.t = time.AfterFunc(d, t.fire)
-	return Timer{t: t}
+	l.first = t
 }
 
-// fire puts the timer into the mailbox. It runs in a goroutine of the runtime's.
-func (t *timer) fire() {
-	c := t.c
-	c.mu.Lock()
-	if t.state != timerSet {
-		c.mu.Unlock()
-		return
-	}
-	c.dropTimer(t)
-	_, err := c.put(t)
-	wake := err == nil && c.schedule()
-	if err == nil {
-		t.state = timerQueued
-	}
-	c.mu.Unlock()
-	c.posted(nil, wake)
-}
-
-// take says whether the timer, which has come out of the mailbox, still counts.
-func (t *timer) take() bool {
-	t.c.mu.Lock()
-	defer t.c.mu.Unlock()
-	counts := t.state == timerQueued
-	t.state = timerOver
-	return counts
-}
-
-func (t *timer) stop() bool {
-	t.c.mu.Lock()
-	defer t.c.mu.Unlock()
-	switch t.state {
-	case timerSet:
-		t.t.Stop()
-		t.c.dropTimer(t)
-		return true
-	case timerQueued:
-		t.state = timerOver
-		return true
-	default:
-		return false
-	}
-}
-
-// dropTimer takes a timer that is set out of the list. The lock is held.
-func (c *cell) dropTimer(t *timer) {
+// remove takes t off the list. It clears t, so that a Timer that the actor keeps holds nothing
+// else.
+func (l *timers) remove(t *timer) {
 	if t.prev != nil {
 		t.prev.next = t.next
 	} else {
-		c.links.timers = t.next
+		l.first = t.next
 	}
 	if t.next != nil {
 		t.next.prev = t.prev
 	}
-	// a Timer that somebody keeps shall not keep more
-	t.prev, t.next, t.t, t.state = nil, nil, nil, timerOver
+	t.prev, t.next, t.t, t.state = nil, nil, nil, timerSpent
+}
+
+// stopAll stops every timer of the list.
+func (l *timers) stopAll() {
+	for t := l.first; t != nil; t = l.first {
+		t.t.Stop()
+		l.remove(t)
+	}
+}
+
+// after sets a timer, unless the incarnation is exiting.
+func (a *shell) after(d time.Duration, msg any) Timer {
+	c := &a.cell
+	c.mailbox.mu.Lock()
+	defer c.mailbox.mu.Unlock()
+	if c.mailbox.life.exiting() {
+		return Timer{}
+	}
+	t := &timer{c: c, msg: msg}
+	c.linked().timers.add(t)
+	t.t = time.AfterFunc(d, t.fire)
+	return Timer{t: t}
+}
+
+// fire moves the timer into the mailbox. It runs on a goroutine of the runtime.
+func (t *timer) fire() {
+	c := t.c
+	c.mailbox.mu.Lock()
+	if t.state != timerSet {
+		c.mailbox.mu.Unlock()
+		return
+	}
+	c.links.timers.remove(t)
+	_, err := c.mailbox.put(t, c.policy())
+	wake := err == nil && c.mailbox.life.schedule()
+	if err == nil {
+		t.state = timerQueued
+	}
+	c.mailbox.mu.Unlock()
+	c.posted(nil, wake)
+}
+
+// take reports whether the timer, which the actor has taken out of the mailbox, was not stopped.
+func (t *timer) take() bool {
+	t.c.mailbox.mu.Lock()
+	defer t.c.mailbox.mu.Unlock()
+	queued := t.state == timerQueued
+	t.state = timerSpent
+	return queued
+}
+
+func (t *timer) stop() bool {
+	t.c.mailbox.mu.Lock()
+	defer t.c.mailbox.mu.Unlock()
+	switch t.state {
+	case timerSet:
+		t.t.Stop()
+		t.c.links.timers.remove(t)
+		return true
+	case timerQueued:
+		t.state = timerSpent
+		return true
+	default:
+		return false
+	}
 }

@@ -6,31 +6,31 @@ import (
 	"strings"
 )
 
-// TreeNode is one actor or supervisor in a picture of a tree, with what is below it.
+// TreeNode is one actor or supervisor of a [Tree], with everything below it.
 type TreeNode struct {
 	ID          string
 	Path        string
 	Supervisor  bool
 	Strategy    Strategy  // of a supervisor
-	Intensity   Intensity // of a supervisor; with the default filled in
-	Restart     Restart   // not of a root
-	Root        bool
+	Intensity   Intensity // of a supervisor, with the default filled in
+	Restart     Restart   // of a child
+	Root        bool      // a root supervisor, which is no child
 	State       ChildState
 	Incarnation uint64
-	Restarts    int        // after crashes, in the current incarnation of its supervisor
-	Children    []TreeNode // in start order; of a dynamic supervisor, in none
+	Restarts    int        // after crashes, in this incarnation of its supervisor
+	Children    []TreeNode // in start order; in no order below a dynamic supervisor
 }
 
-// Tree asks the supervisors at and below sv for their children. Each answers for itself, so a tree
-// that is changing may show parts of different moments; a supervisor that does not live any more
-// when it is asked is shown without children.
+// Tree returns sv with everything below it. Each supervisor answers for itself, so the parts of a
+// changing tree may be of different moments. A supervisor that exits before it is asked is shown
+// without children.
 func Tree(ctx context.Context, sv *Supervisor) (TreeNode, error) {
 	root := TreeNode{
-		ID: sv.path(), Path: sv.path(), Supervisor: true, Root: sv.parent == nil, State: StateRunning,
-		Incarnation: sv.incarnation,
+		ID: sv.cell.path(), Path: sv.cell.path(), Supervisor: true, Root: sv.cell.parent == nil,
+		State: StateRunning, Incarnation: sv.cell.incarnation(),
 	}
-	if sv.rec != nil {
-		root.ID, root.Restart = sv.rec.spec.ID, sv.rec.spec.Restart
+	if sv.cell.rec != nil {
+		root.ID, root.Restart = sv.cell.rec.spec.ID, sv.cell.rec.spec.Restart
 	}
 	infos, err := sv.WhichChildren(ctx)
 	if err != nil {
@@ -40,14 +40,15 @@ func Tree(ctx context.Context, sv *Supervisor) (TreeNode, error) {
 	return root, err
 }
 
+// fill sets what a supervisor knows of itself and adds its children.
 func (n *TreeNode) fill(ctx context.Context, sv *Supervisor, infos []ChildInfo) error {
-	n.Strategy, n.Intensity = sv.spec.Strategy, newIntensity(sv.spec.Intensity).limit
+	n.Strategy, n.Intensity = sv.core.spec.Strategy, newIntensity(sv.core.spec.Intensity).limit
 	for _, i := range infos {
 		child := TreeNode{
 			ID: i.ID, Path: i.Ref.path, Supervisor: i.Supervisor, Restart: i.Restart,
 			State: i.State, Incarnation: i.Incarnation, Restarts: i.Restarts,
 		}
-		if below, ok := sv.sys.Supervisor(i.Ref.path); ok && i.Supervisor {
+		if below, ok := sv.cell.sys.Supervisor(i.Ref.path); ok && i.Supervisor {
 			infos, err := below.WhichChildren(ctx)
 			if ctx.Err() != nil {
 				return err
@@ -61,7 +62,7 @@ func (n *TreeNode) fill(ctx context.Context, sv *Supervisor, infos []ChildInfo) 
 	return nil
 }
 
-// String draws the tree, one line a node:
+// String returns a drawing of the tree, one line a node:
 //
 //	device-x           one_for_one 3 in 1m0s
 //	├─ link            one_for_one 5 in 30s
@@ -81,6 +82,7 @@ func (n TreeNode) String() string {
 	return b.String()
 }
 
+// rows appends the lines of n and below: the branch, and what stands beside it.
 func (n TreeNode) rows(out *[][2]string, first, rest string) {
 	*out = append(*out, [2]string{first + n.ID, n.describe()})
 	for i, c := range n.Children {

@@ -5,16 +5,14 @@ import (
 	"fmt"
 )
 
-// maxDepth bounds the nesting of supervisors, so that a Spec that contains itself is an error and
-// not an endless tree.
+// maxDepth bounds the nesting of supervisors, so that a Spec that contains itself is an error.
 const maxDepth = 64
 
+// validate returns every fault of the spec and of those below it, joined.
 func (s *Spec) validate(path string, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf(
-			"supervisor %s: more than %d levels deep: does the spec contain itself?",
-			path,
-			maxDepth,
+			"supervisor %s: more than %d levels deep: does the spec contain itself?", path, maxDepth,
 		)
 	}
 	var errs []error
@@ -29,18 +27,12 @@ func (s *Spec) validate(path string, depth int) error {
 	}
 	if s.Intensity.Max < 0 || s.Intensity.Within < 0 ||
 		(s.Intensity.Max > 0 && s.Intensity.Within == 0) {
-		bad(
-			"intensity %d within %v: neither may be negative and Max needs a Within",
-			s.Intensity.Max,
-			s.Intensity.Within,
-		)
+		bad("intensity %d within %v: neither may be negative and Max needs a Within",
+			s.Intensity.Max, s.Intensity.Within)
 	}
 	if s.Backoff.Min < 0 || s.Backoff.Max < 0 || (s.Backoff.Max > 0 && s.Backoff.Max < s.Backoff.Min) {
-		bad(
-			"backoff %v to %v: neither may be negative and Max must not be below Min",
-			s.Backoff.Min,
-			s.Backoff.Max,
-		)
+		bad("backoff %v to %v: neither may be negative and Max must not be below Min",
+			s.Backoff.Min, s.Backoff.Max)
 	}
 	if s.Strategy == Dynamic && len(s.Children) > 0 {
 		bad("a dynamic supervisor starts without children, use StartChild")
@@ -60,8 +52,7 @@ func (s *Spec) validate(path string, depth int) error {
 func (cs *ChildSpec) validate(parent string, depth int) error {
 	var errs []error
 	bad := func(what string) {
-		errs = append(errs,
-			fmt.Errorf("child %q of %s: %s", cs.ID, parent, what))
+		errs = append(errs, fmt.Errorf("child %q of %s: %s", cs.ID, parent, what))
 	}
 	if cs.ID == "" {
 		bad("an ID is needed")
@@ -73,7 +64,7 @@ func (cs *ChildSpec) validate(parent string, depth int) error {
 		bad("unknown restart type")
 	}
 	if cs.Significant && cs.Restart == Permanent {
-		bad("a permanent child cannot be significant: it never ends by itself")
+		bad("a permanent child cannot be significant: it is always restarted")
 	}
 	if cs.Start < 0 || cs.Shutdown < 0 {
 		bad("deadlines must not be negative")
@@ -82,10 +73,7 @@ func (cs *ChildSpec) validate(parent string, depth int) error {
 		bad("the mailbox policy is not a known one")
 	}
 	if cs.Supervisor != nil {
-		errs = append(errs, cs.Supervisor.validate(join(parent, cs.ID), depth+1))
+		errs = append(errs, cs.Supervisor.validate(joinPath(parent, cs.ID), depth+1))
 	}
 	return errors.Join(errs...)
 }
-
-// join makes the path of a child.
-func join(parent, id string) string { return parent + "/" + id }

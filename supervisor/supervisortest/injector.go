@@ -19,7 +19,7 @@ type Injector struct {
 	passed map[string]int
 }
 
-// NewInjector makes an Injector that crashes nobody yet.
+// NewInjector returns an Injector without orders to crash an actor.
 func NewInjector(seed uint64) *Injector {
 	return &Injector{
 		rng:    rand.New(rand.NewPCG(seed, 0)),
