@@ -54,8 +54,7 @@ func New(cfg Config) (*Device, error) {
 	d.own.logs = logs{base: cfg.Logger, device: cfg.Identity}
 	d.own.events = events{device: cfg.Identity, hook: cfg.OnEvent, log: d.own.logs.actor}
 	d.own.board.Start(time.Now())
-	d.parts = newParts(&cfg, &d.own, d.endForReboot)
-	d.parts.link.Hub.SetURLs(urls)
+	d.parts = newParts(&cfg, urls, &d.own, d.endForReboot)
 	return d, nil
 }
 

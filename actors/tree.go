@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"net/url"
 	"time"
 
 	"github.com/hublink-go/hublink/actors/internal/board"
@@ -28,13 +29,14 @@ type parts struct {
 }
 
 // newParts makes the doors of a device that is not started yet.
-func newParts(cfg *Config, own *shared, reboot func(reason string)) *parts {
+func newParts(cfg *Config, urls []*url.URL, own *shared, reboot func(reason string)) *parts {
 	clock := newClock(cfg.Hub.Clock, &own.logs.base)
 	random, log := own.jitter.source, own.logs.actor
 	p := &parts{
 		link: link.Door{
-			Hub: newHub(cfg, clock), Heartbeat: cfg.Hub.Heartbeat,
-			Board: &own.board, Events: &own.events, Rand: random, Log: log,
+			Hub: newHub(cfg, clock), URLs: urls, Heartbeat: cfg.Hub.Heartbeat,
+			MessagePack: cfg.Hub.Serializer == MessagePack,
+			Board:       &own.board, Events: &own.events, Rand: random, Log: log,
 		},
 		channel:    channels.Door{Board: &own.board, Rand: random, Log: log},
 		device:     channels.DeviceDoor{Factories: cfg.Extensions, Events: &own.events},

@@ -29,11 +29,7 @@ const (
 // newHub makes the edge to the hub.
 func newHub(cfg *Config, clock *link.Clock) *link.Hub {
 	h := &link.Hub{
-		MessagePack: cfg.Hub.Serializer == MessagePack,
-		Dialer:      cfg.Hub.Dialer,
-		Network:     cfg.Hub.Network,
-		Proxy:       cfg.Hub.Proxy,
-		Clock:       clock,
+		Dialer: cfg.Hub.Dialer, Network: cfg.Hub.Network, Proxy: cfg.Hub.Proxy, Clock: clock,
 	}
 	if cfg.Hub.Secret != nil {
 		secret := cfg.secret()

@@ -75,6 +75,7 @@ var rows = []row{
 	{"actors/internal/errand", []string{"supervisor"}, false},
 	{"actors/internal/branch", []string{"supervisor"}, false},
 	{"actors/internal/board", []string{"firmware"}, false},
+	{"actors/internal/actortest", []string{"actors/internal/branch", "supervisor"}, false},
 	{
 		"actors/internal/message",
 		[]string{"actors/internal/resend", "firmware", "protocol", "protocol/hub"},

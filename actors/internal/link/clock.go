@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/hublink-go/hublink/protocol/auth"
 	"github.com/hublink-go/hublink/protocol/transport"
 	"github.com/hublink-go/hublink/supervisor"
@@ -31,48 +33,48 @@ func (c *Clock) Start(stored time.Time) {
 // Now returns the best known time.
 func (c *Clock) Now() time.Time { return c.core.Load().Now(time.Now()) }
 
-// learnTime takes the hub's time from a refusal of the signature: a wrong clock is the usual reason
+// refused takes the hub's time from a refusal of the signature: a wrong clock is the usual reason
 // for one.
-func (c *connection) learnTime(ctx *supervisor.Ctx, r *transport.RefusedError) {
-	if r.Status != http.StatusUnauthorized || c.door.Hub.Secret == nil {
+func (h *Hub) refused(ctx *supervisor.Ctx, r *transport.RefusedError, log *zerolog.Logger) {
+	if r.Status != http.StatusUnauthorized || h.Secret == nil {
 		return
 	}
-	date, err := http.ParseTime(r.Header.Get("Date"))
-	if err != nil {
-		return
+	if date, err := http.ParseTime(r.Header.Get("Date")); err == nil {
+		h.Clock.refused(ctx, date, log)
 	}
-	clock := c.door.Hub.Clock
-	core, lesson := clock.core.Load().Refused(time.Now(), date)
-	clock.core.Store(&core)
+}
+
+// refused takes in the hub's time, as a refusal of the device's time shows it.
+func (c *Clock) refused(ctx *supervisor.Ctx, date time.Time, log *zerolog.Logger) {
+	core, lesson := c.core.Load().Refused(time.Now(), date)
+	c.core.Store(&core)
 	if lesson.Moved != 0 {
-		c.log.Warn().Time("hub_time", date).Dur("moved_ms", lesson.Moved).
+		log.Warn().Time("hub_time", date).Dur("moved_ms", lesson.Moved).
 			Msg("the device's clock is wrong; using the hub's time")
 	}
-	c.storeTime(ctx, lesson.Store)
+	c.store(ctx, lesson.Store, log)
 }
 
-// timeAccepted keeps the time over restarts, about once a day: the hub has accepted a signature of
-// it, or the device the hub's certificate. A device whose clock forgets would otherwise begin with
-// the time of the build, at which the hub's next certificate is not valid yet.
-func (c *connection) timeAccepted(ctx *supervisor.Ctx) {
-	clock := c.door.Hub.Clock
-	if clock.Store == nil {
+// accepted keeps the time over restarts, about once a day: the hub has accepted a signature of it,
+// or the device the hub's certificate. A device whose clock forgets would otherwise begin with the
+// time of the build, at which the hub's next certificate is not valid yet.
+func (c *Clock) accepted(ctx *supervisor.Ctx, log *zerolog.Logger) {
+	if c.Store == nil {
 		return
 	}
-	core, lesson := clock.core.Load().Accepted(clock.Now())
-	clock.core.Store(&core)
-	c.storeTime(ctx, lesson.Store)
+	core, lesson := c.core.Load().Accepted(c.Now())
+	c.core.Store(&core)
+	c.store(ctx, lesson.Store, log)
 }
 
-// storeTime stores a time that is not zero, in a goroutine: the medium may be slow.
-func (c *connection) storeTime(ctx *supervisor.Ctx, t time.Time) {
-	store := c.door.Hub.Clock.Store
-	if store == nil || t.IsZero() {
+// store stores a time that is not zero, in a goroutine: the medium may be slow.
+func (c *Clock) store(ctx *supervisor.Ctx, t time.Time, log *zerolog.Logger) {
+	if c.Store == nil || t.IsZero() {
 		return
 	}
 	ctx.Go("store the time", func(context.Context) error {
-		if err := store(t); err != nil {
-			c.log.Warn().Err(err).Msg("the time cannot be stored; check the place of the clock file")
+		if err := c.Store(t); err != nil {
+			log.Warn().Err(err).Msg("the time cannot be stored; check the place of the clock file")
 		}
 		return nil
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hublink-go/hublink/actors/internal/board"
 	"github.com/hublink-go/hublink/actors/internal/buffer"
+	"github.com/hublink-go/hublink/actors/internal/dialplan"
 	"github.com/hublink-go/hublink/actors/internal/drive"
 	"github.com/hublink-go/hublink/actors/internal/message"
 	"github.com/hublink-go/hublink/protocol"
@@ -62,7 +63,11 @@ func (c *connection) Receive(ctx *supervisor.Ctx, msg any) error {
 	case wake:
 		return c.turn(ctx)
 	case drive.Tick:
+		c.await(ctx, dialplan.NetworkTick, nil)
 		return c.step(ctx, protocol.SocketInput{})
+	case probed:
+		c.probed(ctx, m)
+		return nil
 	case adopted:
 		return c.adopt(ctx)
 	case message.Transmit:
@@ -70,7 +75,7 @@ func (c *connection) Receive(ctx *supervisor.Ctx, msg any) error {
 	case message.AskLink:
 		return c.answer(m)
 	case message.DeviceJoined:
-		c.timeAccepted(ctx)
+		c.door.Hub.Clock.accepted(ctx, c.log)
 		return c.step(ctx, protocol.SocketInput{Kind: protocol.SocketJoined})
 	case message.Reconnect:
 		return c.step(ctx, protocol.SocketInput{Kind: protocol.SocketReconnect})
@@ -97,7 +102,7 @@ func (c *connection) adopt(ctx *supervisor.Ctx) error {
 		return err
 	}
 	if c.link.core.Dialing() && !c.link.dialed() {
-		c.dial(ctx) // the goroutine that dialed ended with the incarnation that had started it
+		c.wantDial(ctx) // the goroutine that dialed ended with the incarnation that had started it
 	}
 	c.announce()
 	return c.turn(ctx)
@@ -127,6 +132,10 @@ func (c *connection) turn(ctx *supervisor.Ctx) error {
 }
 
 func (c *connection) dialed(ctx *supervisor.Ctx, d dialed) error {
+	c.link.plan.serializer = d.serializer
+	if d.settled {
+		c.log.Warn().Msg("the hub refuses MessagePack; using JSON until the agent starts again")
+	}
 	if d.err != nil {
 		return c.step(ctx, c.dialFailed(ctx, d.err))
 	}
@@ -207,14 +216,14 @@ func (c *connection) run(ctx *supervisor.Ctx) error {
 		}
 	}
 	l.todo = nil
-	c.timer.Arm(ctx, l.core.Deadline())
+	c.arm(ctx)
 	return nil
 }
 
 func (c *connection) apply(ctx *supervisor.Ctx, e protocol.SocketEffect) error {
 	switch e.Kind {
 	case protocol.DoDial:
-		c.dial(ctx)
+		c.wantDial(ctx)
 	case protocol.DoSend:
 		c.write(e.Msg)
 	case protocol.DoSent:

@@ -31,11 +31,10 @@ type (
 // dialling: a signature is good for 90 seconds, a backoff can be longer.
 func (c *connection) dial(ctx *supervisor.Ctx) {
 	l, self := c.link, ctx.Self()
-	attempt := l.beginDial()
-	c.door.Board.Connecting()
+	attempt, hub := l.beginDial(), c.door.Hub
+	target, serializer := l.plan.urls.Current(), l.plan.serializer
 	ctx.Go("dial", func(ctx context.Context) error {
-		c.awaitNetwork(ctx)
-		d := c.door.Hub.dial(ctx, c.log)
+		d := hub.dial(ctx, target, serializer)
 		if d.err != nil && ctx.Err() != nil {
 			return nil //nolint:nilerr // its actor has ended: the next incarnation dials anew
 		}
@@ -54,8 +53,8 @@ func (c *connection) dialFailed(ctx *supervisor.Ctx, err error) protocol.SocketI
 	var refused *transport.RefusedError
 	if errors.As(err, &refused) {
 		in.After = refused.RetryAfter()
-		c.learnTime(ctx, refused)
+		c.door.Hub.refused(ctx, refused, c.log)
 	}
-	in.After = c.door.Hub.route.failed(time.Now(), in.After)
+	in.After = c.link.plan.urls.Failed(time.Now(), in.After)
 	return in
 }

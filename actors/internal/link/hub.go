@@ -5,10 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"sync/atomic"
+	"strings"
 
-	"github.com/rs/zerolog"
-
+	"github.com/hublink-go/hublink/actors/internal/dialplan"
 	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/auth"
 	"github.com/hublink-go/hublink/protocol/transport"
@@ -20,50 +19,41 @@ const (
 	messagePackName = "msgpack"
 )
 
-// Hub is the edge to the hub: it signs and dials. It remembers, for the life of the process, which
-// of the URLs works and which serializer the hub takes.
+// Hub is the edge to the hub: it signs, dials, and looks whether there is a way to the hub. It may
+// be used from any goroutine.
 type Hub struct {
-	Secret      *auth.SharedSecret // nil: a certificate alone
-	MessagePack bool               // wanted; the hub may refuse it
-	Dialer      transport.Dialer
-	Network     func(ctx context.Context, target *url.URL) error // nil: not awaited
-	Proxy       func(target *url.URL) (*url.URL, error)          // nil: none
-	Clock       *Clock
-
-	route   route
-	asJSON  atomic.Bool // the hub has refused MessagePack
-	awaited atomic.Bool // the network, before the first dial
+	Secret  *auth.SharedSecret // nil: a certificate alone
+	Dialer  transport.Dialer
+	Network func(ctx context.Context, target *url.URL) error // nil: there is no probe
+	Proxy   func(target *url.URL) (*url.URL, error)          // nil: none
+	Clock   *Clock
 }
 
-// SetURLs sets the URLs of the hub, in the order in which they are tried. It is called before the
-// device starts.
-func (h *Hub) SetURLs(urls []*url.URL) { h.route.all = urls }
-
-// dial opens a socket to the hub. It asks a hub that refuses MessagePack for JSON at once, and from
-// then on. A hub answers 403, but so may a proxy in between: only one that goes further with JSON
-// is taken for such a hub.
-func (h *Hub) dial(ctx context.Context, log *zerolog.Logger) dialed {
-	if !h.MessagePack || h.asJSON.Load() {
-		return h.dialAs(ctx, protocol.JSON{})
+// dial opens a socket to target, for the serializer that s chooses.
+func (h *Hub) dial(ctx context.Context, target *url.URL, s dialplan.Serializer) dialed {
+	d := h.dialAs(ctx, target, s.Begin())
+	verdict := s.Ended(outcome(d.err))
+	if verdict == dialplan.Retry {
+		d = h.dialAs(ctx, target, s.Codec())
+		verdict = s.Ended(outcome(d.err))
 	}
-	packed := h.dialAs(ctx, protocol.MessagePack{})
-	if !forbidden(packed.err) {
-		return packed
-	}
-	plain := h.dialAs(ctx, protocol.JSON{})
-	var refused *transport.RefusedError
-	if !forbidden(plain.err) && (plain.err == nil || errors.As(plain.err, &refused)) {
-		h.asJSON.Store(true)
-		log.Warn().Msg("the hub refuses MessagePack; using JSON until the agent starts again")
-	}
-	return plain
+	d.serializer, d.settled = s, verdict == dialplan.Settled
+	return d
 }
 
-// forbidden reports whether the hub has answered 403, as it does to a protocol version that it does
-// not know.
-func forbidden(err error) bool {
+// outcome is how a dial ended, as far as the choice of the serializer goes.
+func outcome(err error) dialplan.Outcome {
 	var refused *transport.RefusedError
-	return errors.As(err, &refused) && refused.Status == http.StatusForbidden
+	switch {
+	case err == nil:
+		return dialplan.Open
+	case !errors.As(err, &refused):
+		return dialplan.Unreachable
+	case refused.Status == http.StatusForbidden:
+		return dialplan.Forbidden
+	default:
+		return dialplan.Refused
+	}
 }
 
 // serializerOf names a codec.
@@ -75,7 +65,7 @@ func serializerOf(c protocol.Codec) string {
 }
 
 // dialAs dials for a codec, with the credentials of the device, signed now.
-func (h *Hub) dialAs(ctx context.Context, codec protocol.Codec) dialed {
+func (h *Hub) dialAs(ctx context.Context, target *url.URL, codec protocol.Codec) dialed {
 	header := make(http.Header, 4)
 	if h.Secret != nil {
 		signed, err := h.Secret.Sign(h.Clock.Now())
@@ -86,10 +76,36 @@ func (h *Hub) dialAs(ctx context.Context, codec protocol.Codec) dialed {
 			header.Set(f.Name, f.Value)
 		}
 	}
-	u := *h.route.now()
+	u := *target
 	q := u.Query()
 	q.Set("vsn", codec.Version())
 	u.RawQuery = q.Encode()
 	conn, err := h.Dialer.Dial(ctx, transport.Request{URL: &u, Header: header})
 	return dialed{conn: conn, codec: codec, err: err}
+}
+
+// probe looks for a way to any of the hub's URLs.
+func (h *Hub) probe(ctx context.Context, urls []*url.URL) (err error) {
+	for _, u := range urls {
+		ctx, cancel := context.WithTimeout(ctx, dialplan.ProbeTime)
+		err = h.Network(ctx, h.via(u))
+		cancel()
+		if err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// via returns the URL of the peer that is dialled for u: the proxy, or the hub.
+func (h *Hub) via(u *url.URL) *url.URL {
+	if h.Proxy == nil {
+		return u
+	}
+	target := *u
+	target.Scheme = "http" + strings.TrimPrefix(u.Scheme, "ws")
+	if proxy, err := h.Proxy(&target); err == nil && proxy != nil {
+		return proxy
+	}
+	return u // the dial reports the error
 }

@@ -3,8 +3,7 @@ package link
 import (
 	"sync"
 
-	"github.com/hublink-go/hublink/actors/internal/message"
-	"github.com/hublink-go/hublink/actors/internal/resend"
+	"github.com/hublink-go/hublink/actors/internal/dialplan"
 	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/transport"
 	"github.com/hublink-go/hublink/supervisor"
@@ -26,13 +25,12 @@ const (
 // shared with the goroutines that dial and read, under mu. Those goroutines are tied to the link,
 // not to an incarnation of the actor.
 type link struct {
-	core  protocol.Socket         // as of the last finished step
+	cores
 	todo  []protocol.SocketEffect // decided by finished steps, not carried out yet
 	conn  transport.Conn          // nil while there is none
 	codec protocol.Codec          // what conn was dialed for
 	// a Write is under way: after a crash the stream's state is unknown
 	writing bool
-	taken   [message.Topics]resend.Taken // the last transmission taken over from each topic
 
 	mu      sync.Mutex
 	space   sync.Cond
@@ -56,10 +54,13 @@ type dialed struct {
 	conn  transport.Conn
 	codec protocol.Codec // that the hub and conn speak
 	err   error
+
+	serializer dialplan.Serializer // what the attempt has taught
+	settled    bool                // the hub turned out to speak JSON only
 }
 
 func newLink(core protocol.Socket) *link {
-	l := &link{core: core}
+	l := &link{cores: cores{core: core}}
 	l.space.L = &l.mu
 	return l
 }
