@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/actors"
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/hubtest"
 	"github.com/hublink-go/hublink/protocol/transport"
 	"github.com/hublink-go/hublink/supervisor"
@@ -191,7 +192,7 @@ func TestFleetComesBackFromARestartInOneWave(t *testing.T) {
 		pass(time.Minute)
 		require.Equal(t, devices, hub.Stats().Online)
 		g.shut(true)
-		hub.Net().Close(transport.CodeServiceRestart)
+		hub.Net().Close(protocol.CloseServiceRestart)
 		pass(2 * time.Second)
 		g.shut(false)
 		g.restart()

@@ -12,13 +12,6 @@ type SocketConfig struct {
 	Backoff   Backoff
 }
 
-// Close codes that a Socket sends or tells apart: RFC 6455 section 7.4.1, and 1012 of the IANA
-// registry.
-const (
-	closeNormal  = 1000
-	closeRestart = 1012
-)
-
 type socketPhase uint8
 
 const (
@@ -152,7 +145,7 @@ func (s *Socket) opened(out []SocketEffect) []SocketEffect {
 	}
 	if s.stopping {
 		s.phase, s.due = socketHanging, s.now.Add(s.cfg.Hangup)
-		return append(out, SocketEffect{Kind: DoHangup, Code: closeNormal, Reason: "stopped"})
+		return append(out, SocketEffect{Kind: DoHangup, Code: CloseNormal, Reason: "stopped"})
 	}
 	s.gen++
 	s.phase, s.due = socketUp, s.now.Add(s.cfg.Heartbeat)
@@ -164,7 +157,7 @@ func (s *Socket) dialFailed(in SocketInput, out []SocketEffect) []SocketEffect {
 	if s.phase != socketDialing {
 		return out
 	}
-	s.absent = s.absent || s.code == closeRestart
+	s.absent = s.absent || s.code == CloseServiceRestart
 	s.code = 0
 	return s.wait(in.Cause, min(in.After, RetryAfterMax), out)
 }
@@ -224,7 +217,7 @@ func (s *Socket) deviceJoined() {
 func (s *Socket) hangup(reason string, cause error, out []SocketEffect) []SocketEffect {
 	s.phase, s.due, s.code = socketHanging, s.now.Add(s.cfg.Hangup), 0
 	return append(out,
-		SocketEffect{Kind: DoHangup, Code: closeNormal, Reason: reason},
+		SocketEffect{Kind: DoHangup, Code: CloseNormal, Reason: reason},
 		SocketEffect{Kind: DoDown, Gen: s.gen, Cause: cause})
 }
 

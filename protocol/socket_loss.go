@@ -35,7 +35,7 @@ func (s *Socket) lost(in SocketInput, out []SocketEffect) []SocketEffect {
 // judge counts closes soon after a join, and adds ErrDuplicateIdentity to the cause at the limit.
 func (s *Socket) judge(cause error) error {
 	switch {
-	case s.joined.IsZero() || s.code == closeRestart:
+	case s.joined.IsZero() || s.code == CloseServiceRestart:
 		return cause
 	case s.now.Sub(s.joined) > quickClose:
 		s.quick = 0
@@ -79,7 +79,7 @@ func (s *Socket) draw() time.Duration {
 	switch {
 	case s.quick >= quickCloseLimit:
 		return s.cfg.Backoff.slow(s.rng)
-	case s.code == closeRestart:
+	case s.code == CloseServiceRestart:
 		return s.cfg.Backoff.restart(s.rng, s.failures)
 	case s.absent:
 		return s.cfg.Backoff.absent(s.rng, s.failures)

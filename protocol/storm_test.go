@@ -54,7 +54,7 @@ func comeBack(rng *rand.Rand, down time.Duration) time.Duration {
 	s := socketAt(epoch, rng)
 	s.Step(epoch, SocketInput{Kind: SocketJoined}, nil)
 	restart := epoch.Add(time.Hour)
-	s.Step(restart, SocketInput{Kind: SocketLost, Code: closeRestart}, nil)
+	s.Step(restart, SocketInput{Kind: SocketLost, Code: CloseServiceRestart}, nil)
 	for {
 		now := s.Deadline()
 		s.Step(now, SocketInput{}, nil)

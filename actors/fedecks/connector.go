@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/etf"
 	"github.com/hublink-go/hublink/protocol/fedecks"
 	"github.com/hublink-go/hublink/protocol/transport"
@@ -156,13 +157,11 @@ func (c *connector) Terminate(_ *supervisor.Ctx, reason error) {
 	c.client.status.Store(uint32(Idle))
 	for _, l := range c.links {
 		if errors.Is(reason, supervisor.ErrShutdown) {
-			_ = l.conn.Close(closeNormal, "")
+			_ = l.conn.Close(protocol.CloseNormal, "")
 		}
 		_ = l.conn.Abort()
 	}
 }
-
-const closeNormal = 1000
 
 // ours steps the core with something that happened to a connection, unless that belongs to an
 // earlier incarnation.

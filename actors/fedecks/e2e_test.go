@@ -15,6 +15,7 @@ import (
 
 	"github.com/hublink-go/hublink/actors/fedecks"
 	"github.com/hublink-go/hublink/actors/fedecks/server"
+	hublink "github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/etf"
 	protocol "github.com/hublink-go/hublink/protocol/fedecks"
 )
@@ -119,7 +120,7 @@ func TestOverSockets(t *testing.T) {
 		events,
 		fedecks.EventMessage,
 	) // the answer 101 comes a moment before the server knows the device
-	require.Positive(t, srv.Disconnect(device, protocol.CloseRestart, "restart"))
+	require.Positive(t, srv.Disconnect(device, hublink.CloseServiceRestart, "restart"))
 	next(t, events, fedecks.EventConnectionLost)
 	next(t, events, fedecks.EventConnected)
 	require.NoError(t, c.Send(t.Context(), "hello"))

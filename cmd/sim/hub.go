@@ -14,6 +14,7 @@ import (
 
 	"github.com/hublink-go/hublink/cmd/sim/internal/hubapi"
 	"github.com/hublink-go/hublink/cmd/sim/internal/report"
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
 
@@ -58,9 +59,6 @@ nobody is asked who they are. Listen on loopback addresses.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print where it is as one JSON object")
 	return cmd
 }
-
-// serviceRestart is the close code of a hub that is being replaced.
-const serviceRestart = 1012
 
 // ask asks all devices for reports from time to time; zero: never. The result ends it.
 func (o *hubOptions) ask(hub *hubtest.Hub) (stop func()) {
@@ -107,7 +105,7 @@ func serveHub(ctx context.Context, o hubOptions, p *report.Printer) error {
 	}
 	api := hubapi.New(hub, dir, o.drain)
 	defer func() { _ = api.Close() }() // the folder goes anyway
-	defer hub.Stop(serviceRestart)
+	defer hub.Stop(protocol.CloseServiceRestart)
 	var listen net.ListenConfig
 	ln, err := listen.Listen(ctx, "tcp", o.control)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/etf"
 )
 
@@ -22,12 +23,6 @@ var (
 
 // statusForbidden is the server's answer to a token or credentials that it refuses.
 const statusForbidden = 403
-
-// Close codes that a client sends.
-const (
-	closeNormal = 1000
-	closeAway   = 1001
-)
 
 // ClientConfig configures a client. The zero value of a field means the value in its comment.
 type ClientConfig struct {
@@ -162,7 +157,7 @@ func (c *Client) tick(now time.Time, out []ClientEffect) []ClientEffect {
 		out = c.dialFailed(now, ClientInput{Gen: gen, Cause: ErrHandshake}, out)
 	}
 	if due(c.pong, now) {
-		out = append(out, ClientEffect{Kind: DoHangup, Gen: c.up, Code: closeAway})
+		out = append(out, ClientEffect{Kind: DoHangup, Gen: c.up, Code: protocol.CloseGoingAway})
 		out = c.lost(now, ErrNoPong, out)
 	}
 	if due(c.ping, now) {
@@ -216,10 +211,10 @@ func (c *Client) opened(now time.Time, in ClientInput, out []ClientEffect) []Cli
 	case in.Gen == c.up && c.up != 0: // repeated
 		return out
 	case in.Gen != c.dial.gen || in.Gen == 0:
-		return append(out, ClientEffect{Kind: DoHangup, Gen: in.Gen, Code: closeNormal})
+		return append(out, ClientEffect{Kind: DoHangup, Gen: in.Gen, Code: protocol.CloseNormal})
 	}
 	if c.up != 0 {
-		out = append(out, ClientEffect{Kind: DoHangup, Gen: c.up, Code: closeNormal})
+		out = append(out, ClientEffect{Kind: DoHangup, Gen: c.up, Code: protocol.CloseNormal})
 	}
 	c.up, c.dial, c.retry = in.Gen, attempt{}, time.Time{}
 	c.ping, c.pong = now.Add(c.cfg.Ping), time.Time{}
@@ -353,7 +348,7 @@ func (c *Client) stop(out []ClientEffect) []ClientEffect {
 		out = append(out, ClientEffect{Kind: DoAbandon, Gen: c.dial.gen})
 	}
 	if c.up != 0 {
-		out = append(out, ClientEffect{Kind: DoHangup, Gen: c.up, Code: closeNormal})
+		out = append(out, ClientEffect{Kind: DoHangup, Gen: c.up, Code: protocol.CloseNormal})
 	}
 	for _, q := range c.queue {
 		out = append(out, ClientEffect{Kind: DoRefuse, Tag: q.tag, Cause: ErrStopped})
@@ -365,7 +360,7 @@ func (c *Client) stop(out []ClientEffect) []ClientEffect {
 func (c *Client) afterStop(in ClientInput, out []ClientEffect) []ClientEffect {
 	switch in.Kind {
 	case ClientOpened:
-		return append(out, ClientEffect{Kind: DoHangup, Gen: in.Gen, Code: closeNormal})
+		return append(out, ClientEffect{Kind: DoHangup, Gen: in.Gen, Code: protocol.CloseNormal})
 	case ClientSend:
 		return append(out, ClientEffect{Kind: DoRefuse, Tag: in.Tag, Cause: ErrStopped})
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/etf"
 	"github.com/hublink-go/hublink/tests/golden"
 )
@@ -177,7 +178,7 @@ func (s *served) Step(t *testing.T, now time.Time, words []string) (lines []stri
 	case "halt":
 		in = SessionInput{Kind: SessionAnswered, Answer: Answer{Send: "bye", Stop: true}}
 	case "stop":
-		in = SessionInput{Kind: SessionStop, Code: CloseRestart, Reason: word(words, 1)}
+		in = SessionInput{Kind: SessionStop, Code: protocol.CloseServiceRestart, Reason: word(words, 1)}
 	case "lost":
 		in.Kind = SessionLost
 	case "":

@@ -4,16 +4,8 @@ import (
 	"cmp"
 	"time"
 
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/etf"
-)
-
-// Close codes of a server: RFC 6455 section 7.4.1, and 1012 of the IANA registry.
-const (
-	CloseNormal  = 1000 // stopped by the handler
-	CloseAway    = 1001 // the server stops
-	ClosePolicy  = 1008 // another session of the device took its place, or it was revoked
-	CloseError   = 1011 // a callback failed
-	CloseRestart = 1012 // the server restarts
 )
 
 // SessionConfig configures a session of a server. The zero value of a field means the value in its
@@ -33,7 +25,7 @@ type SessionInput struct {
 	Text   bool   // Received: in a text frame
 	Token  string // Token
 	Answer Answer // Answered
-	Code   int    // Stop
+	Code   int    // Stop: a close code
 	Reason string // Stop: for the close frame
 }
 
@@ -88,6 +80,11 @@ const (
 
 // Session is the core of one connection on the server's end. It sorts messages, sends tokens and
 // turns answers of callbacks into messages.
+//
+// A server closes with protocol.CloseNormal when the handler stops the session, CloseGoingAway when
+// the server stops, ClosePolicy when another session of the device takes its place or the device is
+// revoked, CloseInternalError when a callback fails, and CloseServiceRestart when the server
+// restarts.
 type Session struct {
 	cfg     SessionConfig
 	refresh time.Time
@@ -189,5 +186,6 @@ func (s *Session) answered(a Answer, out []SessionEffect) []SessionEffect {
 
 func (s *Session) close(code int, reason string, out []SessionEffect) []SessionEffect {
 	s.end()
-	return append(out, SessionEffect{Kind: DoClose, Code: cmp.Or(code, CloseNormal), Reason: reason})
+	code = cmp.Or(code, protocol.CloseNormal)
+	return append(out, SessionEffect{Kind: DoClose, Code: code, Reason: reason})
 }

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
@@ -232,11 +233,11 @@ func (f *front) upgrade(header http.Header) transport.UpgradeOptions {
 
 // closeAnswer is what NervesHub's web server answers to a device's close frame.
 func closeAnswer(code int) int {
-	if code < 1000 || 1004 <= code && code <= 1006 && code != transport.CodeNone ||
+	if code < 1000 || 1004 <= code && code <= 1006 && code != protocol.CloseNoStatus ||
 		1012 <= code && code < 3000 {
-		return transport.CodeProtocol
+		return protocol.CloseProtocolError
 	}
-	return transport.CodeNormal
+	return protocol.CloseNormal
 }
 
 // doorListener drops connections before anything is said on them: those that the operator wants

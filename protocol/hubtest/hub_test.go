@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
@@ -86,7 +87,7 @@ func TestIdle(t *testing.T) {
 		start := time.Now()
 		time.Sleep(100 * time.Second)
 		c.settle()
-		require.Equal(t, transport.CodeProtocol, c.closed().Code)
+		require.Equal(t, protocol.CloseProtocolError, c.closed().Code)
 		require.Equal(t, 280*time.Second, time.Since(start).Round(time.Second))
 		require.False(t, h.Device("dev-1").Online())
 		require.Equal(t, 1, h.Stats().Idle)
@@ -129,7 +130,7 @@ func TestDrain(t *testing.T) {
 		start, ends := time.Now(), make(chan time.Duration, 5)
 		for _, c := range clients {
 			go func() {
-				if c.closed().Code == transport.CodeServiceRestart {
+				if c.closed().Code == protocol.CloseServiceRestart {
 					ends <- time.Since(start).Truncate(time.Second)
 				}
 			}()
@@ -153,8 +154,8 @@ func TestEndsOfSockets(t *testing.T) {
 		}{
 			"disconnect": {func(d *Device) error { return d.Net().Close(1001) }, 1001},
 			"close all":  {func(*Device) error { h.Net().Close(1000); return nil }, 1000},
-			"drop":       {func(d *Device) error { return d.Net().Drop() }, transport.CodeAbnormal},
-			"drop all":   {func(*Device) error { h.Net().Drop(); return nil }, transport.CodeAbnormal},
+			"drop":       {func(d *Device) error { return d.Net().Drop() }, protocol.CloseAbnormal},
+			"drop all":   {func(*Device) error { h.Net().Drop(); return nil }, protocol.CloseAbnormal},
 			"delete":     {func(d *Device) error { d.Delete(true); return nil }, 1001},
 		} {
 			c := joined(t, h, name, "1.0.0", "u1")
@@ -350,7 +351,7 @@ func TestClose(t *testing.T) {
 		c := joined(t, h, "dev-1", "1.0.0", "u1")
 		h.Close()
 		h.Close()
-		require.Equal(t, transport.CodeAbnormal, c.closed().Code)
+		require.Equal(t, protocol.CloseAbnormal, c.closed().Code)
 		_, err = io.ReadAll(resp.Body)
 		require.Error(t, err, "a download ends too")
 		_, err = h.Dialer().Dial(t.Context(), request(t, h, h.Secret("dev-1")))

@@ -50,34 +50,19 @@ func (h *Hub) adopt(d *Device, conn transport.Conn, w wire) {
 	go l.read()
 }
 
-// read is the life of a link, in one goroutine after the other: each waits, handles what has come,
-// and starts the next, because the stack that handling has needed would stay with it. It ends with
-// the socket; Close aborts that and waits.
+// read handles what comes, in one goroutine after another, until the socket ends; Close aborts it and
+// waits.
 func (l *link) read() {
-	transport.Wait(l.conn)
-	if l.handle() {
+	more, err := transport.Receive(l.conn, l.received)
+	if more {
 		go l.read()
 		return
 	}
+	if err != nil {
+		l.ended(err)
+	}
 	l.gone()
 	l.hub.registry.leave()
-}
-
-// handle handles the messages that have come. False: there will be no more.
-func (l *link) handle() bool {
-	for {
-		kind, data, ok, err := transport.Arrived(l.conn)
-		if err != nil {
-			l.ended(err)
-			return false
-		}
-		if !ok {
-			return true
-		}
-		if !l.received(kind, data) {
-			return false
-		}
-	}
 }
 
 // received handles one message. False: the socket's process has crashed.
@@ -88,7 +73,7 @@ func (l *link) received(kind transport.Kind, data []byte) bool {
 	if err != nil {
 		l.hub.stats.errors.Add(1)
 		l.end()
-		_ = l.conn.Close(1011, "") // NervesHub: the socket's process crashes
+		_ = l.conn.Close(protocol.CloseInternalError, "") // NervesHub: the socket's process crashes
 		return false
 	}
 	l.hub.stats.received[kindOf(m)].Add(1)
@@ -107,7 +92,7 @@ func (l *link) ended(err error) {
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		l.hub.stats.idle.Add(1)
 		l.end()
-		_ = l.conn.Close(transport.CodeProtocol, "")
+		_ = l.conn.Close(protocol.CloseProtocolError, "")
 		return
 	}
 	_ = l.conn.Abort()

@@ -6,7 +6,7 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 
-	"github.com/hublink-go/hublink/protocol/transport"
+	"github.com/hublink-go/hublink/protocol"
 )
 
 // Profile says which NervesHub server the hub behaves like.
@@ -57,7 +57,7 @@ func (p Profile) rules() rules {
 	switch p {
 	case ProfileOld:
 		return rules{
-			dropNullJoinRef: true, acceptFuture: true, kickCode: transport.CodeNormal,
+			dropNullJoinRef: true, acceptFuture: true, kickCode: protocol.CloseNormal,
 			extensions: []offered{
 				{name: "geo", versions: oldest},
 				{name: "health", versions: oldest},
@@ -68,7 +68,7 @@ func (p Profile) rules() rules {
 	case ProfileSnapshot:
 		return rules{
 			msgpack: true, fullOffer: true, strictStatus: true, crashReason: true,
-			kickCode: transport.CodeGoingAway,
+			kickCode: protocol.CloseGoingAway,
 			extensions: []offered{
 				{name: "geo", versions: oldest},
 				{name: "health", versions: oldest},
@@ -80,7 +80,7 @@ func (p Profile) rules() rules {
 	default:
 		return rules{
 			msgpack: true, advertise: true, modes: true, fullOffer: true, strictStatus: true,
-			crashReason: true, kickCode: transport.CodeGoingAway,
+			crashReason: true, kickCode: protocol.CloseGoingAway,
 			extensions: []offered{
 				{name: "alarms", versions: []string{"0.1.0"}},
 				{name: "components", versions: oldest},

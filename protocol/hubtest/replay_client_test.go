@@ -105,7 +105,7 @@ func (c *replayed) understand(hub []line) {
 			_, _, err := c.conn.ReadMessage(nil)
 			var end *transport.CloseError
 			require.ErrorAs(c.t, err, &end)
-			code := transport.CodeAbnormal
+			code := protocol.CloseAbnormal
 			if l.Opcode == "close" {
 				code = l.CloseCode
 			}

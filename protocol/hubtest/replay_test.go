@@ -128,7 +128,7 @@ func (r *replay) run() {
 			c.flood()
 		case l.Opcode == "tcp_fin" && r.scenario == "server_sigkill":
 			require.NoError(r.t, c.dev.Net().Drop())
-			c.closed(transport.CodeAbnormal)
+			c.closed(protocol.CloseAbnormal)
 		}
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/hublink-go/hublink/protocol/transport"
+	"github.com/hublink-go/hublink/protocol"
 )
 
 // Sockets acts on the sockets of all devices; see [Hub.Net].
@@ -33,7 +33,7 @@ func (s Sockets) Drain(ctx context.Context, batch int, every time.Duration) erro
 	for !s.hub.cfg.Site.Web {
 		n := min(max(1, batch), len(links))
 		for _, l := range links[:n] {
-			l.close(transport.CodeServiceRestart)
+			l.close(protocol.CloseServiceRestart)
 		}
 		if links = links[n:]; len(links) == 0 {
 			return nil
@@ -47,7 +47,7 @@ func (s Sockets) Drain(ctx context.Context, batch int, every time.Duration) erro
 		break
 	}
 	for _, l := range links {
-		l.close(transport.CodeNormal)
+		l.close(protocol.CloseNormal)
 	}
 	return context.Cause(ctx)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
@@ -18,12 +19,12 @@ func TestStop(t *testing.T) {
 			stopped := make(chan struct{})
 			go func() {
 				defer close(stopped)
-				h.Stop(transport.CodeServiceRestart)
+				h.Stop(protocol.CloseServiceRestart)
 			}()
 			_, _, err := answers.conn.ReadMessage(nil)
 			var closed *transport.CloseError
 			require.ErrorAs(t, err, &closed)
-			require.Equal(t, transport.CodeServiceRestart, closed.Code)
+			require.Equal(t, protocol.CloseServiceRestart, closed.Code)
 			select {
 			case <-stopped:
 			case <-time.After(10 * time.Second):
@@ -31,11 +32,11 @@ func TestStop(t *testing.T) {
 			}
 			_, _, err = silent.conn.ReadMessage(nil)
 			require.ErrorAs(t, err, &closed)
-			require.Equal(t, transport.CodeServiceRestart, closed.Code, "it was told before the socket went")
+			require.Equal(t, protocol.CloseServiceRestart, closed.Code, "it was told before the socket went")
 			_, err = h.Dialer().Dial(t.Context(), request(t, h, h.Secret("late")))
 			require.Error(t, err, "nobody is let in")
 			h.Close()
-			h.Stop(transport.CodeServiceRestart)
+			h.Stop(protocol.CloseServiceRestart)
 		})
 	}
 }

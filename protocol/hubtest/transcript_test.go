@@ -178,7 +178,7 @@ func (c *replayed) flood() {
 	require.ErrorAs(c.t, err, &end)
 	require.Contains(
 		c.t,
-		[]int{transport.CodeTooBig, transport.CodeAbnormal},
+		[]int{protocol.CloseTooBig, protocol.CloseAbnormal},
 		end.Code,
 		"NervesHub closes, or resets with much unread",
 	)

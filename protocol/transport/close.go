@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"time"
+
+	"github.com/hublink-go/hublink/protocol"
 )
 
 func (c *conn) Close(code int, reason string) error {
@@ -43,7 +45,7 @@ func (c *conn) end(err error) {
 		return
 	}
 	var found *CloseError
-	if errors.As(c.ended, &found) && found.Code != CodeAbnormal {
+	if errors.As(c.ended, &found) && found.Code != protocol.CloseAbnormal {
 		c.hurry()
 		code := found.Code
 		if found.Received && c.answer != nil {

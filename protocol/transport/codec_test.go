@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/transport"
 	"github.com/hublink-go/hublink/protocol/transport/transporttest"
 )
@@ -158,7 +159,7 @@ func FuzzRoundTrip(f *testing.F) {
 			}
 		case transport.EventClose:
 			if !bytes.HasPrefix(payload, got.Payload) ||
-				got.Code != code && got.Code != transport.CodeNone ||
+				got.Code != code && got.Code != protocol.CloseNoStatus ||
 				!e.Closed() {
 				t.Errorf("close changed: %d %q", got.Code, got.Payload)
 			}

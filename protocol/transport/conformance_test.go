@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/transport"
 	"github.com/hublink-go/hublink/protocol/transport/internal/duplex"
 	"github.com/hublink-go/hublink/protocol/transport/transporttest"
@@ -247,7 +248,7 @@ func TestPipeVirtualTime(t *testing.T) {
 		want time.Duration
 	}{
 		"close with a silent peer drains for 1 s": {
-			func(_ *testing.T, a, _ transport.Conn) { _ = a.Close(transport.CodeNormal, "") }, time.Second,
+			func(_ *testing.T, a, _ transport.Conn) { _ = a.Close(protocol.CloseNormal, "") }, time.Second,
 		},
 		"a write that nobody reads ends after 10 s": {
 			func(t *testing.T, a, _ transport.Conn) {
@@ -270,7 +271,7 @@ func TestPipeVirtualTime(t *testing.T) {
 				ended := make(chan error, 1)
 				go func() { ended <- a.WriteMessage(transport.Binary, make([]byte, 1_000_000)) }()
 				synctest.Wait()
-				if err := a.Close(transport.CodeNormal, ""); err == nil {
+				if err := a.Close(protocol.CloseNormal, ""); err == nil {
 					t.Error("a close frame was written into the middle of another frame")
 				}
 				if err := <-ended; err == nil {
@@ -307,7 +308,7 @@ func TestPipeVirtualTime(t *testing.T) {
 					}
 				}()
 				synctest.Wait()
-				_ = b.Close(transport.CodeNormal, "")
+				_ = b.Close(protocol.CloseNormal, "")
 			}, time.Second,
 		},
 		"silence ends a read after a minute, and a close still gets through": {
@@ -316,10 +317,10 @@ func TestPipeVirtualTime(t *testing.T) {
 				if !errors.Is(err, os.ErrDeadlineExceeded) {
 					t.Errorf("got %v, want a timeout", err)
 				}
-				go func() { _ = b.Close(transport.CodeProtocol, "idle") }()
+				go func() { _ = b.Close(protocol.CloseProtocolError, "idle") }()
 				_, _, err = a.ReadMessage(nil)
 				var ce *transport.CloseError
-				if !errors.As(err, &ce) || ce.Code != transport.CodeProtocol || !ce.Received {
+				if !errors.As(err, &ce) || ce.Code != protocol.CloseProtocolError || !ce.Received {
 					t.Errorf("the silent end got %v, want close code 1002", err)
 				}
 			}, time.Minute,

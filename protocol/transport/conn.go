@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
+
+	"github.com/hublink-go/hublink/protocol"
 )
 
 // conn drives the protocol over a byte stream. It has no goroutine: reading is done by the caller
@@ -245,7 +247,7 @@ func (c *conn) readError(err error) error {
 	case c.dropped.Load():
 		return fmt.Errorf("read: %w", net.ErrClosed)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return &CloseError{Code: CodeAbnormal, Err: io.ErrUnexpectedEOF}
+		return &CloseError{Code: protocol.CloseAbnormal, Err: io.ErrUnexpectedEOF}
 	case c.closeBy.Load() != nil && timedOut(err):
 		return fmt.Errorf("read: %w", net.ErrClosed)
 	default:

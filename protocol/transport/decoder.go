@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
+
+	"github.com/hublink-go/hublink/protocol"
 )
 
 // Errors found by the decoder, wrapped in a CloseError.
@@ -156,7 +158,7 @@ func (d *Decoder) startFrame() error {
 	}
 	h.Rsv = rsv
 	if err := ws.CheckHeader(h, d.state); err != nil {
-		return &CloseError{Code: CodeProtocol, Err: err}
+		return &CloseError{Code: protocol.CloseProtocolError, Err: err}
 	}
 	if h.Length == 127 {
 		h.Length = 1 << 16 // for HeaderSize
@@ -172,15 +174,15 @@ func (d *Decoder) startPayload(size int) error {
 	case 126:
 		h.Length = int64(binary.BigEndian.Uint16(d.header[2:]))
 		if h.Length < 126 {
-			return &CloseError{Code: CodeProtocol, Err: errNotMinimal}
+			return &CloseError{Code: protocol.CloseProtocolError, Err: errNotMinimal}
 		}
 	case 127:
 		n := binary.BigEndian.Uint64(d.header[2:])
 		if n>>63 != 0 {
-			return &CloseError{Code: CodeProtocol, Err: errLength}
+			return &CloseError{Code: protocol.CloseProtocolError, Err: errLength}
 		}
 		if h.Length = int64(n); h.Length <= 0xffff {
-			return &CloseError{Code: CodeProtocol, Err: errNotMinimal}
+			return &CloseError{Code: protocol.CloseProtocolError, Err: errNotMinimal}
 		}
 	}
 	if h.Masked {
@@ -201,13 +203,13 @@ func (d *Decoder) startData() error {
 	}
 	if d.frame.Length > int64(d.limits.message-d.total) {
 		return &CloseError{
-			Code: CodeTooBig,
+			Code: protocol.CloseTooBig,
 			Err:  fmt.Errorf("%w: over %d bytes", ErrMessageTooBig, d.limits.message),
 		}
 	}
 	d.total += int(d.frame.Length)
 	if d.frames++; d.frames > d.limits.fragments {
-		return &CloseError{Code: CodeTooBig, Err: errFragments}
+		return &CloseError{Code: protocol.CloseTooBig, Err: errFragments}
 	}
 	return nil
 }
@@ -217,7 +219,7 @@ func (d *Decoder) advance(msg []byte) (Event, error) {
 	control := d.frame.OpCode.IsControl()
 	text := d.text && !d.marked && !control
 	if text && !d.checkText(msg) {
-		return Event{}, d.fail(&CloseError{Code: CodeInvalidData, Err: ErrInvalidUTF8})
+		return Event{}, d.fail(&CloseError{Code: protocol.CloseInvalidData, Err: ErrInvalidUTF8})
 	}
 	if d.left > 0 {
 		return Event{}, nil
@@ -230,7 +232,7 @@ func (d *Decoder) advance(msg []byte) (Event, error) {
 		d.state = d.state.Set(ws.StateFragmented)
 		return Event{}, nil
 	case text && d.checked != len(msg): // it ends within a character
-		return Event{}, d.fail(&CloseError{Code: CodeInvalidData, Err: ErrInvalidUTF8})
+		return Event{}, d.fail(&CloseError{Code: protocol.CloseInvalidData, Err: ErrInvalidUTF8})
 	}
 	d.state = d.state.Clear(ws.StateFragmented)
 	ev := Event{Kind: EventMessage, Type: Binary, RSV1: d.marked}
@@ -268,19 +270,19 @@ func (d *Decoder) endControl() (Event, error) {
 	}
 	if len(p) == 0 {
 		d.finished = true
-		return Event{Kind: EventClose, Code: CodeNone}, nil
+		return Event{Kind: EventClose, Code: protocol.CloseNoStatus}, nil
 	}
 	if len(p) == 1 {
-		return Event{}, d.fail(&CloseError{Code: CodeProtocol, Err: errCloseShort})
+		return Event{}, d.fail(&CloseError{Code: protocol.CloseProtocolError, Err: errCloseShort})
 	}
 	code := int(binary.BigEndian.Uint16(p))
 	switch {
 	case !validCode(code):
 		return Event{}, d.fail(
-			&CloseError{Code: CodeProtocol, Err: fmt.Errorf("%w: %d", errCloseCode, code)},
+			&CloseError{Code: protocol.CloseProtocolError, Err: fmt.Errorf("%w: %d", errCloseCode, code)},
 		)
 	case !utf8.Valid(p[2:]):
-		return Event{}, d.fail(&CloseError{Code: CodeInvalidData, Err: errCloseReason})
+		return Event{}, d.fail(&CloseError{Code: protocol.CloseInvalidData, Err: errCloseReason})
 	}
 	d.finished = true
 	return Event{Kind: EventClose, Code: code, Payload: p[2:]}, nil

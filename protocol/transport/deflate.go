@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/hublink-go/hublink/protocol"
 )
 
 // Compression says how a link compresses its messages with permessage-deflate (RFC 7692), if the
@@ -171,7 +173,7 @@ func (d *deflated) restore(k Kind, msg []byte, limit int) ([]byte, error) {
 	*b = append(*b, inflateTail...)
 	msg, err := d.in.inflate(msg[:0], *b, limit)
 	if err == nil && k == Text && !utf8.Valid(msg) {
-		err = &CloseError{Code: CodeInvalidData, Err: ErrInvalidUTF8}
+		err = &CloseError{Code: protocol.CloseInvalidData, Err: ErrInvalidUTF8}
 	}
 	return msg, err
 }

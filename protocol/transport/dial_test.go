@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/transport"
 	"github.com/hublink-go/hublink/protocol/transport/internal/duplex"
 	"github.com/hublink-go/hublink/protocol/transport/transporttest"
@@ -341,7 +342,7 @@ func TestUpgradeGoodAnswers(t *testing.T) {
 				var ce *transport.CloseError
 				if string(first) != "early" || len(second) != 2000 || err1 != nil || err2 != nil ||
 					!errors.As(err, &ce) ||
-					ce.Code != transport.CodeServiceRestart {
+					ce.Code != protocol.CloseServiceRestart {
 					t.Errorf("frames behind the 101 were lost: %q, %d bytes, %v", first, len(second), err)
 				}
 			})
@@ -404,7 +405,7 @@ func TestInsecureWhenAsked(t *testing.T) {
 	if i, err := c.Info().Interface(); err != nil || i.Flags&net.FlagLoopback == 0 {
 		t.Errorf("interface %v, %v, want the loopback", i, err)
 	}
-	if err := c.Close(transport.CodeNormal, ""); err != nil {
+	if err := c.Close(protocol.CloseNormal, ""); err != nil {
 		t.Error(err)
 	}
 }

@@ -32,19 +32,6 @@ type Event struct {
 	Payload []byte // from a Decoder: control frames only, valid until its next call
 }
 
-// Close codes of RFC 6455 section 7.4.1 and of the IANA registry that this package sends or makes
-// up.
-const (
-	CodeNormal         = 1000
-	CodeGoingAway      = 1001
-	CodeProtocol       = 1002
-	CodeNone           = 1005 // never on the wire: the close frame had no code
-	CodeAbnormal       = 1006 // never on the wire: there was no close frame
-	CodeInvalidData    = 1007
-	CodeTooBig         = 1009
-	CodeServiceRestart = 1012
-)
-
 // validCode reports whether a code may stand in a close frame. The table of gobwas/ws ends at 1011,
 // but the hub closes with 1012 when a node is drained.
 func validCode(code int) bool {

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/transport"
 	"github.com/hublink-go/hublink/protocol/transport/transporttest"
 )
@@ -32,8 +33,8 @@ func TestBreakAtEveryByte(t *testing.T) {
 		length += len(m) + 8
 	}
 	faults := map[transporttest.Fault]func(err error) bool{
-		transporttest.Drop:      isCode(transport.CodeAbnormal),
-		transporttest.HalfClose: isCode(transport.CodeAbnormal),
+		transporttest.Drop:      isCode(protocol.CloseAbnormal),
+		transporttest.HalfClose: isCode(protocol.CloseAbnormal),
 		transporttest.Reset:     func(err error) bool { var op *net.OpError; return errors.As(err, &op) },
 		transporttest.Stall:     func(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) },
 	}
@@ -72,7 +73,7 @@ func breakAt(t *testing.T, d transporttest.Direction, good func(error) bool) {
 				break
 			}
 		}
-		_ = client.Close(transport.CodeNormal, "")
+		_ = client.Close(protocol.CloseNormal, "")
 	}()
 	want := conversation()
 	for {
@@ -150,7 +151,7 @@ func TestStall(t *testing.T) {
 			t.Errorf("reading ended with %v after %v, want a timeout after a minute", err, time.Since(start))
 		}
 		start = time.Now()
-		if err := client.Close(transport.CodeNormal, ""); err == nil || time.Since(start) > time.Second {
+		if err := client.Close(protocol.CloseNormal, ""); err == nil || time.Since(start) > time.Second {
 			t.Errorf("close over a dead cable: %v after %v", err, time.Since(start))
 		}
 		_ = server.Abort()
@@ -161,14 +162,14 @@ func TestStall(t *testing.T) {
 func TestCloseCodeAfterFailedWrite(t *testing.T) {
 	client, server := transport.Pipe(transport.PipeOptions{})
 	done := make(chan struct{})
-	go func() { defer close(done); _ = server.Close(transport.CodeServiceRestart, "drain") }()
+	go func() { defer close(done); _ = server.Close(protocol.CloseServiceRestart, "drain") }()
 	<-done // nobody read: the hub gave up on us after its drain
 	if err := client.WriteMessage(transport.Text, []byte("heartbeat")); err == nil {
 		t.Fatal("wrote to a hub that is gone")
 	}
 	_, _, err := client.ReadMessage(nil)
 	var ce *transport.CloseError
-	if !errors.As(err, &ce) || ce.Code != transport.CodeServiceRestart {
+	if !errors.As(err, &ce) || ce.Code != protocol.CloseServiceRestart {
 		t.Errorf("got %v, want the hub's 1012", err)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"io"
 	"slices"
 	"sync"
+
+	"github.com/hublink-go/hublink/protocol"
 )
 
 // errDeflate is what a peer did that sent a message which is no deflate.
@@ -58,7 +60,7 @@ func (i *inflater) inflate(dst, payload []byte, limit int) ([]byte, error) {
 		switch {
 		case len(dst) > limit:
 			return dst, &CloseError{
-				Code: CodeTooBig,
+				Code: protocol.CloseTooBig,
 				Err:  fmt.Errorf("%w: inflates to over %d bytes", ErrMessageTooBig, limit),
 			}
 		case err == nil:
@@ -69,7 +71,9 @@ func (i *inflater) inflate(dst, payload []byte, limit int) ([]byte, error) {
 			streams++
 			z.reset(i.upTo(dst))
 		default:
-			return dst, &CloseError{Code: CodeInvalidData, Err: fmt.Errorf("%w: %w", errDeflate, err)}
+			return dst, &CloseError{
+				Code: protocol.CloseInvalidData, Err: fmt.Errorf("%w: %w", errDeflate, err),
+			}
 		}
 	}
 }

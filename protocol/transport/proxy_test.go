@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
@@ -353,7 +354,7 @@ func TestProxyOverSockets(t *testing.T) {
 	require.Equal(t, msg, got)
 	require.True(t, c.Info().TLS.Verified)
 	require.NotNil(t, c.Info().Deflate)
-	require.NoError(t, c.Close(transport.CodeNormal, ""))
+	require.NoError(t, c.Close(protocol.CloseNormal, ""))
 }
 
 func TestCheckProxy(t *testing.T) {

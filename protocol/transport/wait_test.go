@@ -62,3 +62,45 @@ func TestWaitingAndReadingApart(t *testing.T) {
 		w.Wait() // of a link that has ended: at once
 	})
 }
+
+// Receive hands over each message in order, asks for a new goroutine where it would wait, and tells
+// the end of the connection apart from an end that its caller wants.
+func TestReceive(t *testing.T) {
+	type plain struct{ transport.Conn } // not a Waiter: one call reads to the end
+	for name, seen := range map[string]func(transport.Conn) transport.Conn{
+		"apart":  func(c transport.Conn) transport.Conn { return c },
+		"as one": func(c transport.Conn) transport.Conn { return plain{c} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				client, server := transport.Pipe(transport.PipeOptions{})
+				defer server.Abort() //nolint:errcheck // a test's end
+				go func() { _, _, _ = client.ReadMessage(nil) }()
+				go func() {
+					for _, msg := range []string{"a", "b", "stop", "c"} {
+						_ = client.WriteMessage(transport.Text, []byte(msg))
+					}
+					_ = client.Close(1000, "")
+				}()
+				var got []string
+				handle := func(k transport.Kind, msg []byte) bool {
+					got = append(got, string(msg))
+					return k == transport.Text && string(msg) != "stop"
+				}
+				receive := func() error {
+					for {
+						if more, err := transport.Receive(seen(server), handle); !more {
+							return err
+						}
+					}
+				}
+				require.NoError(t, receive(), "the handler ends it")
+				require.Equal(t, []string{"a", "b", "stop"}, got)
+				var closed *transport.CloseError
+				require.ErrorAs(t, receive(), &closed)
+				require.Equal(t, 1000, closed.Code)
+				require.Equal(t, []string{"a", "b", "stop", "c"}, got)
+			})
+		})
+	}
+}

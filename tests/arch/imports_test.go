@@ -26,11 +26,11 @@ var rows = []row{
 	{"protocol/auth", []string{"protocol/etf"}, purely},
 	{"protocol/etf", nil, purely},
 	{"protocol/etf/erltext", []string{"protocol/etf"}, purely},
-	{"protocol/fedecks", []string{"protocol/etf"}, purely},
+	{"protocol/fedecks", []string{"protocol", "protocol/etf"}, purely},
 	{"protocol/transport", []string{"protocol", "protocol/transport/internal/..."}, false},
 	{"protocol/transport/internal/...", []string{"protocol/transport/internal/..."}, false},
 	{"protocol/transport/transporttest", []string{
-		"protocol/transport", "protocol/transport/internal/...",
+		"protocol", "protocol/transport", "protocol/transport/internal/...",
 	}, false},
 	// The simulated hub never imports the device, or tests would share its bugs.
 	{"protocol/hubtest", []string{"protocol/...", "firmware/..."}, false},

@@ -16,6 +16,7 @@ import (
 	"github.com/hublink-go/hublink/actors"
 	"github.com/hublink-go/hublink/firmware"
 	"github.com/hublink-go/hublink/firmware/firmwaretest"
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/hubtest"
 	"github.com/hublink-go/hublink/protocol/transport"
 )
@@ -137,8 +138,8 @@ func TestBehindNginx(t *testing.T) {
 	}
 	talk.ExpectSameSocket("heartbeats are traffic to nginx too")
 
-	hub.Net().Close(transport.CodeGoingAway)
-	require.Equal(t, transport.CodeGoingAway, a.closed().Code)
+	hub.Net().Close(protocol.CloseGoingAway)
+	require.Equal(t, protocol.CloseGoingAway, a.closed().Code)
 	waitFor(t, seen, "it comes back", joined(2))
 	fw, err := hub.Firmware().Add(
 		hubtest.Metadata{
@@ -167,7 +168,7 @@ func TestReadTimeoutOfNginx(t *testing.T) {
 	seen := hub.Device(gateway)
 	waitFor(t, seen, "it joins", func(s hubtest.Snapshot) bool { return s.Joins == 1 })
 	closed := a.closed()
-	require.Equal(t, transport.CodeAbnormal, closed.Code)
+	require.Equal(t, protocol.CloseAbnormal, closed.Code)
 	require.False(t, closed.Received, "there is no close frame")
 	waitFor(t, seen, "it comes back", func(s hubtest.Snapshot) bool { return s.Joins == 2 })
 	require.Zero(t, hub.Stats().Kicked, "the hub has noticed too that the first one is gone")
@@ -190,7 +191,7 @@ func TestReloadAndRestartOfNginx(t *testing.T) {
 	talk.ExpectSameSocket("a reload costs nothing")
 
 	n.stop()
-	require.Equal(t, transport.CodeAbnormal, a.closed().Code)
+	require.Equal(t, protocol.CloseAbnormal, a.closed().Code)
 	a.eventually(actors.EventConnectFailed, func(e actors.Event) bool {
 		var phase *transport.PhaseError
 		return errors.As(e.Err, &phase) && phase.Class() == transport.ClassRefused
@@ -210,7 +211,7 @@ func TestHubThatIsDownBehindNginx(t *testing.T) {
 	})
 	waitFor(t, hub.Device(gateway), "it joins", joined(1))
 	hub.Close()
-	require.Equal(t, transport.CodeAbnormal, a.closed().Code)
+	require.Equal(t, protocol.CloseAbnormal, a.closed().Code)
 	failed := a.eventually(actors.EventConnectFailed, func(e actors.Event) bool {
 		var refused *transport.RefusedError
 		return errors.As(e.Err, &refused) && refused.Status == 502

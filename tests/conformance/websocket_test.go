@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/transport"
 	"github.com/hublink-go/hublink/tests/needs"
 )
@@ -147,7 +148,7 @@ func TestOtherServers(t *testing.T) {
 				require.True(t, bytes.Equal(want, echoed), "%d bytes", size)
 			}
 		}
-		require.NoError(t, conn.Close(transport.CodeNormal, "done"))
+		require.NoError(t, conn.Close(protocol.CloseNormal, "done"))
 		require.NoError(t, in.Close())
 		_, _ = io.Copy(io.Discard, lines)
 		require.NoError(t, cmd.Wait(), log.String())

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hublink-go/hublink/actors/fedecks/server"
 	"github.com/hublink-go/hublink/actors/fedecks/server/bustest"
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/etf"
 	"github.com/hublink-go/hublink/protocol/fedecks"
 	"github.com/hublink-go/hublink/protocol/transport"
@@ -179,7 +180,7 @@ func TestNewestSessionWinsOverTheCluster(t *testing.T) {
 		for _, name := range []string{"a", "c", "b", "a", "a", "c"} {
 			newer := f.nodes[name].connect("dev-1")
 			if older != nil {
-				require.Equal(f.t, fedecks.ClosePolicy, older.closed())
+				require.Equal(f.t, protocol.ClosePolicy, older.closed())
 			}
 			require.Zero(f.t, newer.closed())
 			require.Contains(f.t, []string{name}, f.whereIs("dev-1"))
@@ -274,10 +275,10 @@ func TestPartitionHeals(t *testing.T) {
 		require.NoError(f.t, err)
 		f.air.cut(nil)
 		time.Sleep(4 * time.Second)
-		require.Equal(f.t, fedecks.ClosePolicy, old.closed())
+		require.Equal(f.t, protocol.ClosePolicy, old.closed())
 		require.Zero(f.t, newer.closed())
 		require.Equal(f.t, "c", f.whereIs("moves"))
-		require.Equal(f.t, fedecks.ClosePolicy, stays.closed(), "the revocation has come too")
+		require.Equal(f.t, protocol.ClosePolicy, stays.closed(), "the revocation has come too")
 		for name, r := range f.nodes {
 			_, err := r.dial(header)
 			require.Equal(f.t, http.StatusForbidden, status(f.t, err), name)
@@ -292,7 +293,7 @@ func TestRevocationReachesAllNodes(t *testing.T) {
 		old, err := fedecks.TokenHeader("dev-1", p.token())
 		require.NoError(f.t, err)
 		f.nodes["c"].srv.Revoke("dev-1")
-		require.Equal(f.t, fedecks.ClosePolicy, p.closed())
+		require.Equal(f.t, protocol.ClosePolicy, p.closed())
 		require.Zero(f.t, other.closed())
 		late := f.start("late", nil)
 		synctest.Wait()
@@ -322,7 +323,7 @@ func TestTokensMadeBeforeTheRevocationWasHeard(t *testing.T) {
 		require.NoError(f.t, err)
 		f.air.cut(nil)
 		time.Sleep(4 * time.Second)
-		require.Equal(f.t, fedecks.ClosePolicy, p.closed())
+		require.Equal(f.t, protocol.ClosePolicy, p.closed())
 		for name, r := range f.nodes {
 			_, err := r.dial(escaped)
 			require.Equal(f.t, http.StatusForbidden, status(f.t, err), name)

@@ -9,7 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/hublink-go/hublink/actors/fedecks/server/internal/cluster"
-	"github.com/hublink-go/hublink/protocol/fedecks"
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/supervisor"
 )
 
@@ -133,7 +133,7 @@ func (x *exchange) apply(ctx *supervisor.Ctx, e cluster.Effect) {
 		reg.setRemote(e.Node, e.Device, e.Entry)
 	case cluster.DoReplace:
 		for _, sess := range reg.upTo(e.Device, e.Newest) {
-			sess.end(fedecks.ClosePolicy, "replaced")
+			sess.end(protocol.ClosePolicy, "replaced")
 		}
 	case cluster.DoRevoke:
 		x.revoke(ctx, e)
@@ -157,7 +157,7 @@ func (x *exchange) apply(ctx *supervisor.Ctx, e cluster.Effect) {
 func (x *exchange) revoke(ctx *supervisor.Ctx, e cluster.Effect) {
 	closed := x.srv.reg.revoke(e.Device, e.Time)
 	for _, sess := range closed {
-		sess.end(fedecks.ClosePolicy, "revoked")
+		sess.end(protocol.ClosePolicy, "revoked")
 	}
 	if len(closed) > 0 {
 		_ = ctx.Self().Send(revoking{device: e.Device})

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/actors/fedecks/server"
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/etf"
 	"github.com/hublink-go/hublink/protocol/fedecks"
 	"github.com/hublink-go/hublink/protocol/transport"
@@ -133,7 +134,7 @@ func TestServerCrashReportsShowNoSecrets(t *testing.T) {
 			p := r.peer(mustDial(r, password(r.t, device, secret)))
 			token := p.token()
 			p.send(etf.Binary(secret))
-			require.Equal(r.t, fedecks.CloseError, p.closed())
+			require.Equal(r.t, protocol.CloseInternalError, p.closed())
 			require.NotContains(r.t, log.String(), token)
 		}
 		require.Contains(r.t, log.String(), "panicked", "there is a report")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/fedecks"
 	"github.com/hublink-go/hublink/protocol/transport"
 	"github.com/hublink-go/hublink/supervisor"
@@ -58,11 +59,11 @@ func (l *line) Init(ctx *supervisor.Ctx) error {
 	older := l.sess.srv.reg.join(l.sess)
 	if l.sess.srv.cfg.Duplicates != AllowBoth {
 		for _, o := range older {
-			o.end(fedecks.ClosePolicy, "replaced")
+			o.end(protocol.ClosePolicy, "replaced")
 		}
 	}
 	if !l.sess.srv.reg.trusted(l.sess) {
-		l.sess.end(fedecks.ClosePolicy, "revoked")
+		l.sess.end(protocol.ClosePolicy, "revoked")
 	}
 	if err := ctx.Self().Send(begin{}); err != nil {
 		return err
@@ -115,50 +116,41 @@ func (l *line) Terminate(_ *supervisor.Ctx, reason error) {
 	switch {
 	case errors.Is(reason, supervisor.ErrNormal):
 	case errors.Is(reason, supervisor.ErrShutdown):
-		_ = l.conn.Close(fedecks.CloseRestart, "server stops")
+		_ = l.conn.Close(protocol.CloseServiceRestart, "server stops")
 	default:
-		_ = l.conn.Close(fedecks.CloseError, "")
+		_ = l.conn.Close(protocol.CloseInternalError, "")
 	}
 	_ = l.conn.Abort()
 }
 
 // listen starts the goroutine that moves what the device sends next to the actor. It ends with
-// that, with the connection or with the actor, and leaves waiting for more to another: the stack
-// that reading needs would stay with it, half of what an idle connection costs.
+// that, with the connection or with the actor, and another one waits for more (transport.Receive).
 func (l *line) listen(ctx *supervisor.Ctx) {
 	ctx.Go("read", func(c context.Context) error {
-		transport.Wait(l.conn)
-		if l.read(c, ctx.Self()) {
+		self := ctx.Self()
+		more, err := transport.Receive(l.conn, func(kind transport.Kind, data []byte) bool {
+			select {
+			case l.space <- struct{}{}:
+			case <-c.Done():
+				return false
+			}
+			_ = self.Send(inward{data: data, text: kind == transport.Text})
+			return true
+		})
+		switch {
+		case more:
 			l.listen(ctx)
+		case err != nil:
+			_ = self.Send(lost{err: err}) // an actor that has ended knows
 		}
 		return nil
 	})
 }
 
-// read says whether there will be more to read.
-func (l *line) read(ctx context.Context, self supervisor.Ref) (more bool) {
-	for {
-		kind, data, ok, err := transport.Arrived(l.conn)
-		switch {
-		case err != nil:
-			_ = self.Send(lost{err: err}) // an actor that has ended knows
-			return false
-		case !ok:
-			return true
-		}
-		select {
-		case l.space <- struct{}{}:
-		case <-ctx.Done():
-			return false
-		}
-		_ = self.Send(inward{data: data, text: kind == transport.Text})
-	}
-}
-
 func (l *line) ended(ctx *supervisor.Ctx, err error) error {
 	var timeout interface{ Timeout() bool }
 	if errors.As(err, &timeout) && timeout.Timeout() {
-		_ = l.conn.Close(fedecks.CloseNormal, "idle")
+		_ = l.conn.Close(protocol.CloseNormal, "idle")
 	}
 	l.sess.srv.log.Debug().Str("device", l.sess.device).Err(err).Msg("connection ended")
 	if err := l.step(ctx, fedecks.SessionInput{Kind: fedecks.SessionLost}); err != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hublink-go/hublink/actors/fedecks/server/internal/cluster"
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/fedecks"
 )
 
@@ -124,7 +125,7 @@ func (s *Server) Disconnect(device string, code int, reason string) int {
 // possible: that is for Authenticate to refuse.
 func (s *Server) Revoke(device string) {
 	for _, sess := range s.reg.revoke(device, time.Now().UnixMicro()+1) {
-		sess.end(fedecks.ClosePolicy, "revoked")
+		sess.end(protocol.ClosePolicy, "revoked")
 	}
 	s.reg.announceRevoked(device)
 }

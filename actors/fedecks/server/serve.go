@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hublink-go/hublink/protocol/fedecks"
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/transport"
 	"github.com/hublink-go/hublink/supervisor"
 )
@@ -91,6 +91,6 @@ func (s *Server) adopt(conn transport.Conn, device, addr string, asked time.Time
 	})
 	if err != nil {
 		s.log.Debug().Err(err).Str("device", device).Msg("connection refused: its actor did not start")
-		_ = conn.Close(fedecks.CloseRestart, "server stops")
+		_ = conn.Close(protocol.CloseServiceRestart, "server stops")
 	}
 }

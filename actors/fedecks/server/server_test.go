@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/actors/fedecks/server"
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/etf"
 	"github.com/hublink-go/hublink/protocol/fedecks"
 	"github.com/hublink-go/hublink/protocol/transport"
@@ -269,7 +270,7 @@ func TestSecondSessionOfADevice(t *testing.T) {
 	inVirtualTime(t, nil, func(r *rig) {
 		older := r.connect("dev-1")
 		newer := r.connect("dev-1")
-		require.Equal(r.t, fedecks.ClosePolicy, older.closed())
+		require.Equal(r.t, protocol.ClosePolicy, older.closed())
 		require.NoError(r.t, r.srv.Push("dev-1", 7))
 		require.Equal(r.t, []etf.Term{etf.Int(7)}, newer.received())
 		require.Equal(
@@ -304,7 +305,7 @@ func TestRevocation(t *testing.T) {
 		old, err := fedecks.TokenHeader("dev-1", p.token())
 		require.NoError(r.t, err)
 		r.srv.Revoke("dev-1")
-		require.Equal(r.t, fedecks.ClosePolicy, p.closed())
+		require.Equal(r.t, protocol.ClosePolicy, p.closed())
 		require.Zero(r.t, other.closed())
 		_, err = r.dial(old)
 		require.Equal(r.t, http.StatusForbidden, status(r.t, err))
@@ -358,7 +359,7 @@ func TestTopicsAndPresence(t *testing.T) {
 		require.True(r.t, ok)
 		require.Equal(r.t, map[string]string{"model": "x"}, online.Meta)
 		require.NoError(r.t, r.srv.Notify("a", "stop"))
-		require.Equal(r.t, fedecks.CloseNormal, a.closed())
+		require.Equal(r.t, protocol.CloseNormal, a.closed())
 		require.ErrorIs(r.t, r.srv.Push("a", 1), server.ErrOffline)
 		require.Equal(r.t, 1, r.srv.Publish("all", "again"), "who has gone has no subscriptions")
 		require.Equal(
@@ -434,7 +435,7 @@ func TestCallbackThatFailsEndsItsConnectionOnly(t *testing.T) {
 		for _, bad := range []etf.Int{1, 2} {
 			p := r.connect("bad")
 			p.send(bad)
-			require.Equal(r.t, fedecks.CloseError, p.closed())
+			require.Equal(r.t, protocol.CloseInternalError, p.closed())
 		}
 		ok.send(etf.Int(3))
 		require.Equal(r.t, []etf.Term{etf.Int(3)}, ok.received())
@@ -554,7 +555,7 @@ func TestIdleDeviceIsClosed(t *testing.T) {
 			time.Sleep(19 * time.Second)
 			require.NoError(r.t, alive.conn.(transport.Pinger).Ping([]byte("alive")))
 		}
-		require.Equal(r.t, fedecks.CloseNormal, silent.closed())
+		require.Equal(r.t, protocol.CloseNormal, silent.closed())
 		require.Zero(r.t, alive.closed())
 	})
 }
@@ -594,7 +595,7 @@ func TestStopTellsDevicesToComeBack(t *testing.T) {
 	inVirtualTime(t, nil, func(r *rig) {
 		p := r.connect("dev-1")
 		require.NoError(r.t, r.srv.Stop(r.t.Context()))
-		require.Equal(r.t, fedecks.CloseRestart, p.closed())
+		require.Equal(r.t, protocol.CloseServiceRestart, p.closed())
 		_, err := r.dial(password(r.t, "dev-1", "right"))
 		require.Equal(r.t, http.StatusServiceUnavailable, status(r.t, err))
 	})

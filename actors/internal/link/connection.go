@@ -91,7 +91,7 @@ func (c *connection) Receive(ctx *supervisor.Ctx, msg any) error {
 func (c *connection) Terminate(_ *supervisor.Ctx, reason error) {
 	if c.link.conn != nil &&
 		(errors.Is(reason, supervisor.ErrShutdown) || errors.Is(reason, supervisor.ErrNormal)) {
-		_ = c.link.conn.Close(closeNormal, "device stops")
+		_ = c.link.conn.Close(protocol.CloseNormal, "device stops")
 	}
 }
 
@@ -158,7 +158,7 @@ func (c *connection) received(ctx *supervisor.Ctx, f frame) error {
 }
 
 func (c *connection) lost(ctx *supervisor.Ctx, cause error) error {
-	code := closeAbnormal
+	code := protocol.CloseAbnormal
 	var ce *transport.CloseError
 	if errors.As(cause, &ce) {
 		code = ce.Code

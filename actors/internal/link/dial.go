@@ -10,12 +10,6 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// WebSocket close codes that this package sends or sees (RFC 6455 section 7.4).
-const (
-	closeNormal   = 1000
-	closeAbnormal = 1006 // no close frame came
-)
-
 const linkKey = "link"
 
 // Messages of connection to itself.

@@ -140,30 +140,24 @@ func (l *link) open(conn transport.Conn, owner supervisor.Ref) {
 	go l.read(conn, id, owner)
 }
 
-// read moves frames from conn into the inbox and wakes the owner, in one goroutine after the other:
-// each waits, takes what has come and starts the next, because the stack that reading has needed
-// would stay with it. Started by open, ended by the end of conn.
+// read moves frames from conn into the inbox and wakes the owner, in one goroutine after another
+// (transport.Receive). Started by open, ended by the end of conn.
 func (l *link) read(conn transport.Conn, id uint64, owner supervisor.Ref) {
-	transport.Wait(conn)
-	if l.take(conn, id, owner) {
-		go l.read(conn, id, owner)
-	}
-}
-
-// take moves the frames that have come. False: there will be no more, or nobody wants them.
-func (l *link) take(conn transport.Conn, id uint64, owner supervisor.Ref) bool {
-	for {
-		kind, data, ok, err := transport.Arrived(conn)
-		if !ok && err == nil {
-			return true
-		}
-		first, ok := l.put(id, frame{kind: kind, data: data}, err)
+	take := func(f frame, err error) bool {
+		first, ok := l.put(id, f, err)
 		if first {
 			_ = owner.Send(wake{}) // an owner that is being restarted drains the inbox when it starts
 		}
-		if !ok {
-			return false
-		}
+		return ok
+	}
+	more, err := transport.Receive(conn, func(kind transport.Kind, data []byte) bool {
+		return take(frame{kind: kind, data: data}, nil)
+	})
+	switch {
+	case more:
+		go l.read(conn, id, owner)
+	case err != nil:
+		take(frame{}, err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
@@ -64,7 +65,7 @@ func closing() Frame { return frame(fin|closeOp, "\x03\xe8") }
 // fine is a case that ends with the peer's close.
 func fine(name string, messages []Message, frames ...Frame) Case {
 	return Case{
-		Name: name, Frames: append(frames, closing()), Messages: messages, Code: transport.CodeNormal,
+		Name: name, Frames: append(frames, closing()), Messages: messages, Code: protocol.CloseNormal,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
@@ -184,9 +185,9 @@ func testCloseCode(t *testing.T, a, b transport.Conn) {
 	if err := a.WriteMessage(transport.Text, []byte("before")); err != nil {
 		t.Fatal(err)
 	}
-	go func() { _ = a.Close(transport.CodeServiceRestart, "draining") }()
+	go func() { _ = a.Close(protocol.CloseServiceRestart, "draining") }()
 	expect(t, b, transport.Text, []byte("before"))
-	ce := expectCode(t, b, transport.CodeServiceRestart)
+	ce := expectCode(t, b, protocol.CloseServiceRestart)
 	if !ce.Received || ce.Reason != "draining" {
 		t.Errorf("got %+v, want a received close with its reason", ce)
 	}
@@ -197,16 +198,16 @@ func testCloseCode(t *testing.T, a, b transport.Conn) {
 
 func testCloseReasonCut(t *testing.T, a, b transport.Conn) {
 	long := strings.Repeat("ä", 100)
-	go func() { _ = a.Close(transport.CodeNormal, long) }()
-	ce := expectCode(t, b, transport.CodeNormal)
+	go func() { _ = a.Close(protocol.CloseNormal, long) }()
+	ce := expectCode(t, b, protocol.CloseNormal)
 	if len(ce.Reason) != 122 || !utf8.ValidString(ce.Reason) || !strings.HasPrefix(long, ce.Reason) {
 		t.Errorf("reason has %d bytes: %q, want the 61 characters that fit", len(ce.Reason), ce.Reason)
 	}
 }
 
 func testCloseUnsendableCode(t *testing.T, a, b transport.Conn) {
-	go func() { _ = a.Close(transport.CodeAbnormal, "not on the wire") }()
-	if ce := expectCode(t, b, transport.CodeNone); ce.Reason != "" || !ce.Received {
+	go func() { _ = a.Close(protocol.CloseAbnormal, "not on the wire") }()
+	if ce := expectCode(t, b, protocol.CloseNoStatus); ce.Reason != "" || !ce.Received {
 		t.Errorf("got %+v, want an empty close", ce)
 	}
 }
@@ -215,14 +216,14 @@ func testCloseManyTimes(t *testing.T, a, b transport.Conn) {
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
-			if err := a.Close(transport.CodeNormal, "bye"); err != nil {
+			if err := a.Close(protocol.CloseNormal, "bye"); err != nil {
 				t.Errorf("close: %v", err)
 			}
 		})
 	}
-	_ = expectCode(t, b, transport.CodeNormal)
+	_ = expectCode(t, b, protocol.CloseNormal)
 	all.Wait()
-	if err := a.Close(transport.CodeNormal, ""); err != nil {
+	if err := a.Close(protocol.CloseNormal, ""); err != nil {
 		t.Errorf("close again: %v", err)
 	}
 	expectEnd(t, a, "after its own close")
@@ -234,8 +235,8 @@ func testCloseManyTimes(t *testing.T, a, b transport.Conn) {
 func testCloseBothEnds(t *testing.T, a, b transport.Conn) {
 	within(t, "closing both ends at once", func() {
 		var both sync.WaitGroup
-		both.Go(func() { _ = a.Close(transport.CodeNormal, "") })
-		both.Go(func() { _ = b.Close(transport.CodeGoingAway, "") })
+		both.Go(func() { _ = a.Close(protocol.CloseNormal, "") })
+		both.Go(func() { _ = b.Close(protocol.CloseGoingAway, "") })
 		both.Wait()
 	})
 	expectEnd(t, a, "after both closed")
@@ -251,7 +252,7 @@ func testCloseWhileReading(t *testing.T, a, b transport.Conn) {
 		}()
 	}
 	within(t, "close with a reader waiting", func() {
-		if err := a.Close(transport.CodeNormal, ""); err != nil {
+		if err := a.Close(protocol.CloseNormal, ""); err != nil {
 			t.Errorf("close: %v", err)
 		}
 	})
@@ -265,7 +266,7 @@ func testCloseWhileReading(t *testing.T, a, b transport.Conn) {
 }
 
 func testCloseSilentPeer(t *testing.T, a, _ transport.Conn) {
-	within(t, "close while the peer does nothing", func() { _ = a.Close(transport.CodeNormal, "") })
+	within(t, "close while the peer does nothing", func() { _ = a.Close(protocol.CloseNormal, "") })
 	expectEnd(t, a, "after its own close")
 }
 
@@ -293,7 +294,7 @@ func expectFailed(t *testing.T, ended <-chan error) {
 
 func testCloseBehindStuckWrite(t *testing.T, a, _ transport.Conn) {
 	ended := stuckWrite(a)
-	within(t, "close behind a write that is stuck", func() { _ = a.Close(transport.CodeNormal, "") })
+	within(t, "close behind a write that is stuck", func() { _ = a.Close(protocol.CloseNormal, "") })
 	within(t, "the stuck write", func() { expectFailed(t, ended) })
 }
 
@@ -314,10 +315,10 @@ func testAbort(t *testing.T, a, b transport.Conn) {
 	}
 	_, _, err := b.ReadMessage(nil)
 	var ce *transport.CloseError
-	if err == nil || errors.As(err, &ce) && ce.Code != transport.CodeAbnormal {
+	if err == nil || errors.As(err, &ce) && ce.Code != protocol.CloseAbnormal {
 		t.Errorf("the peer's reader ended with %v, want 1006 or a network error", err)
 	}
-	if err := a.Close(transport.CodeNormal, ""); err != nil {
+	if err := a.Close(protocol.CloseNormal, ""); err != nil {
 		t.Errorf("close after the abort: %v", err)
 	}
 	if err := a.Abort(); err != nil {

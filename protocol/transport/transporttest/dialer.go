@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
@@ -85,7 +86,7 @@ func testRequest(t *testing.T, start func(*testing.T, Hub) Endpoint) {
 		t.Fatal(err)
 	}
 	expect(t, c, transport.Text, []byte("ping"))
-	if err := c.Close(transport.CodeNormal, ""); err != nil {
+	if err := c.Close(protocol.CloseNormal, ""); err != nil {
 		t.Errorf("close: %v", err)
 	}
 }
@@ -95,7 +96,7 @@ func testEarlyMessage(t *testing.T, start func(*testing.T, Hub) Endpoint) {
 		return Answer{Serve: func(c transport.Conn) {
 			_ = c.WriteMessage(transport.Text, []byte("welcome"))
 			_ = c.WriteMessage(transport.Binary, make([]byte, 10_000))
-			_ = c.Close(transport.CodeGoingAway, "")
+			_ = c.Close(protocol.CloseGoingAway, "")
 		}}
 	})
 	for range 20 {
@@ -105,7 +106,7 @@ func testEarlyMessage(t *testing.T, start func(*testing.T, Hub) Endpoint) {
 		}
 		expect(t, c, transport.Text, []byte("welcome"))
 		expect(t, c, transport.Binary, make([]byte, 10_000))
-		_ = expectCode(t, c, transport.CodeGoingAway)
+		_ = expectCode(t, c, protocol.CloseGoingAway)
 	}
 }
 

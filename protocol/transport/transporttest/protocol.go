@@ -10,6 +10,7 @@ import (
 	"net"
 	"testing"
 
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/transport"
 	"github.com/hublink-go/hublink/protocol/transport/internal/duplex"
 )
@@ -114,7 +115,7 @@ func (c Case) checkSent(t *testing.T, wire []byte, masked bool) {
 		case op == 0x8a:
 			pongs = append(pongs, string(payload))
 		case op == 0x88 && len(payload) == 0:
-			code = transport.CodeNone
+			code = protocol.CloseNoStatus
 		case op == 0x88 && len(payload) >= 2:
 			code = int(binary.BigEndian.Uint16(payload))
 		default:
@@ -122,7 +123,7 @@ func (c Case) checkSent(t *testing.T, wire []byte, masked bool) {
 		}
 	}
 	want := c.Code
-	if want == transport.CodeAbnormal {
+	if want == protocol.CloseAbnormal {
 		want = 0
 	}
 	if code != want {

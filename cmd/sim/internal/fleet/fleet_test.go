@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/cmd/sim/internal/report"
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
@@ -76,7 +77,7 @@ func TestHubRestart(t *testing.T) {
 }
 
 func TestOutage(t *testing.T) {
-	restarts := &transport.CloseError{Code: transport.CodeServiceRestart, Received: true}
+	restarts := &transport.CloseError{Code: protocol.CloseServiceRestart, Received: true}
 	refused := fmt.Errorf("dial: %w", syscall.ECONNREFUSED)
 	require.False(t, dialFailed(restarts), "a socket that is lost is no dial that has failed")
 	require.True(

@@ -11,8 +11,8 @@ import (
 	"net/url"
 
 	"github.com/hublink-go/hublink/cmd/sim/internal/report"
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/hubtest"
-	"github.com/hublink-go/hublink/protocol/transport"
 )
 
 // HubConfig says what the hub of a fleet is like.
@@ -94,7 +94,7 @@ func answerQuestions(hub *hubtest.Hub, in io.Reader, out io.Writer) error {
 		case askHeld:
 			a.Held = report.Held()
 		case askRestart:
-			hub.Stop(transport.CodeServiceRestart)
+			hub.Stop(protocol.CloseServiceRestart)
 		default:
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
@@ -24,7 +25,7 @@ type outage struct {
 // took says whether the outage is why a socket is lost.
 func (o *outage) took(err error) bool {
 	var closed *transport.CloseError
-	restarts := errors.As(err, &closed) && closed.Code == transport.CodeServiceRestart
+	restarts := errors.As(err, &closed) && closed.Code == protocol.CloseServiceRestart
 	if !o.begun.Load() || o.over.Load() && !restarts {
 		return false
 	}

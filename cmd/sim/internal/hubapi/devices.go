@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
 
@@ -157,7 +158,8 @@ func (a *API) disconnect(r *http.Request, d *hubtest.Device) (any, error) {
 	switch code := *in.Code; {
 	case code == 0:
 		return nil, d.Net().Drop()
-	case code < 1000 || code > 4999 || code == 1005 || code == 1006 || code == 1015:
+	case code < 1000 || code > 4999 || code == 1015 ||
+		code == protocol.CloseNoStatus || code == protocol.CloseAbnormal:
 		return nil, fmt.Errorf(
 			"disconnect: %d is no code for a close frame: give 0 to cut, or 1000 to 4999",
 			code,

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
@@ -76,7 +77,7 @@ func (f *fuzzer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.asked = append(f.asked, fmt.Sprintf("%s %v", echoed, err))
 		f.mu.Unlock()
 	}
-	_ = conn.Close(transport.CodeNormal, "")
+	_ = conn.Close(protocol.CloseNormal, "")
 }
 
 func TestClientOfAFuzzingServer(t *testing.T) {
