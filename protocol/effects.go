@@ -32,7 +32,8 @@ const (
 	SocketStop // hang up for good
 )
 
-// SocketEffect is one effect that the owner of a socket carries out. Kind decides which fields are set.
+// SocketEffect is one effect that the owner of a socket carries out. Kind decides which fields are
+// set.
 type SocketEffect struct {
 	Kind   SocketEffectKind
 	Msg    Message   // Send, Sent (without Payload), Deliver, Confirm (the reply), Drop
@@ -93,7 +94,8 @@ const (
 	ChannelRejoin                           // join again now (the hub announced new extensions, say)
 )
 
-// ChannelEffect is one effect that the owner of a channel carries out. Kind decides which fields are set.
+// ChannelEffect is one effect that the owner of a channel carries out. Kind decides which fields
+// are set.
 type ChannelEffect struct {
 	Kind ChannelEffectKind
 	Msg  Message // Transmit; Event; Reply, Joined, Refused: Payload is the response

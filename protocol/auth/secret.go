@@ -29,7 +29,7 @@ type SharedSecret struct {
 const (
 	defaultIterations = 1000
 	defaultKeyLength  = 32
-	maxIdentifier     = 1024 // bytes; the signature must fit the hub's limit of 10,000 bytes for a header
+	maxIdentifier     = 1024 // bytes; NervesHub limits a header to 10,000 bytes
 	tokenMaxAge       = 24 * time.Hour
 )
 

@@ -11,7 +11,7 @@ import (
 )
 
 func (c *conn) Close(code int, reason string) error {
-	c.hurry() // before waiting for a writer that may be stuck
+	c.hurry() // first: a stuck writer must not delay it
 	if c.dropped.Load() {
 		return nil
 	}
@@ -35,8 +35,8 @@ func (c *conn) Abort() error {
 	return c.dropNow()
 }
 
-// end is the end of reading. The peer is told why, unless it knows or cannot be told, and gets time
-// to read that. After a timeout only the caller knows how to go on: with Close or with Abort.
+// end ends reading. It sends the close code to the peer where the peer has not closed first, and
+// gives it time to read the code. After a timeout the caller decides between Close and Abort.
 func (c *conn) end(err error) {
 	idle := timedOut(err) && c.closeBy.Load() == nil
 	c.ended = c.readError(err)
@@ -58,8 +58,7 @@ func (c *conn) end(err error) {
 	_ = c.drop()
 }
 
-// hurry makes whatever waits for the peer, now and later, end within Limits.Drain. The first call
-// counts.
+// hurry bounds all present and later waits for the peer by Limits.Drain from the first call on.
 func (c *conn) hurry() {
 	by := time.Now().Add(c.limits.Drain)
 	if !c.closeBy.CompareAndSwap(nil, &by) {
@@ -69,7 +68,7 @@ func (c *conn) hurry() {
 	_ = c.nc.SetWriteDeadline(by)
 }
 
-// hangUp sends the close frame, if none was sent, and ends the sending side.
+// hangUp sends a close frame if none was sent, and ends the sending side.
 func (c *conn) hangUp(code int, reason string) error {
 	err := c.write(Event{Kind: EventClose, Code: code, Payload: []byte(reason)})
 	if errors.Is(err, errClosing) {
@@ -79,13 +78,13 @@ func (c *conn) hangUp(code int, reason string) error {
 		return fmt.Errorf("close: %w", err)
 	}
 	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
-		_ = half.CloseWrite() // a stream that cannot is closed after the drain
+		_ = half.CloseWrite() // a stream without CloseWrite is closed after the drain
 	}
 	return nil
 }
 
-// drain reads what the peer still sends until its end, so that closing does not reset the stream
-// under our last frame.
+// drain reads and drops data until the peer ends its side. A stream that is closed with unread data
+// is reset, and the peer could lose our last frame.
 func (c *conn) drain() {
 	c.src.release()
 	b := getReadBuffer()
@@ -98,7 +97,7 @@ func (c *conn) drain() {
 	}
 }
 
-// drop returns the stream back.
+// drop closes the stream and frees the buffers.
 func (c *conn) drop() error {
 	if c.dropped.Swap(true) {
 		return nil
@@ -106,7 +105,7 @@ func (c *conn) drop() error {
 	return c.nc.Close()
 }
 
-// dropNow is drop without the farewell that TLS would send.
+// dropNow is drop without the close_notify of TLS.
 func (c *conn) dropNow() error {
 	if t, ok := c.nc.(*tls.Conn); ok {
 		return t.NetConn().Close()

@@ -17,28 +17,26 @@ import (
 	"github.com/hublink-go/hublink/protocol"
 )
 
-// conn drives the protocol over a byte stream. It has no goroutine: reading is done by the caller
-// of ReadMessage.
+// conn runs the protocol over a byte stream. It has no goroutine: the caller of ReadMessage reads.
 //
-// Whoever holds reading may take writing, never the other way round.
+// A holder of reading may take writing, a holder of writing must not take reading.
 type conn struct {
 	nc     net.Conn
 	limits Limits
-	agreed *deflated // nil: messages are not compressed
+	agreed *deflated // nil means no compression
 
 	reading lock // guards the six below
 	src     source
 	dec     Decoder
 	pongs   pace
-	ended   error // why reading is over
+	ended   error // why reading ended
 	onPong  func(payload []byte)
-	answer  func(code int) int // to a close frame of the peer; nil: its code
+	answer  func(code int) int // code of the answer to a close frame; nil repeats its code
 
 	writing lock // guards out
 	out     outgoing
 
-	// closeBy is when the close that is under way must be over, nil before there is one. Every
-	// deadline that is set gives way to it.
+	// closeBy is the end of the close in progress, or nil. No deadline is later than it.
 	closeBy atomic.Pointer[time.Time]
 	dropped atomic.Bool
 }
@@ -46,17 +44,17 @@ type conn struct {
 // outgoing is the sending half of a conn.
 type outgoing struct {
 	enc    Encoder
-	sink   *sink // nil: there is only nc
-	failed error // why writing is over, when it is not because of a close frame
+	sink   *sink // nil means that writes go to nc
+	failed error // why writing ended, if not by a close frame
 }
 
-// NewConn returns a link of a byte stream on which the WebSocket handshake is done. early is what has
-// already been read behind the handshake. The Conn owns nc from here on.
+// NewConn returns a link over a byte stream after the WebSocket handshake. early has the bytes that
+// were read after the handshake. The Conn owns nc.
 func NewConn(nc net.Conn, role Role, l Limits, early []byte) Conn {
 	return NewDeflateConn(nc, role, l, early, nil)
 }
 
-// NewDeflateConn is NewConn for a link whose handshake has agreed on compression; d nil means none.
+// NewDeflateConn is NewConn for a link whose handshake agreed on the compression d; nil means none.
 func NewDeflateConn(nc net.Conn, role Role, l Limits, early []byte, d *Deflate) Conn {
 	return newConn(nc, role, l, early, d, firstSize)
 }
@@ -88,7 +86,7 @@ func (c *conn) ReadMessage(buf []byte) (Kind, []byte, error) {
 	return k, msg, err
 }
 
-// read returns the next message; without wait only if it has begun.
+// read returns the next message. Without wait it reports false unless the message has begun.
 func (c *conn) read(buf []byte, wait bool) (Kind, []byte, bool, error) {
 	c.reading.take()
 	defer c.reading.leave()
@@ -115,8 +113,8 @@ func (c *conn) read(buf []byte, wait bool) (Kind, []byte, bool, error) {
 	return 0, nil, false, c.ended
 }
 
-// next decodes what is there, and waits for more when that is not enough for an event. A long
-// payload goes straight into msg, which grows with what has really arrived.
+// next decodes the bytes that have arrived, and waits for more until an event is complete. It reads
+// a long payload directly into msg, which grows with the received bytes.
 func (c *conn) next(msg []byte) (Event, []byte, error) {
 	n, msg, ev, err := c.dec.Decode(c.src.unread, msg)
 	c.src.consume(n)
@@ -138,12 +136,12 @@ func (c *conn) next(msg []byte) (Event, []byte, error) {
 	return ev, msg, err
 }
 
-// handle answers control frames. A close of the peer comes back as its error.
+// handle answers control frames (RFC 6455 section 5.5). It returns the peer's close as an error.
 func (c *conn) handle(ev Event) error {
 	switch ev.Kind {
 	case EventPing:
 		if c.pongs.allow(time.Now()) {
-			_ = c.write(Event{Kind: EventPong, Payload: ev.Payload}) // a failure ends the reading too
+			_ = c.write(Event{Kind: EventPong, Payload: ev.Payload}) // an error ends reading too
 		}
 	case EventClose:
 		return &CloseError{Code: ev.Code, Reason: string(ev.Payload), Received: true}
@@ -182,7 +180,7 @@ func (c *conn) write(ev Event) error {
 	}
 	b := getWriteBuffer()
 	defer putWriteBuffer(b)
-	// Masking happens in this copy. A client masks with numbers of the runtime's ChaCha8 generator.
+	// The copy is masked (RFC 6455 section 5.3), with keys of the runtime's ChaCha8 generator.
 	frame, err := c.out.enc.Append(slices.Grow(*b, ws.MaxHeaderSize+len(ev.Payload)), ev, newMask())
 	*b = frame
 	if err != nil {
@@ -190,7 +188,7 @@ func (c *conn) write(ev Event) error {
 	}
 	if err := c.put(frame); err != nil {
 		c.out.failed = fmt.Errorf("write: an earlier one failed: %w", err)
-		c.hurry() // the peer may have said why it went: the reader has a moment to find that
+		c.hurry() // the reader gets the time to read the peer's close frame
 		return fmt.Errorf("write: %w", err)
 	}
 	return nil
@@ -210,7 +208,7 @@ func (c *conn) put(frame []byte) error {
 	if _, encrypted := c.nc.(*tls.Conn); (encrypted || c.out.sink != nil) && c.closeBy.Load() == nil {
 		_ = c.nc.SetWriteDeadline(
 			time.Time{},
-		) // else it expires under a reader that has to write, or under the next offer
+		) // an old deadline would fail a pong, or the next offer
 	}
 	return nil
 }
@@ -225,7 +223,7 @@ func (c *conn) armRead() {
 	if c.limits.ReadIdle > 0 {
 		_ = c.nc.SetReadDeadline(time.Now().Add(c.limits.ReadIdle))
 	}
-	if by := c.closeBy.Load(); by != nil { // after: hurry may have set it in between
+	if by := c.closeBy.Load(); by != nil { // hurry may have set it in between
 		_ = c.nc.SetReadDeadline(*by)
 	}
 }
@@ -238,7 +236,7 @@ func (c *conn) armWrite() {
 	}
 }
 
-// readError makes what callers see of a failed read.
+// readError returns the error of a failed read for the caller.
 func (c *conn) readError(err error) error {
 	var found *CloseError
 	switch {

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// headStart is what an address has before the next one is tried beside it (RFC 8305 section 5).
+// headStart is the time between the dials of two addresses (RFC 8305 section 5).
 const headStart = 250 * time.Millisecond
 
-// open returns a byte stream straight to the target.
+// open returns a byte stream to the target without a proxy.
 func (d *WebSocket) open(ctx context.Context, t *target) (net.Conn, error) {
 	resolveTime, connectTime := cmp.Or(
 		d.Timeouts.Resolve,
@@ -44,7 +44,7 @@ func (d *WebSocket) open(ctx context.Context, t *target) (net.Conn, error) {
 	return nc, nil
 }
 
-// orContext prefers a cancellation by the caller to the error it has caused.
+// orContext returns the caller's cancellation in place of the error that it caused.
 func orContext(ctx context.Context, err error) error {
 	if cause := ctx.Err(); cause == context.Canceled {
 		return cause
@@ -52,7 +52,7 @@ func orContext(ctx context.Context, err error) error {
 	return err
 }
 
-// resolve returns the host's addresses, the two families taking turns.
+// resolve returns the host's addresses, in which the two families alternate (RFC 8305 section 4).
 func resolve(ctx context.Context, t *target, timeout time.Duration) ([]string, error) {
 	if _, err := netip.ParseAddr(t.host); err == nil {
 		return []string{t.addr}, nil
@@ -67,7 +67,7 @@ func resolve(ctx context.Context, t *target, timeout time.Duration) ([]string, e
 	if err != nil {
 		return nil, orContext(ctx, err)
 	}
-	var same, other []netip.Addr // as the first one, which the system prefers
+	var same, other []netip.Addr // family of the first address, which the system prefers
 	for _, ip := range ips {
 		if ip = ip.Unmap(); ip.Is4() == ips[0].Unmap().Is4() {
 			same = append(same, ip)
@@ -95,9 +95,9 @@ func resolve(ctx context.Context, t *target, timeout time.Duration) ([]string, e
 // dialFunc returns a connection to one address.
 type dialFunc func(ctx context.Context, addr string) (net.Conn, error)
 
-// race dials the addresses, each a head start after the one before it or as soon as that has
-// failed. The first connection wins. The other goroutines end with the context of the race and
-// close what they still get.
+// race dials the addresses in order: each one headStart after the address before it, or at once
+// when that fails. It returns the first connection. The other goroutines end with the context of
+// the race and close their connections.
 func race(ctx context.Context, addrs []string, dial dialFunc) (net.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -11,7 +11,7 @@ import (
 	"github.com/hublink-go/hublink/protocol"
 )
 
-// Errors found by the decoder, wrapped in a CloseError.
+// Errors of the decoder, wrapped in a CloseError.
 var (
 	errNotMinimal  = errors.New("frame length is not in its shortest form")
 	errLength      = errors.New("frame length has its highest bit set")
@@ -21,12 +21,12 @@ var (
 	errFragments   = errors.New("message has too many fragments")
 )
 
-// Decoder turns bytes into events: the receiving half of the protocol, without I/O. It checks
-// everything that RFC 6455 asks of a receiver, and the limits, as early as the bytes allow. After
-// an error or a close it ignores all further input.
+// Decoder turns bytes into events: the receiving half of RFC 6455 without I/O. It checks the rules
+// for a receiver and the limits as early as the bytes allow. After an error or a close it ignores
+// all input.
 type Decoder struct {
-	state  ws.State // our role, and whether a fragmented message is under way
-	rsv1   bool     // an extension uses RSV1
+	state  ws.State // role, and whether a fragmented message is incomplete
+	rsv1   bool     // an extension uses RSV1 (RFC 6455 section 5.8)
 	limits struct{ message, fragments int }
 
 	header   [ws.MaxHeaderSize]byte
@@ -34,7 +34,7 @@ type Decoder struct {
 	frame    ws.Header // complete once payload is set
 	payload  bool      // between the header and the end of the payload
 	left     int       // payload bytes still to come
-	control  []byte    // payload of a control frame; kept, they may come between fragments
+	control  []byte    // payload of a control frame, which can come between fragments
 	text     bool      // the message: its type
 	marked   bool      // the message: RSV1 of its first frame
 	frames   int       // the message: frames so far
@@ -43,9 +43,9 @@ type Decoder struct {
 	finished bool      // a close arrived or an error was found
 }
 
-// NewDecoder returns the decoder of one end. rsv1 says that an extension was agreed on that uses
-// the RSV1 bit of the first frame of a message; such messages are not checked to be UTF-8, which is
-// then the extension's task.
+// NewDecoder returns the decoder of one end. rsv1 means that an extension uses the RSV1 bit of the
+// first frame of a message. The decoder does not check that such a message is UTF-8; the extension
+// does.
 func NewDecoder(role Role, l Limits, rsv1 bool) Decoder {
 	l = l.orDefault()
 	d := Decoder{state: ws.StateClientSide, rsv1: rsv1}
@@ -59,8 +59,8 @@ func NewDecoder(role Role, l Limits, rsv1 bool) Decoder {
 // Idle reports whether the next byte starts a frame.
 func (d *Decoder) Idle() bool { return d.have == 0 }
 
-// Pending is how many bytes of a data frame's payload come next, zero outside one and after the
-// end. They may be read straight into the message: see Filled.
+// Pending returns how many bytes of the payload of a data frame come next, or 0 outside of one and
+// after the end. The caller can read them directly into the message, see Filled.
 func (d *Decoder) Pending() int {
 	if d.finished || !d.payload || d.frame.OpCode.IsControl() {
 		return 0
@@ -68,10 +68,10 @@ func (d *Decoder) Pending() int {
 	return d.left
 }
 
-// Decode consumes n bytes of in until an event is complete or in is used up. msg is what there is
-// of the current message, empty at its start; the payload is appended to it and the result goes
-// into the next call. With EventMessage it holds the whole message. The error is a *CloseError with
-// the code that the peer has to be told.
+// Decode consumes n bytes of in until an event is complete or in ends. It appends payload to msg,
+// the current message, which is empty at the start; the next call takes the result. With
+// EventMessage the result is the whole message. The error is a *CloseError with the code to send to
+// the peer.
 func (d *Decoder) Decode(in, msg []byte) (n int, out []byte, ev Event, err error) {
 	for n < len(in) && !d.finished {
 		if !d.payload {
@@ -104,8 +104,7 @@ func (d *Decoder) Decode(in, msg []byte) (n int, out []byte, ev Event, err error
 	return n, msg, Event{}, nil
 }
 
-// Filled is Decode for bytes that are already in their place: the last n of msg, at most Pending,
-// came from the wire.
+// Filled is Decode for bytes that the caller read into msg: its last n bytes, at most Pending.
 func (d *Decoder) Filled(msg []byte, n int) (Event, error) {
 	d.unmask(msg[len(msg)-n:])
 	return d.advance(msg)
@@ -118,7 +117,7 @@ func (d *Decoder) unmask(p []byte) {
 	d.left -= len(p)
 }
 
-// readHeader collects a header, which may arrive in pieces, and refuses it as soon as that is
+// readHeader collects a header, which can arrive in pieces, and refuses an invalid one as early as
 // possible.
 func (d *Decoder) readHeader(in []byte) (n int, err error) {
 	if d.have < 2 {
@@ -139,8 +138,8 @@ func (d *Decoder) readHeader(in []byte) (n int, err error) {
 	return n, d.startPayload(size)
 }
 
-// startFrame checks the first two bytes. The length is provisional: 126 and 127 stand for the
-// longer forms, and are too long for a control frame in any case.
+// startFrame checks the first two bytes (RFC 6455 section 5.2). The length is provisional: 126 and
+// 127 announce the longer forms, and exceed the limit of a control frame too.
 func (d *Decoder) startFrame() error {
 	a, b := d.header[0], d.header[1]
 	h := ws.Header{
@@ -167,7 +166,7 @@ func (d *Decoder) startFrame() error {
 	return nil
 }
 
-// startPayload has the whole header: the real length and the mask.
+// startPayload reads the length and the mask of a complete header.
 func (d *Decoder) startPayload(size int) error {
 	h := &d.frame
 	switch d.header[1] & 0x7f {
@@ -214,7 +213,7 @@ func (d *Decoder) startData() error {
 	return nil
 }
 
-// advance checks new payload and ends the frame when it is whole.
+// advance checks new payload and ends a complete frame.
 func (d *Decoder) advance(msg []byte) (Event, error) {
 	control := d.frame.OpCode.IsControl()
 	text := d.text && !d.marked && !control
@@ -231,7 +230,7 @@ func (d *Decoder) advance(msg []byte) (Event, error) {
 	case !d.frame.Fin:
 		d.state = d.state.Set(ws.StateFragmented)
 		return Event{}, nil
-	case text && d.checked != len(msg): // it ends within a character
+	case text && d.checked != len(msg): // msg ends within a character
 		return Event{}, d.fail(&CloseError{Code: protocol.CloseInvalidData, Err: ErrInvalidUTF8})
 	}
 	d.state = d.state.Clear(ws.StateFragmented)
@@ -242,8 +241,8 @@ func (d *Decoder) advance(msg []byte) (Event, error) {
 	return ev, nil
 }
 
-// checkText checks what is new in msg, except the beginning of a character at its end, which waits
-// for its rest.
+// checkText checks the new bytes of msg. It leaves an incomplete character at the end for the next
+// call.
 func (d *Decoder) checkText(msg []byte) bool {
 	fresh := msg[d.checked:]
 	whole := len(fresh)

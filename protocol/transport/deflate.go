@@ -11,28 +11,27 @@ import (
 	"github.com/hublink-go/hublink/protocol"
 )
 
-// Compression says how a link compresses its messages with permessage-deflate (RFC 7692), if the
-// peer can.
+// Compression is the way in which a link compresses messages with permessage-deflate (RFC 7692), if
+// the peer agrees.
 type Compression uint8
 
-// The ways. A dialer offers its way, a listener agrees to what is offered as far as its own way
-// allows.
+// The ways. A dialer offers its way. A listener agrees to an offer as far as its own way allows.
 const (
-	// Uncompressed links neither offer nor agree.
+	// Uncompressed means no offer and no agreement.
 	Uncompressed Compression = iota
-	// Alone compresses every message by itself (no context takeover): nothing is kept between
-	// messages. For fleets.
+	// Alone compresses every message by itself (no context takeover, RFC 7692 7.1.1) and keeps no
+	// memory between messages. It is for fleets.
 	Alone
-	// Together lets a message refer to those before it (context takeover), as the hub and its own
-	// client do: JSON shrinks to a fifth instead of a half. A link keeps the last 32 KiB of each
-	// direction, less while less has been said. For a device.
+	// Together lets a message refer to earlier ones (context takeover), as NervesHub and its client
+	// do: JSON shrinks to a fifth instead of a half. A link keeps up to the last 32 KiB of each
+	// direction. It is for a device.
 	Together
 )
 
-// Deflate is what the two ends of a link have agreed on.
+// Deflate is the agreement of the two ends of a link (RFC 7692 section 7.1).
 type Deflate struct {
-	ServerAlone, ClientAlone bool // that end compresses every message by itself
-	ServerBits, ClientBits   int  // that end refers back at most 2^n bytes; 8 to 15, zero: 15
+	ServerAlone, ClientAlone bool // the end compresses every message by itself
+	ServerBits, ClientBits   int  // the end refers back at most 2^n bytes; 8 to 15, zero means 15
 }
 
 const (
@@ -47,8 +46,8 @@ const (
 // maxBits is the largest window of deflate, as an exponent of two.
 const maxBits = 15
 
-// offer is the value of Sec-WebSocket-Extensions in a request, empty for none. Window bits are not
-// asked for: the memory that a small window would save is only used while a message is on its way.
+// offer returns the value of Sec-WebSocket-Extensions in a request, or "". It does not ask for
+// window bits, because a small window saves memory only during a message.
 func (c Compression) offer() string {
 	switch c {
 	case Alone:
@@ -60,7 +59,7 @@ func (c Compression) offer() string {
 	return ""
 }
 
-// confirm checks the answer to offer and returns what is agreed on, nil for no compression.
+// confirm checks the answer to offer and returns the agreement, or nil for no compression.
 func (c Compression) confirm(answer http.Header) (*Deflate, error) {
 	d, err := ParseDeflate(answer)
 	switch {
@@ -73,13 +72,13 @@ func (c Compression) confirm(answer http.Header) (*Deflate, error) {
 	case c == Alone && !d.ServerAlone:
 		return nil, fmt.Errorf("%w: answer without %s, which was asked for", ErrNotWebSocket, serverAlone)
 	}
-	d.ClientAlone = d.ClientAlone || c == Alone // everybody may forget more than was agreed
+	d.ClientAlone = d.ClientAlone || c == Alone // an end may keep less than agreed
 	return d, nil
 }
 
-// ParseDeflate reads what the header of a server's answer agrees to, nil for no compression. An
-// extension other than permessage-deflate and parameters that it does not have are an error, which
-// wraps ErrNotWebSocket.
+// ParseDeflate reads the agreement in the header of a server's answer; nil means no compression.
+// Another extension than permessage-deflate, or an unknown parameter, is an error that wraps
+// ErrNotWebSocket.
 func ParseDeflate(answer http.Header) (*Deflate, error) {
 	exts, err := parseExtensions(answer)
 	switch {
@@ -99,8 +98,8 @@ func ParseDeflate(answer http.Header) (*Deflate, error) {
 	return d, nil
 }
 
-// agree picks the first offer of a request that we can keep, nil when there is none, and the value
-// of the answer's header. Offers that cannot be read are as good as none.
+// agree returns the first offer of a request that c can keep, or nil, and the value of the answer's
+// header. It ignores unreadable offers.
 func (c Compression) agree(request http.Header) (d *Deflate, answer string) {
 	if c == Uncompressed {
 		return nil, ""
@@ -123,7 +122,7 @@ func (c Compression) agree(request http.Header) (d *Deflate, answer string) {
 	return nil, ""
 }
 
-// String is the agreement as the answer to an offer says it, in the hub's spelling.
+// String returns the agreement as the value of the answer's header, in NervesHub's spelling.
 func (d *Deflate) String() string {
 	s := deflateName
 	if d.ServerAlone {
@@ -141,7 +140,7 @@ func (d *Deflate) String() string {
 	return s
 }
 
-// ends returns what holds for the messages that role sends and for those that it receives.
+// ends returns the windows of the messages that role sends and of those that it receives.
 func (d *Deflate) ends(role Role) (out, in window) {
 	server := newWindow(d.ServerAlone, d.ServerBits)
 	client := newWindow(d.ClientAlone, d.ClientBits)
@@ -151,7 +150,7 @@ func (d *Deflate) ends(role Role) (out, in window) {
 	return client, server
 }
 
-// deflated is the compression of a link: out belongs to whoever holds the write lock, in to the
+// deflated is the compression of a link. out belongs to the holder of the write lock, in to the
 // reader.
 type deflated struct {
 	Deflate
@@ -164,8 +163,8 @@ func newDeflated(d Deflate, role Role) *deflated {
 	return &deflated{Deflate: d, out: deflater{window: out}, in: inflater{window: in}}
 }
 
-// restore returns the message of its compressed form, in the memory of msg as far as that is enough.
-// Text is checked here, because the decoder sees the compressed form only.
+// restore returns the message whose compressed form is msg, in the memory of msg if it is large
+// enough. It checks that text is UTF-8, because the decoder sees the compressed form only.
 func (d *deflated) restore(k Kind, msg []byte, limit int) ([]byte, error) {
 	b := getWriteBuffer()
 	defer putWriteBuffer(b)
@@ -189,8 +188,8 @@ type param struct {
 	valued      bool
 }
 
-// deflate reads the parameters of permessage-deflate. In an offer client_max_window_bits may stand
-// without a value (RFC 7692 section 7.1.2.2).
+// deflate reads the parameters of permessage-deflate. In an offer client_max_window_bits can have
+// no value (RFC 7692 section 7.1.2.2).
 func (e extension) deflate(offer bool) (*Deflate, error) {
 	d := &Deflate{}
 	seen := make(map[string]bool, len(e.params))
@@ -236,13 +235,13 @@ func setBits(to *int, p param) error {
 
 var errExtensions = errors.New("unreadable " + extensionsName)
 
-// parseExtensions reads the header (RFC 6455 section 9.1). No parameter of an extension that we
-// know has a separator in its value, so one that is quoted and has is not told from two.
+// parseExtensions reads the header (RFC 6455 section 9.1). It splits at every separator, also
+// within quotes: no known extension has a separator in a value.
 func parseExtensions(h http.Header) (exts []extension, err error) {
 	for _, line := range h.Values(extensionsName) {
 		for element := range strings.SplitSeq(line, ",") {
 			if strings.TrimSpace(element) == "" {
-				continue // lists may have empty elements (RFC 9110 section 5.6.1.2)
+				continue // a list can have empty elements (RFC 9110 section 5.6.1.2)
 			}
 			var e extension
 			for i, part := range strings.Split(element, ";") {

@@ -7,23 +7,25 @@ import (
 )
 
 const (
-	// minDeflate is the size below which compressing a message is not worth its time.
+	// minDeflate is the size below which a message is not compressed: the time costs more than the
+	// bytes. The value is a decision.
 	minDeflate = 128
-	// maxRatio is the ratio above which a message goes out as it is: the hub takes one that inflates
-	// more than 25:1 for a bomb and closes with 1009.
+	// maxRatio is the ratio above which a message is sent uncompressed: NervesHub takes a message that
+	// inflates more than 25:1 as an attack and closes with 1009.
 	maxRatio = 20
-	// level is that of the fast matcher: small JSON shrinks no further with a slower one.
+	// level selects the fast matcher: a slower one does not shrink small JSON further.
 	level = flate.BestSpeed
 )
 
-// syncTail is what ends every flushed piece of deflate. It is not sent (RFC 7692 section 7.2.1).
+// syncTail is the end of every flushed piece of deflate. The sender removes it (RFC 7692 section
+// 7.2.1).
 const syncTail = "\x00\x00\xff\xff"
 
-// window is what one end may refer back to when it compresses.
+// window is the data that one end refers back to when it compresses.
 type window struct {
 	size    int
-	keep    bool   // from message to message
-	history []byte // the last bytes that went through deflate, size of them and some more
+	keep    bool   // keep the history from message to message
+	history []byte // at least the last size bytes of the compressed messages
 }
 
 func newWindow(alone bool, bits int) window {
@@ -33,8 +35,8 @@ func newWindow(alone bool, bits int) window {
 	return window{size: 1 << bits, keep: !alone}
 }
 
-// add makes p, a message that went through deflate, the latest history. What is too old is not
-// dropped every time: moving the rest takes longer than compressing a small message.
+// add appends p, a compressed message, to the history. It does not drop old data each time, because
+// moving the rest takes longer than compressing a small message.
 func (w *window) add(p []byte) {
 	if !w.keep {
 		return
@@ -48,13 +50,13 @@ func (w *window) add(p []byte) {
 	w.history = append(w.history, p...)
 }
 
-// compressor is a deflate stream and where its output goes. It takes about a megabyte.
+// compressor is a deflate stream and its output. It takes about one megabyte.
 type compressor struct {
 	w   *flate.Writer
 	out []byte
 }
 
-// Write takes output of the stream.
+// Write receives the output of the stream.
 func (c *compressor) Write(p []byte) (int, error) {
 	c.out = append(c.out, p...)
 	return len(p), nil
@@ -62,20 +64,20 @@ func (c *compressor) Write(p []byte) (int, error) {
 
 var compressors = sync.Pool{New: func() any {
 	c := &compressor{}
-	c.w, _ = flate.NewWriter(c, level) // fails for unknown levels only
+	c.w, _ = flate.NewWriter(c, level) // its only error is an unknown level
 	return c
 }}
 
-// deflater compresses the messages that one end sends. The history alone is what it must remember:
-// the stream is held weakly, so that a busy link goes on with it and an idle one gives its megabyte
-// to the collector.
+// deflater compresses the messages that one end sends. It must keep only the history. It holds the
+// stream by a weak pointer, so that a busy link uses it again and the collector frees that of an
+// idle link.
 type deflater struct {
 	window
 	stream weak.Pointer[compressor]
 }
 
-// compress appends p to dst in compressed form, unless it had better be sent as it is. The receiver
-// knows p from then on.
+// compress appends the compressed form of p to dst. It reports false when p is to be sent
+// uncompressed.
 func (d *deflater) compress(dst, p []byte) (out []byte, ok bool) {
 	if len(p) < minDeflate || d.size < 1<<maxBits && len(p) > d.size {
 		return dst, false
@@ -93,7 +95,7 @@ func (d *deflater) compress(dst, p []byte) (out []byte, ok bool) {
 	switch {
 	case ok && d.keep && d.size == 1<<maxBits:
 		d.stream = weak.Make(c)
-	default: // what the stream remembers is not, or not only, what the receiver knows
+	default: // the stream does not have the history that the receiver has
 		d.stream = weak.Pointer[compressor]{}
 		compressors.Put(c)
 	}
@@ -104,8 +106,8 @@ func (d *deflater) compress(dst, p []byte) (out []byte, ok bool) {
 	return out, true
 }
 
-// start returns a stream that remembers the history, as far as it and a message of n bytes lie within
-// the window: the matcher itself always looks back 32 KiB.
+// start returns a stream with the part of the history that, together with a message of n bytes,
+// fits the window. The matcher always looks back 32 KiB.
 func (d *deflater) start(n int) *compressor {
 	c := compressors.Get().(*compressor) //nolint:forcetypeassert // the pool is ours
 	c.w.Reset(c)

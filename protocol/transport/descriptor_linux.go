@@ -7,9 +7,9 @@ import (
 	"unsafe"
 )
 
-// System calls of package syscall tell the scheduler that the thread may have to wait, and find out
-// afterwards what it has made of that. A few bytes of a descriptor that does not block are done
-// before that is worth its time, which is more than what a frame of theirs takes otherwise.
+// A system call of package syscall announces to the scheduler that the thread may block. For a few
+// bytes of a non-blocking descriptor this costs more than the call itself, so these functions make
+// raw system calls.
 
 // readShort is readFD for at most readSize bytes.
 func readShort(fd uintptr, p []byte) (n int, again bool, err error) {

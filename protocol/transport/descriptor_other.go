@@ -2,7 +2,7 @@
 
 package transport
 
-// haveFD says that sockets are descriptors, for the functions below.
+// haveFD reports that sockets are descriptors for readFD and writeFD.
 const haveFD = false
 
 func readFD(uintptr, []byte) (n int, again bool, err error) { return 0, false, nil }

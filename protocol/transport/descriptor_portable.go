@@ -2,8 +2,8 @@
 
 package transport
 
-// The race detector learns from package syscall what one end of a socket has done before the other,
-// so it gets that.
+// The race detector derives the order of the two ends of a socket from package syscall, so race
+// builds use that package.
 
 func readShort(fd uintptr, p []byte) (n int, again bool, err error) { return readFD(fd, p) }
 

@@ -4,11 +4,11 @@ package transport
 
 import "syscall"
 
-// haveFD says that sockets are descriptors, for the functions below.
+// haveFD reports that sockets are descriptors for readFD and writeFD.
 const haveFD = true
 
-// readFD reads from a non-blocking descriptor. again says that there is nothing to read yet; n zero
-// without it is the end.
+// readFD reads from a non-blocking descriptor. again reports that no data has arrived; n zero
+// without again is the end.
 func readFD(fd uintptr, p []byte) (n int, again bool, err error) {
 	for {
 		n, err = syscall.Read(int(fd), p) //nolint:gosec // a descriptor fits
@@ -24,8 +24,8 @@ func readFD(fd uintptr, p []byte) (n int, again bool, err error) {
 	}
 }
 
-// writeFD writes to a non-blocking descriptor once. Nothing is written when there is no room, and
-// after an error, which the next write finds again.
+// writeFD writes to a non-blocking descriptor once and returns the number of bytes. It returns 0
+// for a full buffer and for an error, which the next write reports.
 func writeFD(fd uintptr, p []byte) int {
 	for {
 		n, err := syscall.Write(int(fd), p) //nolint:gosec // a descriptor fits

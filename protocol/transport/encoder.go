@@ -9,11 +9,11 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// maxReason is what a control frame has room for after the code.
+// maxReason is the space of a control frame after the code, in bytes (RFC 6455 section 5.5.1).
 const maxReason = ws.MaxControlFramePayloadSize - 2
 
-// Encoder turns events into frames: the sending half of the protocol, without I/O. It sends nothing
-// after a close. The zero value is a client's.
+// Encoder turns events into frames: the sending half of RFC 6455 without I/O. After a close it
+// refuses all events (section 5.5.1). The zero value is a client's.
 type Encoder struct {
 	role   Role
 	closed bool
@@ -22,12 +22,11 @@ type Encoder struct {
 // NewEncoder returns the encoder of one end.
 func NewEncoder(role Role) Encoder { return Encoder{role: role} }
 
-// Closed reports whether the close frame has been made.
+// Closed reports whether the encoder has made the close frame.
 func (e *Encoder) Closed() bool { return e.closed }
 
-// Append appends the one frame that ev is to dst. A client masks it with mask, which must be
-// unpredictable for others (RFC 6455 section 10.3); a server does not use mask. After a close the
-// error wraps net.ErrClosed.
+// Append appends the frame of ev to dst. A client masks it with mask, which must be unpredictable
+// (RFC 6455 section 10.3); a server ignores mask. After a close the error wraps net.ErrClosed.
 func (e *Encoder) Append(dst []byte, ev Event, mask [4]byte) ([]byte, error) {
 	if e.closed {
 		return dst, errClosing
@@ -62,7 +61,7 @@ func (e *Encoder) Append(dst []byte, ev Event, mask [4]byte) ([]byte, error) {
 
 var errClosing = fmt.Errorf("a close frame was sent: %w", net.ErrClosed)
 
-// appendHeader is ws.WriteHeader without the writer, which would cost an allocation a frame.
+// appendHeader is ws.WriteHeader without its writer, which needs an allocation for each frame.
 func appendHeader(dst []byte, h ws.Header) []byte {
 	first, masked := h.Rsv<<4|byte(h.OpCode), byte(0)
 	if h.Fin {
@@ -88,8 +87,8 @@ func appendHeader(dst []byte, h ws.Header) []byte {
 	return dst
 }
 
-// appendClosePayload leaves out a code that must not be sent, and with it the reason, which cannot
-// stand alone.
+// appendClosePayload omits a code that must not be sent (RFC 6455 section 7.4), and its reason,
+// which needs a code.
 func appendClosePayload(dst []byte, code int, reason []byte) []byte {
 	if !validCode(code) {
 		return dst

@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// Errors of WriteMessage that leave the link as it was.
+// Errors of WriteMessage that do not change the link.
 var (
 	ErrMessageTooBig = errors.New("message is larger than the limit of the link")
 	ErrInvalidUTF8   = errors.New("text message is not UTF-8")
 )
 
-// ErrNotWebSocket is wrapped by errors about an answer or a request that is not a valid WebSocket
-// handshake.
+// ErrNotWebSocket is part of the error for an answer or a request that is not a valid WebSocket
+// handshake (RFC 6455 section 4).
 var ErrNotWebSocket = errors.New("not a WebSocket handshake")
 
-// CloseError says with which code a link ended.
+// CloseError is the end of a link with its code.
 type CloseError struct {
 	Code     int    // RFC 6455 section 7.4; 1005 and 1006 are never on the wire
 	Reason   string // the peer's text when Received
-	Received bool   // a close frame of the peer said so; otherwise we found it
-	Err      error  // what we found, when not Received
+	Received bool   // Code is from the peer's close frame, else from this end
+	Err      error  // the reason of this end, when not Received
 }
 
 func (e *CloseError) Error() string {
@@ -37,10 +37,10 @@ func (e *CloseError) Error() string {
 	}
 }
 
-// Unwrap returns what we found.
+// Unwrap returns Err.
 func (e *CloseError) Unwrap() error { return e.Err }
 
-// maxRefusalBody is how much of a refusal's body is kept.
+// maxRefusalBody is the kept part of the body of a refusal, in bytes.
 const maxRefusalBody = 4 << 10
 
 // RefusedError is an HTTP answer other than 101 to an upgrade request.
@@ -49,7 +49,7 @@ type RefusedError struct {
 	Target string      // host:port
 	Header http.Header // only Date, Location, Retry-After and nh-connection-error-reason
 	Body   []byte      // at most 4 KiB
-	Err    error       // why a redirect was not followed, wraps ErrRedirect; nil otherwise
+	Err    error       // why Dial did not follow a redirect, wraps ErrRedirect; or nil
 }
 
 func newRefusal(target string, status int, header http.Header, body []byte) *RefusedError {
@@ -78,15 +78,14 @@ func (e *RefusedError) Error() string {
 	return text
 }
 
-// Unwrap returns why a redirect was not followed.
+// Unwrap returns Err.
 func (e *RefusedError) Unwrap() error { return e.Err }
 
-// Reason is the hub's own explanation (NervesHub: header nh-connection-error-reason), empty when it
-// gave none.
+// Reason returns the hub's explanation (NervesHub: header nh-connection-error-reason), or "".
 func (e *RefusedError) Reason() string { return e.Header.Get("nh-connection-error-reason") }
 
-// RetryAfter is how long the server asked us to stay away, zero when it did not. A point in time is
-// taken relative to the server's own Date, because the device's clock may be wrong.
+// RetryAfter returns the wait that the server asks for (RFC 9110 section 10.2.3), or zero. It takes
+// a date relative to the server's Date header, because the device's clock can be wrong.
 func (e *RefusedError) RetryAfter() time.Duration {
 	v := e.Header.Get("Retry-After")
 	if s, err := strconv.ParseUint(v, 10, 31); err == nil {

@@ -2,7 +2,7 @@ package transport
 
 import "github.com/gobwas/ws"
 
-// Role says which end of a link we are. Frames of the client are masked (RFC 6455 section 5.3).
+// Role is an end of a link. The client masks its frames (RFC 6455 section 5.3).
 type Role uint8
 
 // The two ends.
@@ -11,29 +11,29 @@ const (
 	RoleServer
 )
 
-// EventKind names what a frame, or the last frame of a message, meant.
+// EventKind names the meaning of a control frame or of the last frame of a message.
 type EventKind uint8
 
 // The events.
 const (
-	EventNone    EventKind = iota // nothing is complete yet
+	EventNone    EventKind = iota // no event is complete
 	EventMessage                  // Type, RSV1, Payload
 	EventPing                     // Payload, at most 125 bytes
 	EventPong                     // Payload, at most 125 bytes
 	EventClose                    // Code, 1005 for none; Payload: the reason
 )
 
-// Event is one thing that arrived or is to be sent.
+// Event is one message or control frame that arrived or is sent.
 type Event struct {
 	Kind    EventKind
 	Type    Kind   // of a message
-	RSV1    bool   // the first frame's RSV1 bit: an extension has transformed the message
+	RSV1    bool   // RSV1 of the first frame: an extension transformed the message
 	Code    int    // of a close
 	Payload []byte // from a Decoder: control frames only, valid until its next call
 }
 
-// validCode reports whether a code may stand in a close frame. The table of gobwas/ws ends at 1011,
-// but the hub closes with 1012 when a node is drained.
+// validCode reports whether a close frame can have the code. The table of gobwas/ws ends at 1011,
+// but NervesHub closes with 1012 when it drains a node.
 func validCode(code int) bool {
 	switch {
 	case code < 1000, code > 4999:

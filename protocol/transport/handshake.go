@@ -19,11 +19,11 @@ type target struct {
 	host   string
 	port   string
 	addr   string // host:port
-	from   string // host:port that has redirected here
-	moved  bool   // by a redirect, to another host than the configured one
+	from   string // host:port that redirected here
+	moved  bool   // a redirect led to another host than the configured one
 }
 
-// newTarget checks a request before anything is sent.
+// newTarget checks a request before the dial.
 func newTarget(req Request) (*target, error) {
 	bad := func(where, format string, args ...any) error {
 		return &PhaseError{Phase: PhaseRequest, Target: where, Err: fmt.Errorf(format, args...)}
@@ -79,7 +79,8 @@ func (t *target) fail(p Phase, err error) error {
 	return &PhaseError{Phase: p, Target: t.addr, Err: err}
 }
 
-// request is the upgrade request. No subprotocol is asked for, and no extension but compression.
+// request returns the upgrade request, without a subprotocol and with no extension except
+// compression.
 func (t *target) request(nonce string, c Compression) *http.Request {
 	h := t.header.Clone()
 	h.Set("Connection", "Upgrade")
@@ -100,14 +101,14 @@ func (t *target) request(nonce string, c Compression) *http.Request {
 	}
 }
 
-// newNonce is 16 random bytes, as RFC 6455 section 4.1 wants them.
+// newNonce returns 16 random bytes in base64 (RFC 6455 section 4.1).
 func newNonce() string {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // never fails
 	return base64.StdEncoding.EncodeToString(b[:])
 }
 
-// acceptKey is the answer to a nonce (RFC 6455 section 4.2.2).
+// acceptKey returns the answer to a nonce (RFC 6455 section 4.2.2).
 func acceptKey(nonce string) string {
 	sum := sha1.Sum(
 		[]byte(nonce + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"),
@@ -127,8 +128,8 @@ func hasToken(h http.Header, name, token string) bool {
 	return false
 }
 
-// checkAnswer checks a 101 answer to nonce (RFC 6455 section 4.1). We ask for no subprotocol, so an
-// answer that picks one is wrong; extensions are for Compression.confirm.
+// checkAnswer checks a 101 answer to nonce (RFC 6455 section 4.1). It refuses a subprotocol,
+// because request asks for none; Compression.confirm checks the extensions.
 func checkAnswer(r *http.Response, nonce string) error {
 	switch {
 	case r.ProtoMajor != 1 || r.ProtoMinor < 1:
@@ -146,7 +147,7 @@ func checkAnswer(r *http.Response, nonce string) error {
 }
 
 // CheckUpgrade checks an upgrade request (RFC 6455 section 4.2.1) without answering it. status is
-// what to refuse it with.
+// the status of the refusal.
 func CheckUpgrade(r *http.Request) (status int, err error) {
 	key, keyErr := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
 	switch {

@@ -12,14 +12,15 @@ import (
 	"github.com/hublink-go/hublink/protocol"
 )
 
-// errDeflate is what a peer did that sent a message which is no deflate.
+// errDeflate is the reason for a message that is not valid deflate.
 var errDeflate = errors.New("compressed message is damaged")
 
-// inflateTail ends a message's stream: what the sender has left out, and an empty last block.
+// inflateTail ends the stream of a message: the bytes that the sender removed (RFC 7692 section
+// 7.2.2), and an empty last block.
 const inflateTail = syncTail + "\x01\x00\x00\xff\xff"
 
-// maxStreams is how many last blocks a message may have. A sender that ends its stream with every
-// message has one.
+// maxStreams is the greatest number of last blocks in a message. A sender that ends its stream with
+// every message has one. The value is a decision.
 const maxStreams = 16
 
 // decompressor is a reader of deflate with its input.
@@ -41,12 +42,11 @@ func (z *decompressor) reset(history []byte) {
 	) //nolint:forcetypeassert // as flate promises; there is nothing to fail
 }
 
-// inflater restores the messages that the other end has compressed.
+// inflater restores the messages that the peer compressed.
 type inflater struct{ window }
 
-// inflate appends to dst, which is empty, what payload stands for, which ends with inflateTail. The
-// error is a *CloseError: 1009 as soon as there are more than limit bytes, 1007 when it is no
-// deflate.
+// inflate appends the message of payload, which ends with inflateTail, to the empty dst. The error
+// is a *CloseError: 1009 for more than limit bytes, 1007 for invalid deflate.
 func (i *inflater) inflate(dst, payload []byte, limit int) ([]byte, error) {
 	z := decompressors.Get().(*decompressor) //nolint:forcetypeassert // the pool is ours
 	defer decompressors.Put(z)
@@ -78,8 +78,8 @@ func (i *inflater) inflate(dst, payload []byte, limit int) ([]byte, error) {
 	}
 }
 
-// upTo is the history with a message that is not over yet: a last block ends a stream and not what
-// it may refer to.
+// upTo returns the history with the start of a message: a last block ends a stream, but later
+// blocks can refer to the data before it.
 func (i *inflater) upTo(msg []byte) []byte {
 	w := window{size: i.size, keep: true, history: slices.Clone(i.history)}
 	w.add(msg)

@@ -10,16 +10,16 @@ import (
 // ConnInfo describes the ends of a link.
 type ConnInfo struct {
 	LocalAddr, RemoteAddr net.Addr
-	TLS                   *TLSInfo // nil: plain
-	Deflate               *Deflate // nil: messages are not compressed
+	TLS                   *TLSInfo // nil means unencrypted
+	Deflate               *Deflate // nil means no compression
 }
 
-// TLSInfo is what was agreed on for an encrypted link.
+// TLSInfo is the agreement of an encrypted link.
 type TLSInfo struct {
 	Version     uint16            // tls.VersionTLS12 and so on
 	CipherSuite uint16            // tls.CipherSuiteName has its name
-	ServerName  string            // as the client asked for it
-	Peer        *x509.Certificate // nil: the peer sent none
+	ServerName  string            // as sent by the client
+	Peer        *x509.Certificate // nil means that the peer sent none
 	Verified    bool              // the peer's certificate was checked against the roots
 }
 
@@ -44,8 +44,7 @@ func tlsInfo(s tls.ConnectionState) *TLSInfo {
 	return info
 }
 
-// Interface returns the network interface that has the local address. It asks the system at every
-// call.
+// Interface returns the network interface with the local address. Every call asks the system.
 func (i ConnInfo) Interface() (*net.Interface, error) {
 	local, ok := i.LocalAddr.(*net.TCPAddr)
 	if !ok {
@@ -58,7 +57,7 @@ func (i ConnInfo) Interface() (*net.Interface, error) {
 	for n := range all {
 		addrs, err := all[n].Addrs()
 		if err != nil {
-			continue // it went away meanwhile
+			continue // the interface was removed
 		}
 		for _, a := range addrs {
 			if have, ok := a.(*net.IPNet); ok && have.IP.Equal(local.IP) {

@@ -14,15 +14,15 @@ import (
 	"time"
 )
 
-// Listener is where a hub in memory waits for devices that dial with a PipeDialer.
+// Listener is the place where a hub in memory accepts the dials of a PipeDialer.
 type Listener struct {
 	offers chan *Offer
 	done   chan struct{}
 	once   sync.Once
 }
 
-// NewListener returns a listener. Under virtual time it must be made inside the bubble that uses
-// it.
+// NewListener returns a listener. Under virtual time (testing/synctest) create it inside the
+// bubble.
 func NewListener() *Listener {
 	return &Listener{offers: make(chan *Offer), done: make(chan struct{})}
 }
@@ -37,24 +37,22 @@ func (l *Listener) Accept() (*Offer, error) {
 	}
 }
 
-// Close ends Accept; whoever dials is refused as by a port where nothing listens. Links that are
-// open stay open.
+// Close ends Accept. Later dials fail as on a closed port. Open links stay open.
 func (l *Listener) Close() error {
 	l.once.Do(func() { close(l.done) })
 	return nil
 }
 
-// Offer is a device that asks to be let in: an upgrade request before its answer. It waits until
-// Accept or Refuse is called.
+// Offer is the upgrade request of a device before its answer. The device waits for Accept or
+// Refuse.
 type Offer struct {
-	// Request is what an HTTP server would have seen: path, query, headers, and for wss a TLS state,
-	// with the client's certificate as an unverified peer certificate. CheckUpgrade is content with
-	// it.
+	// Request is the request as an HTTP server receives it: path, query, headers, and for wss a TLS
+	// state with the client's certificate as an unverified peer certificate. CheckUpgrade accepts it.
 	Request *http.Request
 
 	dialer *PipeDialer
 	answer chan answer
-	gone   chan struct{} // closed when the dialer has stopped waiting
+	gone   chan struct{} // closed when the dialer stops waiting
 }
 
 type answer struct {
@@ -62,8 +60,8 @@ type answer struct {
 	refusal *RefusedError
 }
 
-// Accept lets the device in and returns the hub's end; u.Header is not carried over. It fails when
-// the device has stopped waiting.
+// Accept accepts the device and returns the hub's end. It ignores u.Header. It fails when the
+// device no longer waits.
 func (o *Offer) Accept(u UpgradeOptions) (Conn, error) {
 	p := PipeOptions{Client: o.dialer.Limits, Server: u.Limits, WrapClient: o.dialer.Wrap}
 	p.Deflate, _ = u.Compress.agree(o.Request.Header)
@@ -81,7 +79,7 @@ func (o *Offer) Accept(u UpgradeOptions) (Conn, error) {
 	return server, nil
 }
 
-// Refuse sends the device away with an HTTP answer. The device sees a *RefusedError.
+// Refuse refuses the device with an HTTP answer. The device gets a *RefusedError.
 func (o *Offer) Refuse(status int, header http.Header, body string) error {
 	return o.send(answer{refusal: newRefusal(o.Request.Host, status, header, []byte(body))})
 }
@@ -95,7 +93,7 @@ func (o *Offer) send(a answer) error {
 	}
 }
 
-// pipeTLS is a link in memory that stands for an encrypted one.
+// pipeTLS is a link in memory that represents an encrypted one.
 type pipeTLS struct {
 	Conn
 	info *TLSInfo
@@ -107,17 +105,18 @@ func (c *pipeTLS) Info() ConnInfo {
 	return i
 }
 
-// PipeDialer dials a Listener. The host of the URL is carried along and means nothing.
+// PipeDialer dials a Listener. The host of the URL is part of the request and has no other effect.
 type PipeDialer struct {
 	Listener *Listener
-	// the device's address as the hub sees it; empty: "device"
+	// Name is the device's address for the hub; "" means "device".
 	Name string
-	// the client's certificate, its DER chain is all that is used; nil: none
+	// Certificate returns the client's certificate, of which only the DER chain is used; nil means
+	// none.
 	Certificate func() (*tls.Certificate, error)
 	Limits      Limits
-	Compress    Compression             // what is offered; zero: nothing
-	Timeout     time.Duration           // for the hub's answer; zero: 10 s
-	Wrap        func(net.Conn) net.Conn // between the link and its stream: for faults; nil: nothing
+	Compress    Compression             // the offer; zero means none
+	Timeout     time.Duration           // for the hub's answer; zero means 10 s
+	Wrap        func(net.Conn) net.Conn // wraps the stream of the link, for faults; nil means none
 }
 
 // Dial offers the request to the listener's hub and waits for its answer.
@@ -156,7 +155,7 @@ func (d *PipeDialer) Dial(ctx context.Context, req Request) (Conn, error) {
 	}
 }
 
-// request makes what the hub would see.
+// request returns the request as the hub receives it.
 func (d *PipeDialer) request(t *target) (*http.Request, error) {
 	r := t.request(newNonce(), d.Compress)
 	r.RequestURI, r.RemoteAddr = r.URL.RequestURI(), cmp.Or(d.Name, "device")

@@ -2,13 +2,13 @@ package transport
 
 import "sync/atomic"
 
-// lock is a mutex for those who may have to wait for the peer while they hold it: virtual time
-// (testing/synctest) stands still while somebody waits for a sync.Mutex, and goes on while somebody
-// waits for a channel. A channel alone takes three times as long when nobody waits, and 100 bytes,
-// so it is made when somebody has to. The zero value is free.
+// lock is a mutex whose holder may wait for the peer. Virtual time (testing/synctest) stops while a
+// goroutine waits for a sync.Mutex and continues while it waits for a channel, so waiters use a
+// channel. An uncontended channel takes three times as long and 100 bytes, so the first waiter
+// makes it. The zero value is unlocked.
 type lock struct {
-	users atomic.Int32                  // the holder and those who wait
-	next  atomic.Pointer[chan struct{}] // gets a value from a holder that leaves while others wait
+	users atomic.Int32                  // the holder and the waiters
+	next  atomic.Pointer[chan struct{}] // a holder sends to it when others wait
 }
 
 func (l *lock) take() {
@@ -23,7 +23,7 @@ func (l *lock) leave() {
 	}
 }
 
-// turns is the same channel for all.
+// turns returns the channel of all waiters.
 func (l *lock) turns() chan struct{} {
 	if c := l.next.Load(); c != nil {
 		return *c

@@ -2,15 +2,15 @@ package transport
 
 import "time"
 
-// A peer that sends pings without end must not make us send without end. RFC 6455 section 5.5.3
-// lets us leave out pongs.
+// Limits of the pongs, so that a peer that floods pings causes no flood of pongs. RFC 6455 section
+// 5.5.3 allows to answer only the latest ping. The values are decisions.
 const (
 	pongBurst = 32
 	pongEvery = 100 * time.Millisecond
 )
 
-// pace allows a burst of pongs and then one at a time. It holds the time at which the whole burst
-// is available again.
+// pace allows a burst of pongs and then a steady rate. full is the time at which the whole burst is
+// available.
 type pace struct{ full time.Time }
 
 func (p *pace) allow(now time.Time) bool {

@@ -18,10 +18,10 @@ type Phase uint8
 
 // The phases in their order.
 const (
-	PhaseRequest Phase = iota + 1 // the request itself is unusable
+	PhaseRequest Phase = iota + 1 // the request is unusable
 	PhaseResolve
 	PhaseConnect
-	PhaseProxy // whatever happens until the proxy has connected us
+	PhaseProxy // until the proxy has connected to the target
 	PhaseTLS
 	PhaseUpgrade
 )
@@ -45,7 +45,7 @@ func (p Phase) String() string {
 	}
 }
 
-// PhaseError says in which phase a dial failed.
+// PhaseError is the failure of a dial with its phase.
 type PhaseError struct {
 	Phase  Phase
 	Target string // host:port, never the path or the query
@@ -62,28 +62,28 @@ func (e *PhaseError) Unwrap() error { return e.Err }
 // Timeout reports whether the phase took too long.
 func (e *PhaseError) Timeout() bool { return timedOut(e.Err) }
 
-// Class says what a person would have to look at after a failed dial.
+// Class groups the causes of a failed dial by what an operator has to check.
 type Class uint8
 
 // The classes.
 const (
 	ClassOther          Class = iota
-	ClassCancelled            // the caller gave up
+	ClassCancelled            // the caller cancelled
 	ClassBadRequest           // the URL or the headers are unusable
 	ClassDNS                  // the name does not resolve
-	ClassRefused              // nothing listens there
+	ClassRefused              // no program listens on the port
 	ClassUnreachable          // no route to the host or the network
 	ClassTimeout              // no answer in time
 	ClassUnknownCA            // the server's certificate is not signed by a known CA
 	ClassHostname             // the server's certificate is for another name
-	ClassExpired              // the server's certificate is not valid now: often our clock
-	ClassOwnCertificate       // our certificate or key could not be read or used
-	ClassRejected             // the server did not accept our certificate
-	ClassCut                  // cut before TLS was up: a hub that limits its rate does so (NervesHub)
+	ClassExpired              // the server's certificate is not valid now: often a wrong clock
+	ClassOwnCertificate       // the device's certificate or key is unreadable or unusable
+	ClassRejected             // the server refused the device's certificate
+	ClassCut                  // closed during the TLS handshake, as NervesHub does at its rate limit
 	ClassNotTLS               // the server does not speak TLS on this port
 	ClassNotWebSocket         // the server's answer is not a WebSocket upgrade
-	ClassProxy                // the proxy is not there or does not let us through
-	ClassProxyAuth            // the proxy wants other credentials
+	ClassProxy                // the proxy is unreachable or refuses
+	ClassProxyAuth            // the proxy refuses the credentials
 	classes
 )
 
@@ -101,13 +101,13 @@ func (c Class) String() string {
 	return names[c]
 }
 
-// ownCertificateError marks a failure to provide our certificate.
+// ownCertificateError is the failure to provide the device's certificate.
 type ownCertificateError struct{ err error }
 
 func (e *ownCertificateError) Error() string { return "client certificate: " + e.err.Error() }
 func (e *ownCertificateError) Unwrap() error { return e.err }
 
-// Class tells the causes apart that need different advice.
+// Class returns the group of the cause.
 func (e *PhaseError) Class() Class {
 	var (
 		own   *ownCertificateError
@@ -157,8 +157,8 @@ func certificateClass(err error) Class {
 	}
 }
 
-// rejects knows the alerts about a certificate by their text: crypto/tls exports them for QUIC
-// only.
+// rejects reports whether alert is about a certificate. It compares texts, because crypto/tls
+// exports alerts for QUIC only.
 func rejects(alert string) bool {
 	return strings.Contains(alert, "certificate") || strings.Contains(alert, "access denied")
 }
@@ -166,7 +166,7 @@ func rejects(alert string) bool {
 func networkClass(phase Phase, err error) Class {
 	var dns *net.DNSError
 	switch {
-	case phase == PhaseResolve, errors.As(err, &dns): // also when no name server answers in time
+	case phase == PhaseResolve, errors.As(err, &dns): // including a timeout of the name server
 		return ClassDNS
 	case timedOut(err):
 		return ClassTimeout

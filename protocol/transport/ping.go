@@ -1,18 +1,18 @@
 package transport
 
-// Pinger is a Conn that can ask the peer for a sign of life. Every Conn of this package is one.
+// Pinger is a Conn that can send pings (RFC 6455 section 5.5.2). Every Conn of this package is one.
 type Pinger interface {
-	// Ping sends a ping frame with at most 125 bytes, which the peer sends back in its pong. Errors
-	// are those of WriteMessage.
+	// Ping sends a ping frame with at most 125 bytes, which the peer returns in its pong. Errors are
+	// those of WriteMessage.
 	Ping(payload []byte) error
 
-	// OnPong makes f be called for every pong, in the goroutine that reads and with a payload that is
-	// valid until f returns. It must be called before the first ReadMessage. f may write and abort;
-	// Close would wait for the reader, which is f's caller.
+	// OnPong sets f, which the reading goroutine calls for every pong. The payload is valid until f
+	// returns. Call OnPong before the first ReadMessage. f may write and abort; it must not call
+	// Close, which waits for the reader.
 	OnPong(f func(payload []byte))
 }
 
-// maxControl is how many bytes a control frame can carry (RFC 6455 section 5.5).
+// maxControl is the longest payload of a control frame in bytes (RFC 6455 section 5.5).
 const maxControl = 125
 
 func (c *conn) Ping(payload []byte) error {

@@ -6,19 +6,19 @@ import (
 	"github.com/hublink-go/hublink/protocol/transport/internal/duplex"
 )
 
-// PipeOptions say what a pair of links in memory is like. The zero value has the limits of a socket
-// and no faults.
+// PipeOptions configure a pair of links in memory. The zero value has the limits of a socket and no
+// faults.
 type PipeOptions struct {
 	Client, Server Limits
-	Deflate        *Deflate // nil: messages are not compressed
-	// WrapClient and WrapServer stand between the link and its stream: for faults, delays, counters.
-	// Nil: nothing between.
+	Deflate        *Deflate // nil means no compression
+	// WrapClient and WrapServer wrap the stream of a link, for faults, delays or counters. Nil means
+	// none.
 	WrapClient, WrapServer func(net.Conn) net.Conn
 }
 
-// Pipe returns the two ends of a link in memory. It speaks the same protocol as one on a socket,
-// byte for byte, has a buffer of 64 KiB each way, can be closed on one side and reset, and works
-// under virtual time (testing/synctest).
+// Pipe returns the two ends of a link in memory. It sends the same bytes as a link on a socket, has
+// a buffer of 64 KiB in each direction, supports half-close and reset, and works under virtual time
+// (testing/synctest).
 func Pipe(o PipeOptions) (client, server Conn) {
 	return pipe(o, "device", "hub")
 }

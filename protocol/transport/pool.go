@@ -2,20 +2,20 @@ package transport
 
 import "sync"
 
-// readSize is the size of a read buffer. Longer payloads are read straight into the message.
+// readSize is the size of a read buffer. A longer payload is read directly into the message.
 const readSize = 4 << 10
 
-// What is read of a frame before a buffer is taken for it, where that is not known to be free of
-// waiting. A link keeps as much.
+// Sizes of the memory that a link keeps for the start of a frame, where it cannot wait for the
+// descriptor to become readable.
 const (
-	firstSize   = 256 // most messages are shorter, so they cost one read
-	firstInPipe = 2   // the shortest frame; in memory a second read costs nothing
+	firstSize   = 256 // most messages are shorter and need one read
+	firstInPipe = 2   // the shortest frame; a second read in memory is cheap
 )
 
-// maxKept is the capacity above which a write buffer is left to the collector.
+// maxKept is the capacity above which the pool does not keep a write buffer.
 const maxKept = 128 << 10
 
-// Buffers are shared by all links, because a link holds one only while bytes are on their way.
+// All links share the buffers, because a link needs one only while it reads or writes.
 var (
 	readBuffers  = sync.Pool{New: func() any { return new([readSize]byte) }}
 	writeBuffers = sync.Pool{New: func() any { return new([]byte) }}

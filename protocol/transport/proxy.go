@@ -19,11 +19,11 @@ import (
 	"golang.org/x/net/proxy"
 )
 
-// ProxyError is what a proxy said, or that it could not be asked.
+// ProxyError is the refusal of a proxy, or the failure to reach it.
 type ProxyError struct {
-	Proxy  string // host:port, never with credentials
-	Status int    // its HTTP answer to CONNECT; zero: none, or it is a SOCKS proxy
-	Err    error  // when there is no Status
+	Proxy  string // host:port, without credentials
+	Status int    // HTTP status of the answer to CONNECT; 0 means none, or a SOCKS proxy
+	Err    error  // the failure, when Status is 0
 }
 
 func (e *ProxyError) Error() string {
@@ -33,18 +33,18 @@ func (e *ProxyError) Error() string {
 	return fmt.Sprintf("the proxy %s: %v", e.Proxy, e.Err)
 }
 
-// Unwrap returns what went wrong with the proxy.
+// Unwrap returns Err.
 func (e *ProxyError) Unwrap() error { return e.Err }
 
-// unauthorized reports whether the proxy wants other credentials. Package proxy has texts and no
-// types.
+// unauthorized reports whether the proxy refuses the credentials. It compares texts, because
+// package proxy has no error types.
 func (e *ProxyError) unauthorized() bool {
 	return e.Status == http.StatusProxyAuthRequired ||
 		e.Err != nil && strings.Contains(e.Err.Error(), "authentication")
 }
 
-// CheckProxy says what is wrong with a proxy's URL: allowed are http, https, socks5 and socks5h
-// with a host. The error shows no part of it that may be secret.
+// CheckProxy returns an error for an invalid URL of a proxy: it must be http, https, socks5 or
+// socks5h with a host. The error contains no credentials.
 func CheckProxy(u *url.URL) error {
 	_, err := proxyTarget(u)
 	return err
@@ -96,7 +96,7 @@ func (d *WebSocket) connect(ctx context.Context, t *target) (net.Conn, error) {
 	return nil, t.fail(PhaseProxy, err)
 }
 
-// tunnel returns a byte stream to the target through p.
+// tunnel returns a byte stream to the target through the proxy p.
 func (d *WebSocket) tunnel(ctx context.Context, p, t *target) (net.Conn, error) {
 	nc, err := d.open(ctx, p)
 	if err != nil {
@@ -123,8 +123,8 @@ func (d *WebSocket) tunnel(ctx context.Context, p, t *target) (net.Conn, error) 
 	return nc, nil
 }
 
-// proxyTLS trusts what the hub's connection trusts. The device's certificate is none of the proxy's
-// business.
+// proxyTLS returns the settings for TLS with a proxy: the roots of the hub's connection, and no
+// certificate of the device.
 func (d *WebSocket) proxyTLS(p *target) *tls.Config {
 	c := &tls.Config{
 		MinVersion: tls.VersionTLS12,
@@ -138,7 +138,7 @@ func (d *WebSocket) proxyTLS(p *target) *tls.Config {
 	return c
 }
 
-// askHTTP has an HTTP proxy connect nc to the target (RFC 9110 section 9.3.6).
+// askHTTP makes an HTTP proxy connect nc to the target (CONNECT, RFC 9110 section 9.3.6).
 func (d *WebSocket) askHTTP(ctx context.Context, nc net.Conn, p, t *target) error {
 	req := &http.Request{
 		Method: http.MethodConnect,
@@ -187,7 +187,7 @@ func (d *WebSocket) askHTTP(ctx context.Context, nc net.Conn, p, t *target) erro
 	return nc.SetDeadline(time.Time{})
 }
 
-// askSOCKS has a SOCKS5 proxy connect nc to the target, whose name the proxy resolves (RFC 1928,
+// askSOCKS makes a SOCKS5 proxy connect nc to the target, whose name the proxy resolves (RFC 1928,
 // RFC 1929).
 func askSOCKS(ctx context.Context, nc net.Conn, p, t *target) error {
 	var auth *proxy.Auth

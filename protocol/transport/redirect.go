@@ -8,15 +8,15 @@ import (
 	"slices"
 )
 
-// defaultRedirects is how many redirects a dial follows, as the hub's own client does.
+// defaultRedirects is the number of redirects that a dial follows, as in NervesHub's client.
 const defaultRedirects = 2
 
-// ErrRedirect is wrapped by a RefusedError whose redirect was not followed, with the reason.
+// ErrRedirect is part of a RefusedError whose redirect Dial did not follow, with the reason.
 var ErrRedirect = errors.New("redirect not followed")
 
-// Dial opens a link. Cancelling ctx ends it at once in every phase, and has no effect after Dial
-// has returned. Redirects are followed within one dial: the next one starts at the request's URL
-// again. Whatever goes wrong behind a redirect is wrapped in an error that says so.
+// Dial opens a link. Cancelling ctx ends every phase at once, and has no effect after the return.
+// Dial follows redirects; the next Dial starts at the request's URL again. An error after a
+// redirect names it.
 func (d *WebSocket) Dial(ctx context.Context, req Request) (Conn, error) {
 	t, err := newTarget(req)
 	if err != nil {
@@ -62,7 +62,7 @@ func isRedirect(status int) bool {
 	return false
 }
 
-// behind says of an error that it came after a redirect.
+// behind adds the redirect to an error.
 func (t *target) behind(err error) error {
 	if err == nil || t.from == "" {
 		return err
@@ -70,8 +70,8 @@ func (t *target) behind(err error) error {
 	return fmt.Errorf("redirected from %s: %w", t.from, err)
 }
 
-// follow returns where a Location leads. It shows no more of the address than its host, since the
-// rest may be secret.
+// follow returns the target of a Location. Its errors contain only the host, because the rest of
+// the URL can be secret.
 func (t *target) follow(location string) (*target, error) {
 	if location == "" {
 		return nil, errors.New("the answer has no Location")
@@ -95,8 +95,9 @@ func (t *target) follow(location string) (*target, error) {
 	return next, nil
 }
 
-// sameOrigin reports whether the headers of a request, which are the device's credentials, may go to
-// next as well: the same host and port, or its standard port for TLS after that for plain HTTP.
+// sameOrigin reports whether next may receive the headers of the request, which are the device's
+// credentials: the same host with the same port, or with the standard port of TLS after that of
+// HTTP.
 func (t *target) sameOrigin(next *target) bool {
 	upgraded := t.port == "80" && next.port == "443" && next.secure
 	return t.host == next.host && (t.port == next.port || upgraded)

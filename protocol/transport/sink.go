@@ -2,16 +2,15 @@ package transport
 
 import "syscall"
 
-// sink writes to the kernel's descriptor as much as there is room for. A frame is first offered to
-// it as it is: setting a deadline for a write that does not wait costs more than making a small
-// frame.
+// sink writes to the descriptor without waiting. It is tried before a write with a deadline,
+// because setting a deadline takes longer than making a small frame.
 type sink struct {
 	raw  syscall.RawConn
 	try  func(fd uintptr) (ok bool) // s.tryWrite, made once
-	rest []byte                     // for tryWrite, which takes off what is written
+	rest []byte                     // bytes for tryWrite, which removes the written ones
 }
 
-// newSink returns nil where the descriptor is not to be had.
+// newSink returns nil where there is no descriptor.
 func newSink(raw syscall.RawConn) *sink {
 	if raw == nil {
 		return nil
@@ -21,8 +20,8 @@ func newSink(raw syscall.RawConn) *sink {
 	return s
 }
 
-// offer writes as much of p as there is room for and returns the rest. An error is left to whoever
-// writes that.
+// offer writes the part of p that fits the kernel's buffer and returns the rest. The write of the
+// rest reports an error.
 func (s *sink) offer(p []byte) (rest []byte) {
 	s.rest = p
 	_ = s.raw.Write(s.try)
@@ -36,5 +35,5 @@ func (s *sink) tryWrite(fd uintptr) bool {
 		write = writeFD
 	}
 	s.rest = s.rest[write(fd, s.rest):]
-	return true // it is not to be waited for here
+	return true // do not wait
 }

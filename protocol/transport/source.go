@@ -6,31 +6,30 @@ import (
 	"syscall"
 )
 
-// source reads from the wire without holding a buffer while there is nothing to read: with 100,000
-// idle links that is most of the memory. Where the kernel's descriptor is at hand, the buffer is
-// taken when the descriptor has become readable. Otherwise (TLS, memory, wrapped streams) what a
-// frame begins with is read into memory of the source, and the buffer is taken for the rest.
+// source reads from a stream and has no buffer while it waits: of 100,000 idle links, buffers would
+// be most of the memory. With a descriptor it takes a buffer when the descriptor is readable.
+// Without one (TLS, memory, wrapped streams) it reads the start of a frame into its own memory, and
+// takes a buffer for the rest.
 type source struct {
 	nc  net.Conn
-	raw syscall.RawConn            // nil: not to be had
+	raw syscall.RawConn            // nil means no descriptor
 	try func(fd uintptr) (ok bool) // s.tryRead, made once
 
-	unread []byte          // read, not yet decoded
-	held   *[readSize]byte // the memory of unread, nil when it is another's
-	first  []byte          // for what a frame begins with; nil with raw
+	unread []byte          // read and not decoded
+	held   *[readSize]byte // the buffer of unread, or nil
+	first  []byte          // memory for the start of a frame; nil with raw
 
-	dst []byte // for tryRead
-	n   int    // by tryRead
-	err error  // by tryRead
+	dst []byte // argument of tryRead
+	n   int    // result of tryRead
+	err error  // result of tryRead
 }
 
-// init makes s read from nc, after early, the bytes that came with the handshake. first is how much
-// of a frame is read before a buffer is taken for it, where that is not known to be free of
-// waiting.
+// init makes s read early, the bytes after the handshake, and then nc. first is the size of the
+// memory for the start of a frame without a descriptor.
 func (s *source) init(nc net.Conn, early []byte, first int) {
 	s.nc, s.unread = nc, early
 	var sc syscall.Conn
-	switch c := nc.(type) { // not any syscall.Conn: a wrapper that embeds one wants to see the bytes
+	switch c := nc.(type) { // not every syscall.Conn: a wrapper that embeds one has to see the bytes
 	case *net.TCPConn:
 		sc = c
 	case *net.UnixConn:
@@ -45,7 +44,7 @@ func (s *source) init(nc net.Conn, early []byte, first int) {
 	s.first = make([]byte, first)
 }
 
-// fill waits for bytes and makes them unread. idle says that a frame starts here.
+// fill waits for bytes and appends them to unread. idle reports that a frame starts here.
 func (s *source) fill(idle bool) error {
 	switch {
 	case s.raw != nil:
@@ -72,7 +71,7 @@ func (s *source) fill(idle bool) error {
 	return nil
 }
 
-// readInto reads straight into dst.
+// readInto reads directly into dst.
 func (s *source) readInto(dst []byte) (int, error) {
 	if s.raw != nil {
 		return s.readFD(dst)
@@ -85,7 +84,7 @@ func (s *source) readInto(dst []byte) (int, error) {
 }
 
 // readFD reads into dst, or into a buffer of the pool when dst is nil. After an error the caller
-// releases the source.
+// must release the source.
 func (s *source) readFD(dst []byte) (int, error) {
 	s.dst, s.n, s.err = dst, 0, nil
 	err := s.raw.Read(s.try)
@@ -109,8 +108,7 @@ func (s *source) readFD(dst []byte) (int, error) {
 	}
 }
 
-// tryRead reads once and reports whether that was all: false waits until the descriptor is readable
-// again.
+// tryRead reads once. It reports false to wait until the descriptor is readable.
 func (s *source) tryRead(fd uintptr) bool {
 	var again bool
 	if s.dst != nil {
@@ -124,7 +122,7 @@ func (s *source) tryRead(fd uintptr) bool {
 	return !again
 }
 
-// consume marks n unread bytes as decoded. The buffer goes back with the last one.
+// consume marks n unread bytes as decoded, and frees the buffer after the last one.
 func (s *source) consume(n int) {
 	if s.unread = s.unread[n:]; len(s.unread) == 0 {
 		s.release()

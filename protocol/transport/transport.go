@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Kind reports whether a message is text, which is UTF-8, or binary.
+// Kind is the kind of a message: text in UTF-8, or binary.
 type Kind uint8
 
 // The two kinds of messages.
@@ -28,29 +28,29 @@ func (k Kind) String() string {
 	}
 }
 
-// Conn is one established link. ReadMessage is for one goroutine at a time, everything else for
-// any.
+// Conn is one established link. One goroutine at a time may call ReadMessage; the other methods are
+// safe for concurrent use.
 type Conn interface {
-	// ReadMessage appends the next whole message to buf[:0] and returns it; the result belongs to the
-	// caller and shares memory with buf where that was large enough. It answers pings (at most 10 a
-	// second after a burst of 32) and the peer's close.
+	// ReadMessage appends the next whole message to buf[:0] and returns it. The caller owns the
+	// result, which shares the memory of buf if that is large enough. ReadMessage answers pings (at
+	// most 10 a second after a burst of 32) and the peer's close (RFC 6455 section 5.5).
 	//
-	// The error is a *CloseError when the protocol ended the link: the code as received, 1005 when the
-	// peer's close had none, 1006 when the stream ended without one, 1002, 1007 or 1009 when the peer
-	// broke the protocol or a limit, which it has then been told. Otherwise it is a network error: a
-	// timeout (Limits.ReadIdle; a Close can still be sent then), or one that wraps net.ErrClosed after
-	// Close or Abort. The error is final; it comes again at every later call.
+	// The error is a *CloseError when the protocol ended the link: the received code, 1005 for a close
+	// without a code, 1006 for the end of the stream without a close, and 1002, 1007 or 1009, which is
+	// also sent to the peer, for a broken rule or limit. Otherwise it is a network error: a timeout
+	// (Limits.ReadIdle, after which Close can still send its frame), or an error that wraps
+	// net.ErrClosed after Close or Abort. Every later call returns the same error.
 	ReadMessage(buf []byte) (Kind, []byte, error)
 
-	// WriteMessage sends p as one frame with one Write and does not keep it. ErrMessageTooBig and
-	// ErrInvalidUTF8 leave the link as it was. After any other error nothing can be written any more
-	// and ReadMessage ends within Limits.Drain, with what the peer still had to say.
+	// WriteMessage sends p as one frame with one Write and does not keep p. ErrMessageTooBig and
+	// ErrInvalidUTF8 do not change the link. After any other error all writes fail, and ReadMessage
+	// returns the remaining messages and ends within Limits.Drain.
 	WriteMessage(k Kind, p []byte) error
 
 	// Close sends a close frame, ends the sending side, waits at most Limits.Drain for the peer to end
-	// its side, and drops the link. A code that must not be sent (1005, 1006, 1015, reserved ones) is
-	// left out; a reason is cut to 123 bytes. Messages that arrive after it may be dropped. Later
-	// calls do nothing and return nil.
+	// its side, and drops the link (RFC 6455 section 7.1.1). It omits a code that must not be sent
+	// (1005, 1006, 1015, reserved ones) and cuts the reason to 123 bytes. It can drop messages that
+	// arrive later. A later call returns nil.
 	Close(code int, reason string) error
 
 	// Abort drops the link at once, without a close frame.
@@ -60,28 +60,31 @@ type Conn interface {
 	Info() ConnInfo
 }
 
-// Dialer opens links. The error is or wraps a *RefusedError when an HTTP server answered and did
-// not upgrade, and a *PhaseError otherwise.
+// Dialer opens links. The error has a *RefusedError when an HTTP server answered without upgrading,
+// else a *PhaseError.
 type Dialer interface {
 	Dial(ctx context.Context, req Request) (Conn, error)
 }
 
-// Request says where to dial and what to send along.
+// Request has the URL and the headers of a dial.
 type Request struct {
-	// URL is the address: ws, wss, or http and https meaning the same. A fragment is not sent; user
-	// information is an error.
+	// URL has the scheme ws or wss, or http or https with the same meaning. A fragment is not sent;
+	// user information is an error.
 	URL *url.URL
-	// Header goes with the upgrade request; its values appear in no error. The headers of the
-	// handshake itself and Origin (the hub refuses a foreign one) are an error.
+	// Header is added to the upgrade request. No error contains its values. Headers of the handshake
+	// and Origin are an error; NervesHub refuses a foreign Origin.
 	Header http.Header
 }
 
-// Limits bound what a peer can make us hold or wait for. Zero means the value given with the field.
+// Limits bound the memory and the time that a peer can cost. The zero value of a field means the
+// value in its comment.
 type Limits struct {
 	HandshakeBytes int // bytes of the answer to an upgrade request; 64 KiB
-	// bytes of a message, also once inflated, and of a frame, both ways; 8,000,000 as the hub has it
+	// Message limits the bytes of a message, inflated too, and of a frame, in both directions;
+	// 8,000,000 as in NervesHub.
 	Message int
-	// how many times its compressed size a message from the peer may have; no limit. The hub: 25
+	// InflateRatio limits the size of a message by a multiple of its compressed size; no limit. NervesHub
+	// has 25.
 	InflateRatio int
 	Fragments    int           // frames of one message; 131,072
 	WriteTimeout time.Duration // for one Write; 10 s
@@ -101,7 +104,7 @@ func (l Limits) orDefault() Limits {
 	}
 }
 
-// inflated bounds what a compressed message of n bytes may stand for.
+// inflated returns the limit of a message that has n bytes compressed.
 func (l Limits) inflated(n int) int {
 	if l.InflateRatio == 0 {
 		return l.Message

@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// UpgradeOptions say how a server takes a link over. The zero value will do.
+// UpgradeOptions configure a link of a server. The zero value is usable.
 type UpgradeOptions struct {
 	Limits   Limits
-	Header   http.Header // goes with the answer
-	Compress Compression // what is agreed to when the client offers it; zero: nothing
+	Header   http.Header // added to the answer
+	Compress Compression // agreed to when the client offers it; zero means none
 
-	// CloseAnswer is the code that a client's close frame is answered with; nil: its own. The code is
-	// 1005 when there was none.
+	// CloseAnswer returns the code of the answer to a client's close frame; nil repeats the code. code
+	// is 1005 for a close without one.
 	CloseAnswer func(code int) int
 }
 
-// Upgrade answers a client's upgrade request and takes the connection over from the HTTP server,
-// which must speak HTTP/1.1 on it. A request that is no upgrade is answered with 400 or 426, and
-// the error wraps ErrNotWebSocket; the caller has already refused whom it does not want.
+// Upgrade answers a client's upgrade request (RFC 6455 section 4.2.2) and takes the connection over
+// from the HTTP server, which must use HTTP/1.1. It answers a request that is not an upgrade with
+// 400 or 426, and the error wraps ErrNotWebSocket. The caller authorizes the client before.
 //
-// The handler's goroutine keeps the HTTP server's buffers of the connection alive as long as it
-// runs, about 12 KB: hubs with many links hand the Conn to a new goroutine and return.
+// The goroutine of the handler keeps the HTTP server's buffers of the connection, about 12 KB, so a
+// hub with many links passes the Conn to a new goroutine and returns.
 func Upgrade(w http.ResponseWriter, r *http.Request, o UpgradeOptions) (Conn, error) {
 	if status, err := CheckUpgrade(r); err != nil {
 		if status == http.StatusUpgradeRequired {
@@ -45,7 +45,7 @@ func Upgrade(w http.ResponseWriter, r *http.Request, o UpgradeOptions) (Conn, er
 		return nil, fmt.Errorf("upgrade %s: %w", r.RemoteAddr, err)
 	}
 	_ = nc.SetWriteDeadline(time.Time{})
-	early, _ := rw.Peek(rw.Reader.Buffered()) // never more than is buffered, so never an error
+	early, _ := rw.Peek(rw.Reader.Buffered()) // no error: the bytes are buffered
 	return answering(NewDeflateConn(nc, RoleServer, o.Limits, early, d), o.CloseAnswer), nil
 }
 
@@ -56,7 +56,7 @@ func answering(c Conn, answer func(int) int) Conn {
 	return c
 }
 
-// switching is the 101 answer.
+// switching returns the answer 101.
 func switching(r *http.Request, extra http.Header, extensions string) []byte {
 	h := extra.Clone()
 	if h == nil {

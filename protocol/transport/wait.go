@@ -1,22 +1,21 @@
 package transport
 
-// Waiter is a Conn on which waiting and reading are apart. Waiting takes a small stack and reading a
-// larger one, which a goroutine keeps: servers with many idle links wait in one goroutine and read
-// in the next; see Receive.
+// Waiter is a Conn that separates waiting from reading. Reading needs a larger stack than waiting,
+// and a goroutine does not shrink its stack at once, so a server with many idle links waits in one
+// goroutine and reads in the next, see Receive.
 type Waiter interface {
-	// Wait returns when ReadArrived has something to do: bytes have come, or the link has ended.
+	// Wait returns when bytes have arrived or the link has ended.
 	Wait()
 
-	// ReadArrived is ReadMessage, but where that would wait for a message to begin, it returns ok
-	// false.
+	// ReadArrived is ReadMessage, but returns ok false instead of waiting for a message to begin.
 	ReadArrived(buf []byte) (k Kind, msg []byte, ok bool, err error)
 }
 
-// Receive waits until something has come, and calls handle for each message that has, in order. The
-// message is handle's to keep. Then more is true, and the caller calls Receive again in a new
-// goroutine, because the stack that handling has needed would stay with this one. More is false at
-// the end of the connection, whose reason is err, and after handle has returned false, with no err.
-// A Conn that is no Waiter is read to its end in one call.
+// Receive waits for messages and calls handle for each one that has arrived, in order. handle owns
+// the message. more means that the caller calls Receive again, in a new goroutine, because this one
+// keeps the stack that handle needed. Without more, err is the reason for the end of the
+// connection, or nil after handle returned false. Receive reads a Conn that is not a Waiter to its
+// end in one call.
 func Receive(c Conn, handle func(k Kind, msg []byte) bool) (more bool, err error) {
 	w, apart := c.(Waiter)
 	if apart {
@@ -53,7 +52,7 @@ func (c *conn) Wait() {
 	c.reading.leave()
 }
 
-// between reports that a frame starts with the next byte, which has not been read yet.
+// between reports whether the next byte starts a frame and has not been read.
 func (c *conn) between() bool { return len(c.src.unread) == 0 && c.dec.Idle() }
 
 func (c *conn) ReadArrived(buf []byte) (k Kind, msg []byte, ok bool, err error) {

@@ -18,47 +18,47 @@ import (
 // WebSocket dials hubs on the network. The zero value verifies the hub against the system's roots
 // and sends no certificate.
 type WebSocket struct {
-	// TLS is what wss connections start from: root pool, server name, session cache. At least TLS 1.2
-	// is spoken, and HTTP/1.1 only. Verification is off only where InsecureSkipVerify says so. Nil:
-	// the system's roots.
+	// TLS is the base of the settings for wss: root pool, server name, session cache. The minimum is
+	// TLS 1.2, the only application protocol HTTP/1.1. Only InsecureSkipVerify disables verification.
+	// Nil means the system's roots.
 	TLS *tls.Config
-	// Certificate is asked for the client's certificate in every handshake in which the hub wants one;
-	// it is sent whatever issuers the hub names, because the hub cannot list every organisation's CA
-	// (NervesHub). Nil: what TLS has.
+	// Certificate returns the client's certificate for every handshake in which the hub asks for one.
+	// It is sent for all issuers that the hub names, because NervesHub cannot list every
+	// organisation's CA. Nil means the certificates of TLS.
 	Certificate func() (*tls.Certificate, error)
-	// Time is the clock that certificates are checked against, for devices that know better than their
-	// system. Nil: time.Now.
+	// Time is the clock for the validity of certificates, for devices whose system clock can be wrong.
+	// Nil means time.Now.
 	Time func() time.Time
-	// UserAgent names the program. Empty: the standard library's.
+	// UserAgent names the program. "" means the name of the standard library.
 	UserAgent string
-	// NetDial returns the byte stream to host:port of the hub or its proxy; it then resolves names
-	// itself, within the sum of the two timeouts. Nil: resolve, then race the addresses.
+	// NetDial returns the byte stream to host:port of the hub or its proxy. It resolves names itself,
+	// within the sum of the two timeouts. Nil means to resolve the name and race the addresses.
 	NetDial func(ctx context.Context, network, addr string) (net.Conn, error)
-	// Proxy says through which proxy a target is reached, whose scheme is http or https here: see
-	// CheckProxy for what there is. User information of its URL is sent as credentials, to an http
-	// proxy in plain. Nil, or a nil URL: directly.
+	// Proxy returns the URL of the proxy for a target, whose scheme is http or https here; CheckProxy
+	// names the kinds. The user information of the URL is sent as credentials, unencrypted to an http
+	// proxy. A nil Proxy or URL means no proxy.
 	Proxy func(target *url.URL) (*url.URL, error)
 	// followed in one dial, never from TLS to plain and with Request.Header to the same origin only;
 	// zero: 2, negative: none
 	Redirects int
-	Compress  Compression // what is offered; zero: nothing
+	Compress  Compression // the offer; zero means none
 	Timeouts  Timeouts
 	Limits    Limits
 }
 
-// Timeouts bound the phases of a dial. Zero means the value given with the field.
+// Timeouts bound the phases of a dial. The zero value of a field means the value in its comment.
 type Timeouts struct {
 	Resolve time.Duration // 5 s
 	Connect time.Duration // 10 s
-	Proxy   time.Duration // for what is said to a proxy once it is connected; 10 s
+	Proxy   time.Duration // for the exchange with a connected proxy; 10 s
 	TLS     time.Duration // 10 s
 	Upgrade time.Duration // 10 s
 }
 
-// refusalTime is how long the body of a refusal is waited for: the status alone says enough.
+// refusalTime is the longest wait for the body of a refusal, whose status is enough.
 const refusalTime = 2 * time.Second
 
-// dial is one attempt, without redirects.
+// dial makes one attempt, without redirects.
 func (d *WebSocket) dial(ctx context.Context, t *target) (Conn, error) {
 	nc, err := d.connect(ctx, t)
 	if err != nil {
@@ -77,7 +77,7 @@ func (d *WebSocket) dial(ctx context.Context, t *target) (Conn, error) {
 	return NewDeflateConn(nc, RoleClient, d.Limits, a.early, a.deflate), nil
 }
 
-// handshake puts TLS over nc. It closes nc when that fails.
+// handshake starts TLS on nc. It closes nc after an error.
 func (d *WebSocket) handshake(ctx context.Context, nc net.Conn, t *target) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(d.Timeouts.TLS, 10*time.Second))
 	defer cancel()
@@ -95,8 +95,8 @@ func (d *WebSocket) tlsConfig(t *target) *tls.Config {
 		c = d.TLS.Clone()
 	}
 	c.MinVersion = max(c.MinVersion, tls.VersionTLS12)
-	c.NextProtos = []string{"http/1.1"}  // the hub would pick h2
-	c.DynamicRecordSizingDisabled = true // else a message is several records, and each is a Write
+	c.NextProtos = []string{"http/1.1"}  // else the hub selects h2
+	c.DynamicRecordSizingDisabled = true // else a message becomes several records and Writes
 	if c.ServerName == "" || t.moved {
 		c.ServerName = t.host
 	}
@@ -111,7 +111,7 @@ func (d *WebSocket) tlsConfig(t *target) *tls.Config {
 	return c
 }
 
-// clientCertificate asks the owner. No certificate is an empty one to crypto/tls.
+// clientCertificate calls d.Certificate. An empty certificate means none to crypto/tls.
 func clientCertificate(from func() (*tls.Certificate, error)) (*tls.Certificate, error) {
 	cert, err := from()
 	if err != nil {
@@ -123,10 +123,10 @@ func clientCertificate(from func() (*tls.Certificate, error)) (*tls.Certificate,
 	return cert, nil
 }
 
-// upgraded is what came of a request that was granted.
+// upgraded is the result of an accepted request.
 type upgraded struct {
-	early   []byte   // what came behind the answer
-	deflate *Deflate // nil: no compression
+	early   []byte   // bytes after the answer
+	deflate *Deflate // nil means no compression
 }
 
 // upgrade sends the request and reads the answer.
@@ -176,7 +176,7 @@ func (d *WebSocket) exchange(nc net.Conn, t *target) (a upgraded, err error) {
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		_ = nc.SetReadDeadline(time.Now().Add(refusalTime))
-		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusalBody)) // as much as there is
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusalBody)) // the part that arrived
 		return a, newRefusal(t.addr, resp.StatusCode, resp.Header, body)
 	}
 	if err := checkAnswer(resp, nonce); err != nil {
@@ -189,8 +189,8 @@ func (d *WebSocket) exchange(nc net.Conn, t *target) (a upgraded, err error) {
 	return a, err
 }
 
-// readAnswer skips informational answers (RFC 9110 section 15.2), of which the budget allows only
-// so many.
+// readAnswer skips informational answers (RFC 9110 section 15.2) within the limit of
+// HandshakeBytes.
 func readAnswer(br *bufio.Reader, req *http.Request) (*http.Response, error) {
 	for {
 		resp, err := http.ReadResponse(br, req)
@@ -203,7 +203,7 @@ func readAnswer(br *bufio.Reader, req *http.Request) (*http.Response, error) {
 	}
 }
 
-// notHTTP tells an answer that is not HTTP from a stream that failed.
+// notHTTP separates an answer that is not HTTP from a failed stream.
 func notHTTP(err error) error {
 	var ne net.Error
 	if errors.As(err, &ne) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {

@@ -13,14 +13,14 @@ import (
 	"time"
 )
 
-// Authority is a certificate authority that lives as long as a test.
+// Authority is a certificate authority for one test.
 type Authority struct {
 	Pool *x509.CertPool // trusts it
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-// NewAuthority makes an authority.
+// NewAuthority returns a new authority.
 func NewAuthority(t testing.TB) *Authority {
 	t.Helper()
 	a := &Authority{Pool: x509.NewCertPool()}
@@ -50,7 +50,7 @@ func (a *Authority) Client(t testing.TB, identifier string) tls.Certificate {
 	return a.Issue(t, template)
 }
 
-// Issue signs a template with a fresh key. The template decides everything, its times too.
+// Issue signs a template, which has all fields and times, for a new key.
 func (a *Authority) Issue(t testing.TB, template *x509.Certificate) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -21,13 +21,13 @@ const (
 	pongOp   = 0x0a
 )
 
-// Cases returns the table. Every case is meant for both roles.
+// Cases returns the table of cases. Every case is for both roles.
 func Cases() []Case {
 	return slices.Concat(lengthCases(), lengthFormCases(), headerCases(), controlCases(),
 		fragmentCases(), textCases(), brokenTextCases(), closeCases(), endCases(), deflateCases())
 }
 
-// The frames of a case. A message is whole, or a first frame, any number in the middle, and a last.
+// Frames of a case. A message is one whole frame, or a first frame, middle frames and a last frame.
 func frame(first byte, payload string) Frame { return Frame{First: first, Payload: payload} }
 
 func wholeText(s string) Frame    { return frame(fin|textOp, s) }
@@ -59,17 +59,17 @@ func binaries(all ...string) (messages []Message) {
 	return messages
 }
 
-// closing is the peer's orderly close, which shows that the link was whole until then.
+// closing is the peer's close with 1000. Receiving it proves that the link works until then.
 func closing() Frame { return frame(fin|closeOp, "\x03\xe8") }
 
-// fine is a case that ends with the peer's close.
+// fine returns a case that ends with the peer's close.
 func fine(name string, messages []Message, frames ...Frame) Case {
 	return Case{
 		Name: name, Frames: append(frames, closing()), Messages: messages, Code: protocol.CloseNormal,
 	}
 }
 
-// broken is a case in which the peer breaks a rule.
+// broken returns a case in which the peer breaks a rule.
 func broken(name string, code int, frames ...Frame) Case {
 	return Case{Name: name, Frames: append(frames, closing()), Code: code, Found: true}
 }

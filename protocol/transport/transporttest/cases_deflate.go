@@ -13,13 +13,13 @@ import (
 // The examples of RFC 7692 section 7.2.3, all of them "Hello".
 const (
 	hello       = "\xf2\x48\xcd\xc9\xc9\x07\x00"
-	helloAgain  = "\xf2\x00\x11\x00\x00" // refers to the message before it
+	helloAgain  = "\xf2\x00\x11\x00\x00" // refers to the previous message
 	helloStored = "\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00"
-	helloLast   = "\xf3\x48\xcd\xc9\xc9\x07\x00\x00" // with the mark of the last block
+	helloLast   = "\xf3\x48\xcd\xc9\xc9\x07\x00\x00" // with the bit of the last block
 	helloTwo    = "\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"
 )
 
-// deflateCases are those of RFC 7692.
+// deflateCases returns the cases of RFC 7692.
 func deflateCases() (cases []Case) {
 	cases = slices.Concat(deflateGood(), deflateTogether(), deflateBits(), deflateDamaged(),
 		deflateLimits(), deflateText())
@@ -66,7 +66,7 @@ func deflateGood() []Case {
 	}
 }
 
-// deflateTogether are those in which a message refers to an earlier one.
+// deflateTogether returns the cases in which a message refers to an earlier one.
 func deflateTogether() []Case {
 	h := text("Hello")
 	return []Case{
@@ -163,12 +163,12 @@ func deflateText() []Case {
 	}
 }
 
-// deflated is the compressed form of a message that refers to no other.
+// deflated returns the compressed form of a message that refers to no other.
 func deflated(s string) string {
 	var b bytes.Buffer
 	w, err := flate.NewWriter(&b, flate.BestCompression)
 	if err != nil {
-		panic(err) // the level is the kit's own
+		panic(err) // its only error is an unknown level
 	}
 	_, _ = w.Write([]byte(s)) // into memory, as is the flush
 	_ = w.Flush()

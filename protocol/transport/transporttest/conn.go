@@ -15,8 +15,8 @@ import (
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
-// TestConn checks that the two ends which newPair returns keep the contract of transport.Conn. The
-// ends have the default limits.
+// TestConn checks that the two ends of newPair keep the contract of transport.Conn. The ends have
+// the default limits.
 func TestConn(t *testing.T, newPair func() (client, server transport.Conn)) {
 	t.Helper()
 	tests := []struct {
@@ -51,8 +51,8 @@ func TestConn(t *testing.T, newPair func() (client, server transport.Conn)) {
 	}
 }
 
-// prompt is more than any bounded operation may take, on a busy machine too: a close drains for at
-// most 1 s, behind a large message that is being compressed.
+// prompt is longer than every bounded operation on a busy machine: a close drains for at most 1 s,
+// after the compression of a large message.
 const prompt = 10 * time.Second
 
 // within fails the test when f does not return in time.
@@ -270,7 +270,7 @@ func testCloseSilentPeer(t *testing.T, a, _ transport.Conn) {
 	expectEnd(t, a, "after its own close")
 }
 
-// stuckWrite writes until nothing goes through any more, and returns how that ends.
+// stuckWrite writes until a write blocks. The channel receives the error of that write.
 func stuckWrite(a transport.Conn) <-chan error {
 	ended := make(chan error, 1)
 	go func() {

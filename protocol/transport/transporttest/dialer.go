@@ -13,11 +13,11 @@ import (
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
-// Hub decides about one upgrade request.
+// Hub decides on one upgrade request.
 type Hub func(r *http.Request) Answer
 
-// Answer is what a Hub has decided. With a Status the device is refused; otherwise it is let in and
-// Serve, which may be nil, gets the hub's end in a goroutine of its own.
+// Answer is the decision of a Hub. A Status refuses the device. Without one the device is accepted,
+// and Serve, if not nil, gets the hub's end in its own goroutine.
 type Answer struct {
 	Status int
 	Header http.Header
@@ -25,14 +25,14 @@ type Answer struct {
 	Serve  func(c transport.Conn)
 }
 
-// Endpoint is a hub and how to reach it.
+// Endpoint is a hub with its URL and the dialer to reach it.
 type Endpoint struct {
 	Dialer transport.Dialer
 	URL    *url.URL // scheme and host
 }
 
-// TestDialer checks that a dialer keeps the contract of transport.Dialer. start sets a hub up, and
-// takes it down when the test ends.
+// TestDialer checks that a dialer keeps the contract of transport.Dialer. start starts a hub and
+// stops it at the end of the test.
 func TestDialer(t *testing.T, start func(t *testing.T, hub Hub) Endpoint) {
 	t.Helper()
 	t.Run("Request", func(t *testing.T) { testRequest(t, start) })
@@ -52,7 +52,7 @@ func (e Endpoint) request(path string) transport.Request {
 	u := *e.URL
 	ref, err := url.Parse(path)
 	if err != nil {
-		panic(err) // the kit's own path
+		panic(err) // the path is a constant
 	}
 	u.Path, u.RawPath, u.RawQuery, u.Fragment = ref.Path, ref.RawPath, ref.RawQuery, ref.Fragment
 	return transport.Request{URL: &u, Header: http.Header{"x-nh-key": {secretHeader}}}
@@ -215,7 +215,7 @@ func expectNoSecret(t *testing.T, err error) {
 	}
 }
 
-// Echo sends every message back until the link ends.
+// Echo returns every message until the link ends.
 func Echo(c transport.Conn) {
 	var buf []byte
 	for {

@@ -10,34 +10,34 @@ import (
 	"github.com/hublink-go/hublink/protocol/transport/internal/duplex"
 )
 
-// Fault is what happens to a stream.
+// Fault is a fault of a stream.
 type Fault uint8
 
 // The faults.
 const (
 	None      Fault = iota
-	Drop            // both sides are closed in order
-	Reset           // the connection is reset: a real RST on TCP
-	HalfClose       // the sending side ends, receiving goes on
-	Stall           // no byte passes any more in this direction, and no error comes
+	Drop            // closes both sides in order
+	Reset           // resets the connection, with RST on TCP
+	HalfClose       // ends the sending side only
+	Stall           // stops the bytes of this direction without an error
 )
 
-// Direction says what happens to the bytes that are read, or to those that are written.
+// Direction configures the bytes of one direction.
 type Direction struct {
 	Fault Fault
-	After int           // bytes that still pass before Fault; it strikes when they have
-	Slice int           // most bytes of one Read or Write; zero: no limit
-	Delay time.Duration // every Read or Write waits a random time below it
+	After int           // bytes that pass before Fault
+	Slice int           // most bytes of one Read or Write; zero means no limit
+	Delay time.Duration // longest random wait of a Read or Write
 }
 
-// Plan is what a Faulty does. The same plan and the same traffic give the same run.
+// Plan configures a Faulty. The same plan and the same traffic repeat the same run.
 type Plan struct {
 	Seed        uint64
 	Read, Write Direction
 }
 
-// Faulty is a net.Conn with faults. As with any stream of a transport.Conn, one goroutine reads and
-// one writes at a time.
+// Faulty is a net.Conn with faults. Like every stream of a transport.Conn it has one reader and one
+// writer at a time.
 type Faulty struct {
 	net.Conn
 	read, write lane
@@ -50,8 +50,8 @@ type lane struct {
 	rnd     *rand.Rand
 	passed  int
 	struck  bool
-	broken  error       // why nothing passes any more; nil for a stall
-	silence *duplex.End // never has anything to read: waits for a deadline or a Close
+	broken  error       // error after the fault; nil for a stall
+	silence *duplex.End // never has data: its Read waits for a deadline or Close
 }
 
 // NewFaulty puts plan between nc and its user.
@@ -72,7 +72,7 @@ func newLane(d Direction, seed, number uint64) lane {
 	} //nolint:gosec // repeatable
 }
 
-// room is how many of n bytes may pass at once.
+// room returns how many of n bytes may pass at once.
 func (l *lane) room(n int) int {
 	if l.Slice > 0 {
 		n = min(n, l.Slice)
@@ -91,7 +91,7 @@ func (l *lane) wait() {
 	}
 }
 
-// stop is what a Read or a Write comes to when nothing passes any more.
+// stop returns the error of a Read or a Write after the fault.
 func (l *lane) stop() error {
 	if l.broken != nil {
 		return &net.OpError{Op: "fault", Net: "test", Err: l.broken}
@@ -100,7 +100,7 @@ func (l *lane) stop() error {
 	return err
 }
 
-// Read reads what the plan lets through.
+// Read reads the bytes that the plan passes.
 func (f *Faulty) Read(p []byte) (int, error) {
 	l := &f.read
 	l.wait()
@@ -111,14 +111,14 @@ func (f *Faulty) Read(p []byte) (int, error) {
 		return 0, l.stop()
 	}
 	n, err := f.Conn.Read(p[:l.room(len(p))])
-	if f.stalled.Load() { // while it waited
+	if f.stalled.Load() { // during the wait
 		return 0, l.stop()
 	}
 	l.passed += n
 	return n, err
 }
 
-// Write writes what the plan lets through, to the byte.
+// Write writes exactly the bytes that the plan passes.
 func (f *Faulty) Write(p []byte) (n int, err error) {
 	l := &f.write
 	for n < len(p) {
@@ -137,7 +137,7 @@ func (f *Faulty) Write(p []byte) (n int, err error) {
 		}
 	}
 	if l.due() && l.Fault != Stall {
-		f.strike(l) // now, not at the next Write, which may never come
+		f.strike(l) // now, because there may be no next Write
 	}
 	return n, nil
 }
@@ -158,10 +158,10 @@ func (f *Faulty) strike(l *lane) {
 	}
 }
 
-// Stall stops both directions from now on, as a cable that is pulled out does.
+// Stall stops both directions, like a pulled cable.
 func (f *Faulty) Stall() { f.stalled.Store(true) }
 
-// Reset breaks the connection under both ends.
+// Reset resets the connection for both ends.
 func (f *Faulty) Reset() error {
 	f.endSilence()
 	switch c := f.Conn.(type) {
@@ -177,7 +177,7 @@ func (f *Faulty) endSilence() {
 	_, _ = f.read.silence.Close(), f.write.silence.Close()
 }
 
-// CloseWrite ends the sending side, where the stream can.
+// CloseWrite ends the sending side if the stream supports it.
 func (f *Faulty) CloseWrite() error {
 	if half, ok := f.Conn.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
@@ -185,26 +185,26 @@ func (f *Faulty) CloseWrite() error {
 	return nil
 }
 
-// Close closes the stream and ends whatever is stalled.
+// Close closes the stream and ends stalled calls.
 func (f *Faulty) Close() error {
 	f.endSilence()
 	return f.Conn.Close()
 }
 
-// SetDeadline sets both deadlines, also for what is stalled.
+// SetDeadline sets both deadlines, also of stalled calls.
 func (f *Faulty) SetDeadline(t time.Time) error {
 	_ = f.read.silence.SetReadDeadline(t)
 	_ = f.write.silence.SetReadDeadline(t)
 	return f.Conn.SetDeadline(t)
 }
 
-// SetReadDeadline sets the deadline of reads, also of stalled ones.
+// SetReadDeadline sets the deadline of reads, stalled ones included.
 func (f *Faulty) SetReadDeadline(t time.Time) error {
 	_ = f.read.silence.SetReadDeadline(t)
 	return f.Conn.SetReadDeadline(t)
 }
 
-// SetWriteDeadline sets the deadline of writes, also of stalled ones.
+// SetWriteDeadline sets the deadline of writes, stalled ones included.
 func (f *Faulty) SetWriteDeadline(t time.Time) error {
 	_ = f.write.silence.SetReadDeadline(t)
 	return f.Conn.SetWriteDeadline(t)

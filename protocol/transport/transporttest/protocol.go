@@ -15,46 +15,46 @@ import (
 	"github.com/hublink-go/hublink/protocol/transport/internal/duplex"
 )
 
-// Case is one case of RFC 6455 or RFC 7692: what the peer sends, and what must come of it. After
-// the last frame the peer ends its side.
+// Case is one case of RFC 6455 or RFC 7692: the frames of the peer and their result. After the last
+// frame the peer ends its side.
 type Case struct {
 	Name     string
-	Deflate  *transport.Deflate // what was agreed on; nil: no compression
+	Deflate  *transport.Deflate // the agreed compression; nil means none
 	Frames   []Frame
-	Messages []Message // delivered before the end
-	Pongs    []string  // payloads of the pongs that are sent
-	// Code is how reading ends. It is also the code of the close frame that is sent, except that after
-	// 1006 there is none.
+	Messages []Message // messages before the end
+	Pongs    []string  // payloads of the sent pongs
+	// Code is the code with which reading ends, and the code of the sent close frame. After 1006 no
+	// close frame is sent.
 	Code int
-	// Found says that the code is our finding and not the peer's.
+	// Found means that Code is from this end and not from the peer's close frame.
 	Found bool
 }
 
-// Message is a message as it is delivered.
+// Message is a delivered message.
 type Message struct {
 	Kind transport.Kind
 	Data string
 }
 
-// Frame is a frame, or something that is none.
+// Frame is a valid or an invalid frame.
 type Frame struct {
 	First     byte // FIN, RSV1 to RSV3, opcode
 	Payload   string
-	Form      int    // bits of the length field: 7, 16, 64; zero: the shortest that will do
-	Announce  uint64 // what the length field says instead of the truth, when not zero
-	WrongMask bool   // masked where it must not be, or the other way round
-	Cut       int    // so many bytes of the frame are missing at its end
+	Form      int    // bits of the length field: 7, 16 or 64; zero means the shortest form
+	Announce  uint64 // a false value of the length field, when not zero
+	WrongMask bool   // masked by a server, unmasked by a client
+	Cut       int    // number of missing bytes at the end of the frame
 }
 
-// caseLimits are the limits that the cases are written for.
+// caseLimits are the limits of the cases.
 var caseLimits = transport.Limits{Message: 100_000, Fragments: 8}
 
-// Drive returns a link of a stream.
+// Drive returns a link over a stream.
 type Drive func(nc net.Conn, role transport.Role, l transport.Limits,
 	d *transport.Deflate) transport.Conn
 
-// TestProtocol runs the cases for both roles, with the bytes arriving at once, one by one and in
-// random pieces. drive is the driver under test.
+// TestProtocol runs the cases for both roles with the driver drive. The bytes arrive at once, one
+// by one, and in random pieces.
 func TestProtocol(t *testing.T, drive Drive) {
 	t.Helper()
 	roles := map[string]transport.Role{"client": transport.RoleClient, "server": transport.RoleServer}
@@ -101,7 +101,7 @@ func (c Case) checkEnd(t *testing.T, err error) {
 	}
 }
 
-// checkSent reads what our end has sent: the pongs and one close frame.
+// checkSent checks the sent bytes: the pongs and one close frame.
 func (c Case) checkSent(t *testing.T, wire []byte, masked bool) {
 	var pongs []string
 	code := 0
@@ -134,7 +134,7 @@ func (c Case) checkSent(t *testing.T, wire []byte, masked bool) {
 	}
 }
 
-// cutFrame takes a control frame off wire.
+// cutFrame removes a control frame from the front of wire.
 func cutFrame(t *testing.T, wire []byte, masked bool) (op byte, payload, rest []byte) {
 	head := 2
 	if masked {
@@ -153,7 +153,7 @@ func cutFrame(t *testing.T, wire []byte, masked bool) (op byte, payload, rest []
 	return wire[0], payload, wire[head+n:]
 }
 
-// wire is what the peer sends.
+// wire returns the bytes that the peer sends.
 func (c Case) wire(masked bool) []byte {
 	rnd := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // repeatable
 	out := make([]byte, 0, 256)

@@ -1,9 +1,9 @@
-// Package duplex makes pairs of connected byte streams in memory that behave as TCP connections do
-// where it matters for a protocol: a bounded buffer each way, half-close, reset, deadlines.
-// net.Pipe has none of the first three: two ends that write at the same time wait for each other
-// for ever.
+// Package duplex makes pairs of connected byte streams in memory with the properties of a TCP
+// connection that a protocol depends on: a bounded buffer in each direction, half-close, reset,
+// deadlines. net.Pipe has no buffer, half-close or reset: two ends that write at the same time
+// block each other for ever.
 //
-// It has no goroutine and no real time of its own: all waiting is durable in the sense of
+// It has no goroutine and uses no real time: all waits are durable in the sense of
 // testing/synctest.
 package duplex
 
@@ -16,13 +16,13 @@ import (
 	"time"
 )
 
-// bufferSize is how many bytes may be on their way in one direction, as a socket has it.
+// bufferSize is the number of bytes in transit in one direction, as in the buffers of a socket.
 const bufferSize = 64 << 10
 
 // keptSize is the largest buffer that an idle stream keeps.
 const keptSize = 512
 
-// New returns the two ends of a connection. The names are what their addresses say.
+// New returns the two ends of a connection with the addresses a and b.
 func New(a, b string) (*End, *End) {
 	up, down := newStream(), newStream()
 	return &End{
@@ -41,7 +41,7 @@ func New(a, b string) (*End, *End) {
 // Addr is the address of an end.
 type Addr string
 
-// Network says that it is in memory.
+// Network returns "memory".
 func (Addr) Network() string  { return "memory" }
 func (a Addr) String() string { return string(a) }
 
@@ -56,10 +56,10 @@ type stream struct {
 	mu     sync.Mutex
 	change sync.Cond
 	buf    []byte
-	start  int   // of what is unread in buf
-	eof    bool  // the writer will write no more
-	broken error // for the reader once buf is empty
-	gone   error // for the writer: the reader is away
+	start  int   // start of the unread bytes in buf
+	eof    bool  // the writer has ended
+	broken error // error of the reader when buf is empty
+	gone   error // error of the writer after the end of the reader
 	limit  struct{ read, write time.Time }
 }
 
@@ -69,13 +69,13 @@ func newStream() *stream {
 	return s
 }
 
-// Read waits for bytes. After the peer has ended its side the error is io.EOF.
+// Read waits for bytes. After the end of the peer's side it returns io.EOF.
 func (e *End) Read(p []byte) (int, error) {
 	n, err := e.in.read(p)
 	return n, e.wrap("read", err)
 }
 
-// Write waits until all of p is on its way.
+// Write waits until all of p is in transit.
 func (e *End) Write(p []byte) (int, error) {
 	n, err := e.out.write(p)
 	return n, e.wrap("write", err)
@@ -88,7 +88,7 @@ func (e *End) wrap(op string, err error) error {
 	return &net.OpError{Op: op, Net: "memory", Source: e.local, Addr: e.remote, Err: err}
 }
 
-// Close ends both sides. As with TCP, the peer is reset when something that it sent was not read.
+// Close ends both sides. As with TCP, it resets the peer when bytes of the peer are unread.
 func (e *End) Close() error {
 	lost := e.in.abandon()
 	if lost {
@@ -99,7 +99,7 @@ func (e *End) Close() error {
 	return nil
 }
 
-// Reset breaks the connection: what is on its way is lost, both ends see an error.
+// Reset breaks the connection: bytes in transit are lost, and both ends return an error.
 func (e *End) Reset() error {
 	e.in.abandon()
 	e.out.lose()
@@ -107,16 +107,16 @@ func (e *End) Reset() error {
 	return nil
 }
 
-// CloseWrite ends the sending side: the peer reads what was sent and then io.EOF.
+// CloseWrite ends the sending side: the peer reads the sent bytes and then io.EOF.
 func (e *End) CloseWrite() error {
 	e.out.finish()
 	return nil
 }
 
-// LocalAddr is the name of this end.
+// LocalAddr returns the address of this end.
 func (e *End) LocalAddr() net.Addr { return e.local }
 
-// RemoteAddr is the name of the other end.
+// RemoteAddr returns the address of the other end.
 func (e *End) RemoteAddr() net.Addr { return e.remote }
 
 // SetDeadline sets both deadlines.
@@ -125,10 +125,10 @@ func (e *End) SetDeadline(t time.Time) error {
 	return e.SetWriteDeadline(t)
 }
 
-// SetReadDeadline ends reads, also those that wait, at t.
+// SetReadDeadline ends present and later reads at t.
 func (e *End) SetReadDeadline(t time.Time) error { return e.in.setLimit(&e.in.limit.read, t) }
 
-// SetWriteDeadline ends writes, also those that wait, at t.
+// SetWriteDeadline ends present and later writes at t.
 func (e *End) SetWriteDeadline(t time.Time) error { return e.out.setLimit(&e.out.limit.write, t) }
 
 func (s *stream) setLimit(which *time.Time, t time.Time) error {
@@ -161,7 +161,7 @@ func (s *stream) read(p []byte) (int, error) {
 	}
 }
 
-// take moves bytes to the reader. An emptied buffer is kept only when it is small.
+// take moves bytes to the reader. It keeps an empty buffer only when it is small.
 func (s *stream) take(p []byte) int {
 	n := copy(p, s.buf[s.start:])
 	if s.start += n; s.start == len(s.buf) {
@@ -208,14 +208,14 @@ func (s *stream) put(p []byte) int {
 	return n
 }
 
-// wait sleeps until something has changed or the deadline has come.
+// wait waits for a change of the stream or the deadline.
 func (s *stream) wait(until time.Time) {
 	if until.IsZero() {
 		s.change.Wait()
 		return
 	}
 	t := time.AfterFunc(time.Until(until), func() {
-		s.mu.Lock() // not between the check and the wait of the sleeper
+		s.mu.Lock() // so that the wake-up does not come between check and wait
 		defer s.mu.Unlock()
 		s.change.Broadcast()
 	})
@@ -225,7 +225,7 @@ func (s *stream) wait(until time.Time) {
 
 func expired(t time.Time) bool { return !t.IsZero() && !time.Now().Before(t) }
 
-// finish is the writer's orderly end.
+// finish ends the writer in order.
 func (s *stream) finish() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -233,7 +233,7 @@ func (s *stream) finish() {
 	s.change.Broadcast()
 }
 
-// end is the writer's end for good, with what the reader gets behind the last byte.
+// end ends the writer. The reader gets err after the last byte.
 func (s *stream) end(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -244,7 +244,7 @@ func (s *stream) end(err error) {
 	s.change.Broadcast()
 }
 
-// abandon is the reader's end. lost says that there was something left to read.
+// abandon ends the reader. lost reports whether bytes were unread.
 func (s *stream) abandon() (lost bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -257,7 +257,7 @@ func (s *stream) abandon() (lost bool) {
 	return lost
 }
 
-// lose throws away what is on its way.
+// lose drops the bytes in transit.
 func (s *stream) lose() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
