@@ -33,7 +33,7 @@ func Example() {
 			Msg:  protocol.Message{Topic: "device", Event: protocol.EventJoin},
 		},
 	)
-	for range 2 { // nobody answers the heartbeat
+	for range 2 { // the hub does not answer the heartbeat
 		now = socket.Deadline()
 		run(protocol.SocketInput{})
 	}

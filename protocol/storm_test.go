@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRestartBringsNoSecondWave closes the sockets of a fleet with 1012 at once, lets nobody in for
-// a while, and counts when the hub is asked after that. Who dials in between is refused by the
-// port, which the hub does not see.
+// TestRestartBringsNoSecondWave closes the sockets of a fleet with 1012 at once, keeps the hub down
+// for a while, and counts the later dials in each second. A dial while the hub is down fails at the
+// port and does not count.
 func TestRestartBringsNoSecondWave(t *testing.T) {
 	const devices = 8000
 	for _, tt := range []struct {
@@ -48,8 +48,8 @@ func TestRestartBringsNoSecondWave(t *testing.T) {
 	}
 }
 
-// comeBack is the way of one device back to a hub that is down for a time. It returns when the hub
-// lets it in.
+// comeBack runs one device until it is connected again to a hub that was down for a time, and
+// returns the time of that.
 func comeBack(rng *rand.Rand, down time.Duration) time.Duration {
 	s := socketAt(epoch, rng)
 	s.Step(epoch, SocketInput{Kind: SocketJoined}, nil)

@@ -146,7 +146,7 @@ func TestClockSetWhileCorrected(t *testing.T) {
 			m.pass(time.Hour)
 			near(t, today.Add(time.Hour+time.Minute), c.Now(m.reading), "the system clock is followed")
 
-			m.set(today.Add(-30 * 24 * time.Hour)) // somebody sets it wrongly
+			m.set(today.Add(-30 * 24 * time.Hour)) // an operator sets it wrongly
 			near(t, today, c.Now(m.reading), "never before what the hub said")
 			c, lesson := c.Refused(m.reading, today.Add(2*time.Hour))
 			require.NotZero(t, lesson.Moved)

@@ -85,7 +85,7 @@ func TestMarshalAndBack(t *testing.T) {
 		t,
 		&UnknownAtomError{},
 		Unmarshal(data, &atomic),
-		"celsius is an atom that nobody listed",
+		"celsius is an atom that is not listed",
 	)
 }
 

@@ -162,7 +162,7 @@ func (raw *rawTerm) sequence() (Term, error) {
 	return Improper{Elems: elems, Tail: raw.Tail.Term}, nil
 }
 
-// vectors gives every file of term vectors. Nobody may change them.
+// vectors returns all files of term vectors. Tests share them and must not change them.
 func vectors(t testing.TB) map[string]vectorFile {
 	files, err := read()
 	require.NoError(t, err)

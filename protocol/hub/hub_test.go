@@ -449,7 +449,7 @@ func FuzzParsers(f *testing.F) {
 	})
 }
 
-// A description that is too large loses what nobody needs, and the same every time.
+// A description that is too large loses the optional keys, and always the same ones.
 func TestWhatEveryFirmwareHasIsKept(t *testing.T) {
 	meta := map[string]string{
 		"uuid":         "u",

@@ -250,7 +250,7 @@ func TestPipeVirtualTime(t *testing.T) {
 		"close with a silent peer drains for 1 s": {
 			func(_ *testing.T, a, _ transport.Conn) { _ = a.Close(protocol.CloseNormal, "") }, time.Second,
 		},
-		"a write that nobody reads ends after 10 s": {
+		"a write to a peer that does not read ends after 10 s": {
 			func(t *testing.T, a, _ transport.Conn) {
 				if err := a.WriteMessage(transport.Binary, make([]byte, 1_000_000)); err == nil {
 					t.Error("a million bytes went into a buffer of 64 KiB")
@@ -289,7 +289,7 @@ func TestPipeVirtualTime(t *testing.T) {
 		},
 		"a close does not wait for a peer that goes on talking": {
 			func(_ *testing.T, a, b transport.Conn) {
-				stop := make(chan struct{}) // a bubble must not end while somebody sleeps
+				stop := make(chan struct{}) // a bubble must not end while a goroutine sleeps
 				defer close(stop)
 				go func() {
 					for a.WriteMessage(transport.Text, []byte("and another thing")) == nil {

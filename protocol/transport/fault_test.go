@@ -163,7 +163,7 @@ func TestCloseCodeAfterFailedWrite(t *testing.T) {
 	client, server := transport.Pipe(transport.PipeOptions{})
 	done := make(chan struct{})
 	go func() { defer close(done); _ = server.Close(protocol.CloseServiceRestart, "drain") }()
-	<-done // nobody read: the hub gave up on us after its drain
+	<-done // nothing was read: the hub dropped the link after its drain
 	if err := client.WriteMessage(transport.Text, []byte("heartbeat")); err == nil {
 		t.Fatal("wrote to a hub that is gone")
 	}

@@ -83,8 +83,7 @@ type Limits struct {
 	// Message limits the bytes of a message, inflated too, and of a frame, in both directions;
 	// 8,000,000 as in NervesHub.
 	Message int
-	// InflateRatio limits the size of a message by a multiple of its compressed size; no limit. NervesHub
-	// has 25.
+	// InflateRatio limits a message to a multiple of its compressed size; no limit. NervesHub has 25.
 	InflateRatio int
 	Fragments    int           // frames of one message; 131,072
 	WriteTimeout time.Duration // for one Write; 10 s

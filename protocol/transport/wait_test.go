@@ -23,7 +23,7 @@ func TestWaitingAndReadingApart(t *testing.T) {
 		w := server.(transport.Waiter)
 		_, _, ok, err := w.ReadArrived(nil)
 		require.NoError(t, err)
-		require.False(t, ok, "nothing came, and nobody waited")
+		require.False(t, ok, "no message arrived, and ReadArrived did not wait")
 
 		var got []string
 		waits := 0

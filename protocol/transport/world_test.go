@@ -60,7 +60,7 @@ func (w *world) saw(what string) {
 	w.seen = append(w.seen, what)
 }
 
-// all is what was seen, once everybody has gone or waits.
+// all returns the recorded events when all goroutines have ended or wait.
 func (w *world) all() []string {
 	synctest.Wait()
 	w.mu.Lock()
@@ -118,8 +118,8 @@ type behind struct {
 
 func (b behind) Read(p []byte) (int, error) { return b.r.Read(p) }
 
-// httpProxy makes addr an HTTP proxy. With credentials it wants them; with an answer it gives that
-// one, and lets nobody through.
+// httpProxy makes addr an HTTP proxy. It requires credentials unless they are empty. An answer that
+// is not empty is its answer to every request.
 func (w *world) httpProxy(addr, credentials, answer string) {
 	w.hosts[addr] = func(nc net.Conn) {
 		br := bufio.NewReader(nc)

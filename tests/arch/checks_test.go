@@ -44,7 +44,7 @@ func TestTheChecksFind(t *testing.T) {
 			"a test may", importsOf, "protocol/hub", "p_test.go",
 			`import _ "github.com/hublink-go/hublink/actors"`, "",
 		},
-		{"a package nobody knows", importsOf, "utils", "", ``, "no row"},
+		{"an unknown package", importsOf, "utils", "", ``, "no row"},
 
 		{"core imports net", forbiddenUses, "protocol", "", `import _ "net"`, "does no I/O"},
 		{"core has a lock", forbiddenUses, "protocol", "", `import "sync"; var p sync.Pool`, "no lock"},

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Tables and sentinel errors are package variables; everything that changes lives in a value that
-// somebody owns.
+// Tables and sentinel errors can be package variables. Data that changes belongs to a value with an
+// owner.
 func TestNoGlobalState(t *testing.T) {
 	for _, p := range load(t) {
 		report(t, globalState(p))

@@ -82,7 +82,7 @@ var bans = []ban{
 			"cmd",
 			"tests",
 		), what: []string{"net/http"},
-		why: "only commands read the environment; and what all share, somebody changes",
+		why: "only commands read the environment; and any package can change a shared default",
 		names: []string{
 			"ProxyFromEnvironment",
 			"DefaultClient",

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// messages returns reports of n bytes, so many that one is out of everybody's sight when it comes
-// again.
+// messages returns reports of n bytes, so many that one has left every window when it comes again.
 func messages(n int) [][]byte {
 	msgs := make([][]byte, 4+256<<10/n)
 	for i := range msgs {

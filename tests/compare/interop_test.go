@@ -24,8 +24,8 @@ func pairings() [][2]library {
 	return all
 }
 
-// Whoever dials whom, in whatever mode each would like, messages of all sizes come back as they
-// were. A library that cannot do a mode takes the next best.
+// For each pair of a dialer and a server, in each mode of compression, messages of all sizes come
+// back as they were. A library that cannot do a mode takes the next best.
 func TestPairings(t *testing.T) {
 	var texts [][]byte
 	for _, n := range []int{
@@ -129,7 +129,7 @@ func TestOneReadOneWrite(t *testing.T) {
 	}, "reads and writes of the client, and of the server")
 }
 
-// What is compared compresses alike: nobody wins time by sending more.
+// All libraries compress to about the same size: none saves time by sending more.
 func TestSameCompression(t *testing.T) {
 	for _, m := range []mode{alone, together} {
 		for _, size := range []int{300, 4 << 10, 64 << 10} {
@@ -138,7 +138,7 @@ func TestSameCompression(t *testing.T) {
 				for _, l := range libraries {
 					if l.can(m) {
 						client, server, atClient, _ := counted(t, l, m)
-						bothWays(t, client, server, heartbeat, nil) // the handshake is over for everybody
+						bothWays(t, client, server, heartbeat, nil) // both ends have finished the handshake
 						before := atClient.written.Load()
 						for _, msg := range messages(size)[:5] {
 							bothWays(t, client, server, msg, nil)

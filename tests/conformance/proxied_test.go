@@ -174,8 +174,8 @@ func TestReadTimeoutOfNginx(t *testing.T) {
 	require.Zero(t, hub.Stats().Kicked, "the hub has noticed too that the first one is gone")
 }
 
-// A reload leaves the sockets where they are; a restart of nginx costs one, while it is down nobody
-// answers.
+// A reload keeps the sockets. A restart of nginx costs one socket, and dials fail while nginx is
+// down.
 func TestReloadAndRestartOfNginx(t *testing.T) {
 	hub := hubtest.Run(t, hubtest.Config{Record: 1000})
 	n := newNginx(t, address(hub))

@@ -117,7 +117,7 @@ func TestManualCommit(t *testing.T) {
 		"it knows that it is connected",
 		func(s status) bool { return s.Connection == "connected" },
 	)
-	require.True(t, s.Pending, "nobody has committed yet")
+	require.True(t, s.Pending, "the trial is not committed")
 	out, err := m.do("commit")
 	require.NoError(t, err)
 	require.Equal(t, "ok\n", out)

@@ -164,7 +164,7 @@ func TestFedecksCluster(t *testing.T) {
 	require.NoError(t, a.cmd.Process.Kill())
 	killed := time.Now()
 	_ = a.cmd.Wait()                                      // killed
-	balancer.leadTo("ws://127.0.0.1:1/fedecks/websocket") // nobody: the device stays away for now
+	balancer.leadTo("ws://127.0.0.1:1/fedecks/websocket") // a closed port: the device stays disconnected
 	for _, node := range []*terminal{b, c} {
 		node.sees("gw-1 disconnected at a")
 	}
@@ -198,7 +198,7 @@ func TestFedecksCluster(t *testing.T) {
 	}
 }
 
-// The same over a NATS server that somebody else runs, whose password is in the environment.
+// The same over an external NATS server, whose password is in the environment.
 func TestFedecksOverExternalNATS(t *testing.T) {
 	nats, err := natsserver.NewServer(&natsserver.Options{
 		Host: "127.0.0.1", Port: natsserver.RANDOM_PORT, Username: "fleet", Password: "hunter2",

@@ -19,7 +19,7 @@ import (
 	"github.com/hublink-go/hublink/tests/output"
 )
 
-// terminal is a program with somebody who types and reads.
+// terminal is a program whose input the test writes and whose output it reads.
 type terminal struct {
 	t    *testing.T
 	cmd  *exec.Cmd
@@ -150,9 +150,9 @@ func TestFedecksAtTheTerminal(t *testing.T) {
 	wrong.exits(1)
 	wrong.complains("sim: log in as gw-1: 403.*")
 	server.sees(`gw-1 refused: "authentication_failed"`)
-	nobody := fedecksClient(t, url, "gw-1", "", dir)
-	nobody.exits(1)
-	nobody.complains("sim: there is no token: log in .*")
+	stranger := fedecksClient(t, url, "gw-1", "", dir)
+	stranger.exits(1)
+	stranger.complains("sim: there is no token: log in .*")
 
 	client := fedecksClient(t, url, "gw-1", "right", dir)
 	client.types(`{early, "bird"}.`) // waits for the connection
@@ -215,7 +215,7 @@ func TestTheREADMEsFedecks(t *testing.T) {
 
 	const address = "127.0.0.1:4000"
 	var lc net.ListenConfig
-	free, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0") // somebody may use the README's port
+	free, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0") // the README's port can be in use
 	require.NoError(t, err)
 	port := free.Addr().String()
 	require.NoError(t, free.Close())

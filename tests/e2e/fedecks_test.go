@@ -109,7 +109,7 @@ func (s *fedecksService) restart(secrets ...string) {
 	s.start()
 }
 
-// logins is how often somebody has logged in with credentials.
+// logins returns the number of logins with credentials.
 func (s *fedecksService) logins() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -217,7 +217,7 @@ func TestFedecksLoginAndComingBack(t *testing.T) {
 	d.hears("connected")
 	require.Empty(t, d.send(etf.Binary("back")).Reason)
 	d.hears("message")
-	require.Equal(t, before, s.logins(), "nobody was asked for a password")
+	require.Equal(t, before, s.logins(), "the server asked for no password")
 	d.stop()
 }
 

@@ -1,5 +1,5 @@
 // Package golden is for tests that compare with files below testdata: recordings and vectors of the
-// originals, which nobody rewrites, and transcripts of our own cores, which `go test -update`
+// originals, which stay unchanged, and transcripts of our own cores, which `go test -update`
 // rewrites.
 //
 // [Files] finds recordings and vectors, also those in the folder that HUBLINK_DATA names. [Play]

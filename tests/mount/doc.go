@@ -1,6 +1,6 @@
-// Package mount shows that the server of Fedecks mounts on routers of other people: chi and gin,
-// with their middleware around it. It is a module of its own, so that nobody who uses the server
-// gets them as dependencies.
+// Package mount tests that the server of Fedecks mounts on the routers chi and gin, with their
+// middleware around it. It is a module of its own, so that programs that use the server do not get
+// the routers as dependencies.
 //
 //	go -C tests/mount test ./...
 //

@@ -191,7 +191,7 @@ var parsed = []string{
 // different are texts that Erlang reads and we do not.
 var different = map[string]string{
 	"(1).":                       "there are no parentheses here",
-	`<<"日本">>.`:                  "Erlang cuts characters to an octet; nobody means that",
+	`<<"日本">>.`:                  "Erlang cuts characters to an octet; here it is an error",
 	"<<1.5/float>>.":             "of the types of segments only utf8 is known",
 	"<<1:16/little>>.":           "of the types of segments only utf8 is known",
 	"#{a => 1, b => 2, a => 3}.": "a map with the same key twice",

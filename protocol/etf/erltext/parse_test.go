@@ -177,7 +177,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// Wherever a line ends between two words, the term goes on: that is what somebody who reads lines
+// Wherever a line ends between two tokens, the term is incomplete: that is what a reader of lines
 // needs.
 func TestBeginnings(t *testing.T) {
 	words := strings.Fields(

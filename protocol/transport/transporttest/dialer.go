@@ -133,7 +133,7 @@ func testRefusal(t *testing.T, start func(*testing.T, Hub) Endpoint) {
 		t.Errorf("the hub's explanation is lost: %+v", r.Header)
 	}
 	if r.Header.Get("Set-Cookie") != "" {
-		t.Error("a header that nobody needs was kept")
+		t.Error("an unused header was kept")
 	}
 	if len(r.Body) != 4096 {
 		t.Errorf("kept %d bytes of the body, want 4096", len(r.Body))

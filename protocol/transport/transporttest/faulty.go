@@ -64,7 +64,7 @@ func NewFaulty(nc net.Conn, plan Plan) *Faulty {
 }
 
 func newLane(d Direction, seed, number uint64) lane {
-	silence, _ := duplex.New("silence", "nobody")
+	silence, _ := duplex.New("silence", "none")
 	return lane{
 		Direction: d,
 		rnd:       rand.New(rand.NewPCG(seed, number)),
