@@ -42,8 +42,8 @@
 //	updater             channel/device      JoinParams, AskChannel, Push
 //	channel/device      channel/extensions  ExtensionsPending, ExtensionsOffered
 //	channel/extensions  channel/device      AskOffered
-//	channel/extensions  <extension>         ExtensionAttached, ExtensionDetached, ExtensionMessage
-//	<extension>         channel/extensions  ExtensionReady, ExtensionPush
+//	channel/extensions  <extension>         ExtensionAttached, ExtensionDetached, ExtensionMessage, ExtensionSent
+//	<extension>         channel/extensions  ExtensionReady, ExtensionPush, ExtensionHung
 //	updater             applier             (its child spec), finish
 //	applier             updater             prepared, advanced, applied, applyFailed
 //	updater             downloader          (its child spec)

@@ -17,7 +17,9 @@ type Event struct {
 	Kind   EventKind
 	Time   time.Time
 	Device string // Config.Identity
-	Name   string // EventExtensionQuarantined: the extension; EventActorExited: the path of the actor
+	// EventExtensionQuarantined, EventExtensionHung: the extension; EventActorExited: the path of the
+	// actor
+	Name   string
 	UUID   string // of the firmware that the event is about
 	Detail string // a sentence for people
 	Err    error
@@ -45,6 +47,8 @@ const (
 	EventExtensionQuarantined // an extension crashed too often
 	// an actor crashed; not under Config.System, whose own OnEvent hears of it
 	EventActorExited
+	// a call of an extension's Handle passed its deadline; a fresh extension takes its place
+	EventExtensionHung
 )
 
 // String returns the name of the kind, for logs.
@@ -58,6 +62,7 @@ func (k EventKind) String() string {
 		EventUpdateFailed: "update-failed",
 		EventCommitted:    "committed", EventReverted: "reverted", EventRebooting: "rebooting",
 		EventExtensionQuarantined: "extension-quarantined", EventActorExited: "actor-exited",
+		EventExtensionHung: "extension-hung",
 	}
 	if int(k) < len(names) && names[k] != "" {
 		return names[k]
@@ -97,6 +102,11 @@ func (s *events) ConnectFailed(cause error, advice string) {
 // Quarantined implements channels.ExtensionEvents.
 func (s *events) Quarantined(extension string, reason error) {
 	s.emit(Event{Kind: EventExtensionQuarantined, Name: extension, Err: reason})
+}
+
+// Hung implements extension.Events.
+func (s *events) Hung(extension string, reason error) {
+	s.emit(Event{Kind: EventExtensionHung, Name: extension, Err: reason})
 }
 
 // UpdateNoted implements update.Events; a note without a kind is for the log only.

@@ -2,7 +2,9 @@ package actors_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/hublink-go/hublink/actors"
 	"github.com/hublink-go/hublink/extensions"
@@ -10,19 +12,44 @@ import (
 )
 
 // location is an extension of the embedder's own: it answers the hub's question where the device
-// stands.
+// stands, with what its goroutine has read last.
 type location struct {
-	host                extensions.Host
-	latitude, longitude float64
+	host extensions.Host
+	mu   sync.Mutex
+	last map[string]any
+}
+
+// watch reads positions until the incarnation ends. Its panic or error would start the extension
+// fresh.
+func (l *location) watch(ctx context.Context, positions <-chan [2]float64) error {
+	for {
+		select {
+		case p := <-positions:
+			l.mu.Lock()
+			l.last = map[string]any{"latitude": p[0], "longitude": p[1], "source": "gps"}
+			l.mu.Unlock()
+			l.host.Timer("moved", 0)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 func (l *location) Handle(e extensions.Event) error {
-	if e.Kind != extensions.Message || e.Name != "location:request" {
-		return nil // not for us, or from a hub that is newer than we are
+	asked := e.Kind == extensions.Message && e.Name == "location:request"
+	if !asked && e.Kind != extensions.Tick {
+		return nil // attached, detached, or a message of a hub that is newer than this code
 	}
-	return l.host.Push("location:update", map[string]any{
-		"latitude": l.latitude, "longitude": l.longitude, "source": "configured",
-	})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last == nil {
+		return nil
+	}
+	err := l.host.Push("location:update", l.last)
+	if errors.Is(err, extensions.ErrDetached) || errors.Is(err, extensions.ErrBusy) {
+		return nil // the hub asks again
+	}
+	return err
 }
 
 // An extension of the embedder's own is one more supervised actor: if it crashes, it starts fresh,
@@ -35,6 +62,8 @@ func Example_extension() {
 	}
 	defer hub.Close()
 
+	positions := make(chan [2]float64, 1)
+	positions <- [2]float64{47.6, 9.2}
 	secret := hub.Secret("press-7")
 	slots := newRAMSlots(running)
 	dev, err := actors.New(actors.Config{
@@ -45,7 +74,9 @@ func Example_extension() {
 			Name:     "geo",
 			Versions: []string{"0.0.1"},
 			New: func(host extensions.Host) (extensions.Extension, error) {
-				return &location{host: host, latitude: 47.6, longitude: 9.2}, nil
+				l := &location{host: host}
+				host.Go("watch", func(ctx context.Context) error { return l.watch(ctx, positions) })
+				return l, nil
 			},
 		}},
 	})
@@ -64,6 +95,6 @@ func Example_extension() {
 	fmt.Println(dev.Stop(ctx))
 	// Output:
 	// <nil>
-	// {"latitude":47.6,"longitude":9.2,"source":"configured"}
+	// {"latitude":47.6,"longitude":9.2,"source":"gps"}
 	// <nil>
 }

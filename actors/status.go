@@ -31,7 +31,9 @@ type Status struct {
 	Reverted   bool   // the boot loader went back from the other slot
 	Update     *UpdateStatus
 	Extensions []string // attached, sorted
-	Counters   Counters
+	// by extension: why it is not attached, or what went wrong since it was; nil means nothing
+	ExtensionProblems map[string]string
+	Counters          Counters
 }
 
 // UpdateStatus is the update that is under way.
@@ -53,6 +55,8 @@ type Counters struct {
 	Dropped   uint64 // messages without a receiver
 	Unknown   uint64 // events that this version does not know
 	Downloads uint64 // bytes of firmware downloaded
+	Hangs     uint64 // calls of an extension's Handle that passed their deadline
+	Abandoned int    // those of them that have not returned yet
 }
 
 // statusOf is the board of a device as its embedder sees it.
@@ -69,8 +73,8 @@ func statusOf(identity string, s board.State) Status {
 		Validated:  s.Firmware.Validated,
 		Reverted:   s.Firmware.Reverted,
 		Update:     (*UpdateStatus)(s.Firmware.Update),
-		Extensions: s.Extensions,
-		Counters:   Counters(s.Counters),
+		Extensions: s.Extensions, ExtensionProblems: s.Problems,
+		Counters: Counters(s.Counters),
 	}
 }
 

@@ -41,7 +41,7 @@ func newParts(cfg *Config, urls []*url.URL, own *shared, reboot func(reason stri
 		channel:    channels.Door{Board: &own.board, Rand: random, Log: log},
 		device:     channels.DeviceDoor{Factories: cfg.Extensions, Events: &own.events},
 		extensions: channels.ExtensionsDoor{Factories: cfg.Extensions, Events: &own.events},
-		extension:  extension.Door{Log: log},
+		extension:  extension.Door{Board: &own.board, Events: &own.events, Log: log},
 		updater: update.Door{
 			Machine: newMachine(cfg), Slots: cfg.Firmware.Slots, Journal: cfg.Firmware.Journal,
 			Tells: update.Tells{Progress: cfg.Client.Progress != nil, Error: cfg.Client.Error != nil},
@@ -54,7 +54,7 @@ func newParts(cfg *Config, urls []*url.URL, own *shared, reboot func(reason stri
 		client: client.Door{Callbacks: newCallbacks(&cfg.Client), Reboot: reboot, Log: log},
 	}
 	p.device.Door, p.extensions.Door, p.updater.Transfers = &p.channel, &p.channel, &p.transfers
-	p.extensions.Spec = func(f extensions.Factory) supervisor.ChildSpec {
+	p.extensions.Spec = func(f *extensions.Factory) supervisor.ChildSpec {
 		return extension.Spec(&p.extension, f)
 	}
 	return p

@@ -81,6 +81,14 @@ func TestValidate(t *testing.T) {
 		{"two numbers", factory("geo", "0.1"), `version "0.1"`},
 		{"a list in one string", factory("geo", "0.1.0, 0.0.1"), "three numbers"},
 		{"twice", factory("geo", "0.1.0", "0.1.0"), "twice"},
+		{
+			"a deadline in the past",
+			extensions.Factory{
+				Name: "geo", Versions: []string{"0.0.1"}, Deadline: -1,
+				New: factory("geo", "0.0.1").New,
+			},
+			"deadline",
+		},
 		{"no New", extensions.Factory{Name: "geo", Versions: []string{"0.0.1"}}, "New"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -5,12 +5,16 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/Masterminds/semver/v3"
 )
 
 // NameMax is the longest name of an extension, in bytes.
 const NameMax = 255
+
+// HandleDeadline is the longest time of a call of Handle unless Factory.Deadline says otherwise.
+const HandleDeadline = 8 * time.Second
 
 // Factory makes the incarnations of one extension.
 type Factory struct {
@@ -19,9 +23,11 @@ type Factory struct {
 	Versions []string // spoken versions, most preferred first: "0.1.0", "0.0.1"
 	// called for each start and restart; an error is a start failure
 	New func(Host) (Extension, error)
+	// a call of Handle that takes longer is abandoned; zero: HandleDeadline
+	Deadline time.Duration
 }
 
-// Validate says everything that is wrong with the factory, or nil.
+// Validate returns everything that is wrong with the factory as one error, or nil.
 func (f Factory) Validate() error {
 	var errs []error
 	if !validName(f.Name) {
@@ -41,6 +47,9 @@ func (f Factory) Validate() error {
 	if f.New == nil {
 		errs = append(errs, errors.New("the New function is missing"))
 	}
+	if f.Deadline < 0 {
+		errs = append(errs, fmt.Errorf("deadline is %v; want zero or more", f.Deadline))
+	}
 	if len(errs) > 0 {
 		return fmt.Errorf("extension %q: %w", f.Name, errors.Join(errs...))
 	}
@@ -55,10 +64,10 @@ func validName(name string) bool {
 }
 
 // Negotiate chooses the one version of each extension to offer in the join of the extensions
-// channel, by the rules of the hub's extensions protocol: the device's versions, most preferred
-// first, and of them the first that the hub advertises (equal as strings). An extension without a
-// common version is left out. A nil advertisement comes from a hub that is too old to advertise:
-// everything is offered, in its lowest version. Factories are expected to be valid.
+// channel (NervesHub extensions protocol): the first of Factory.Versions that the hub advertises,
+// equal as strings. An extension without a common version is left out. A nil advertisement comes
+// from a hub that is too old to advertise: then every extension is offered in its lowest version.
+// The factories must be valid.
 func Negotiate(factories []Factory, advertised map[string][]string) map[string]string {
 	offer := make(map[string]string, len(factories))
 	for _, f := range factories {

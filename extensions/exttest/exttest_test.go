@@ -1,10 +1,12 @@
 package exttest_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -88,12 +90,8 @@ func TestHostKeepsTime(t *testing.T) {
 	require.Len(t, h.Crashes(), 1)
 	require.Equal(t, exttest.Epoch.Add(30*time.Second), h.Now(), "time goes on over a crash")
 	h.Advance(10 * time.Second)
-	require.JSONEq(
-		t,
-		`{"n":1}`,
-		string(h.Expect("attached again", "tick").Payload),
-		"the fresh one has forgotten",
-	)
+	fresh := h.Expect("attached again", "tick")
+	require.JSONEq(t, `{"n":1}`, string(fresh.Payload), "the fresh one has forgotten")
 }
 
 // recorder is a testing.TB that remembers failures instead of failing.
@@ -108,12 +106,7 @@ func (r *recorder) Errorf(format string, args ...any) {
 }
 func (r *recorder) Fatalf(format string, args ...any) { r.Errorf(format, args...); panic(r) }
 
-func (r *recorder) Fatal(
-	args ...any,
-) {
-	r.Errorf("%s", fmt.Sprint(args...))
-	panic(r)
-}
+func (r *recorder) Fatal(args ...any) { r.Fatalf("%s", fmt.Sprint(args...)) }
 
 // failures runs a script against an extension and returns what the Host complained about.
 func failures(t *testing.T, f extensions.Factory, script func(*exttest.Host)) string {
@@ -152,7 +145,7 @@ func TestHostNoticesBadExtensions(t *testing.T) {
 		{"payload cannot be marshalled", push("x", func() {}), attach, "x"},
 		{"event without a name", push("", struct{}{}), attach, "needs a name"},
 		{
-			"push outside of Handle",
+			"push before Attached",
 			extensions.Factory{
 				Name: "eager", Versions: []string{"0.0.1"},
 				New: func(h extensions.Host) (extensions.Extension, error) {
@@ -161,7 +154,7 @@ func TestHostNoticesBadExtensions(t *testing.T) {
 				},
 			},
 			func(h *exttest.Host) { h.Attach(); h.Restart() },
-			"outside of Handle",
+			"while detached",
 		},
 		{
 			"panic",
@@ -224,4 +217,118 @@ func TestHostNoticesAnIncarnationThatGoesOn(t *testing.T) {
 		h.Send("go on", `{}`)
 	})
 	require.Contains(t, got, "has ended")
+}
+
+func TestHostNoticesAPushOutsideOfHandle(t *testing.T) {
+	var host extensions.Host
+	f := factory(func(h extensions.Host, _ extensions.Event) error { host = h; return nil })
+	got := failures(t, f, func(h *exttest.Host) {
+		h.Attach()
+		require.ErrorIs(t, host.Push("x", struct{}{}), extensions.ErrDetached)
+	})
+	require.Contains(t, got, "outside of Handle")
+}
+
+// sensor pushes from a goroutine: what is sent to its channel, until that fails or panics.
+func sensor(values <-chan int) extensions.Factory {
+	f := factory(func(extensions.Host, extensions.Event) error { return nil })
+	f.New = func(h extensions.Host) (extensions.Extension, error) {
+		h.Go("read the sensor", func(ctx context.Context) error {
+			for {
+				select {
+				case v := <-values:
+					switch {
+					case v == 0:
+						return errors.New("the sensor is gone")
+					case v < 0:
+						panic("below zero")
+					}
+					err := h.PushContext(ctx, "value", map[string]int{"v": v})
+					if err != nil && !errors.Is(err, extensions.ErrDetached) {
+						return err
+					}
+				case <-ctx.Done():
+					return nil
+				}
+			}
+		})
+		return scripted(func(extensions.Event) error { return nil }), nil
+	}
+	return f
+}
+
+func TestRunPassesAnExtensionWithAGoroutine(t *testing.T) {
+	values := make(chan int)
+	exttest.Run(t, sensor(values), exttest.Options{
+		Provoke: func(*exttest.Host) { values <- 1 },
+		Crash:   func(*exttest.Host) { values <- 0 },
+	})
+}
+
+func TestGoroutines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		values := make(chan int)
+		h := exttest.NewHost(t, sensor(values))
+		values <- 1
+		h.ExpectSilence("not attached")
+		h.Attach()
+		values <- 2
+		require.JSONEq(t, `{"v":2}`, string(h.Expect("attached", "value").Payload))
+
+		h.Refuse(extensions.ErrBusy)
+		values <- 3
+		synctest.Wait()
+		h.ExpectSilence("the socket is slow")
+		h.Refuse(nil)
+		require.JSONEq(t, `{"v":3}`, string(h.Expect("the socket has room", "value").Payload))
+
+		values <- 0
+		require.ErrorContains(t, h.ExpectCrash("an error of the goroutine"), "the sensor is gone")
+		values <- 4
+		h.Expect("the fresh one is attached", "value")
+		values <- -1
+		require.ErrorContains(t, h.ExpectCrash("a panic of the goroutine"), "below zero")
+		require.Len(t, h.Crashes(), 2)
+	})
+}
+
+func TestNamedTimers(t *testing.T) {
+	var ticks []string
+	h := exttest.NewHost(t, factory(func(h extensions.Host, e extensions.Event) error {
+		switch e.Kind {
+		case extensions.Attached:
+			h.Timer("slow", time.Minute)
+			h.Timer("fast", 20*time.Second)
+			h.Timer("never", time.Second)
+			h.Timer("never", -1)
+			h.Wake(30 * time.Second)
+		case extensions.Tick:
+			ticks = append(ticks, e.Name)
+			if e.Name == "fast" {
+				h.Timer("fast", 20*time.Second)
+			}
+		case extensions.Message, extensions.Detached:
+		}
+		return nil
+	}))
+	h.Attach()
+	h.Advance(time.Minute)
+	require.Equal(t, []string{"fast", "", "fast", "slow", "fast"}, ticks)
+}
+
+func TestHostNoticesWhatDoesNotEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		hangs := factory(func(extensions.Host, extensions.Event) error { <-release; return nil })
+		got := failures(t, hangs, func(h *exttest.Host) { h.Attach() })
+		require.Contains(t, got, "does not return")
+
+		deaf := factory(func(h extensions.Host, _ extensions.Event) error {
+			h.Go("deaf", func(context.Context) error { <-release; return nil })
+			return nil
+		})
+		got = failures(t, deaf, func(h *exttest.Host) { h.Attach(); h.Close() })
+		require.Contains(t, got, `goroutines ["deaf"] go on`)
+		close(release)
+	})
 }

@@ -15,6 +15,9 @@ import (
 // Epoch is the time at which the clock of a Host starts.
 var Epoch = time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
 
+// patience is how long a Host waits for the goroutines of an extension, and for Handle.
+const patience = 5 * time.Second
+
 // ticksMax is how many ticks a Host gives at one instant of its clock before it calls the extension
 // a busy loop.
 const ticksMax = 1000
@@ -41,13 +44,14 @@ type Host struct {
 	version  string
 	ext      extensions.Extension
 	port     *port
-	pushes   []Push
-	refusal  error
-	attached bool
+	attached bool // the hub listens
 	crashes  []error
+
+	pushes  []Push // guarded by the port's lock, as is the next
+	refusal error
 }
 
-// NewHost makes the extension. It is not attached yet.
+// NewHost makes the extension. It is not attached yet. The end of the test ends the extension.
 func NewHost(tb testing.TB, f extensions.Factory) *Host {
 	tb.Helper()
 	if err := f.Validate(); err != nil {
@@ -55,7 +59,14 @@ func NewHost(tb testing.TB, f extensions.Factory) *Host {
 	}
 	h := &Host{tb: tb, factory: f, version: f.Versions[0]}
 	h.start(Epoch)
+	tb.Cleanup(h.Close)
 	return h
+}
+
+// Close ends the extension for good and fails the test when goroutines of it go on.
+func (h *Host) Close() {
+	h.tb.Helper()
+	h.port.end()
 }
 
 // Attach tells the extension that the hub listens, in its most preferred version.
@@ -78,7 +89,7 @@ func (h *Host) Detach() {
 	h.deliver(extensions.Event{Kind: extensions.Detached})
 }
 
-// Send gives the extension a message of the hub, which nobody hears while it is detached.
+// Send gives the extension a message of the hub. A detached one does not get it.
 func (h *Host) Send(event, payload string) {
 	h.tb.Helper()
 	if !h.attached {
@@ -89,19 +100,24 @@ func (h *Host) Send(event, payload string) {
 	)
 }
 
-// Advance lets time pass, with every tick that falls into it. Advance(0) gives the tick that is due
-// now.
+// Advance lets time pass, with every tick that falls into it. Advance(0) gives the ticks that are
+// due now.
 func (h *Host) Advance(d time.Duration) {
 	h.tb.Helper()
 	until := h.Now().Add(d)
-	for last, n := h.Now(), 0; h.port.tick(until); n++ {
+	last, n := h.Now(), 0
+	for {
+		name, due := h.port.tick(until)
+		if !due {
+			return
+		}
 		if now := h.Now(); !now.Equal(last) {
 			last, n = now, 0
 		}
-		if n > ticksMax {
+		if n++; n > ticksMax {
 			h.tb.Fatalf("the extension wakes itself without end at %s", last.Sub(Epoch))
 		}
-		h.deliver(extensions.Event{Kind: extensions.Tick})
+		h.deliver(extensions.Event{Kind: extensions.Tick, Name: name})
 	}
 }
 
@@ -115,24 +131,52 @@ func (h *Host) Restart() {
 	}
 }
 
-// Refuse lets every Push fail with err; nil accepts them again.
-func (h *Host) Refuse(err error) { h.refusal = err }
+// Refuse makes every Push fail with err; nil accepts them again. ErrBusy makes PushContext wait.
+func (h *Host) Refuse(err error) {
+	h.port.mu.Lock()
+	defer h.port.mu.Unlock()
+	h.refusal = err
+	h.port.changed()
+}
 
 // Now is the Host's time.
 func (h *Host) Now() time.Time { return h.port.Now() }
 
-// Crashes are the errors and panics after which the extension was started afresh.
-func (h *Host) Crashes() []error { return h.crashes }
+// Crashes are the errors and panics after which the extension was replaced by a fresh one.
+func (h *Host) Crashes() []error {
+	h.tb.Helper()
+	h.settle()
+	return h.crashes
+}
+
+// ExpectCrash waits for the extension to crash and be replaced, and returns why it did. The reason
+// says why it must have.
+func (h *Host) ExpectCrash(reason string) error {
+	h.tb.Helper()
+	before := len(h.crashes)
+	h.port.wait(func() bool { return h.port.failure != nil })
+	h.settle()
+	if len(h.crashes) == before {
+		h.tb.Fatalf("no crash: %s", reason)
+	}
+	return h.crashes[len(h.crashes)-1]
+}
 
 // Expect takes the next push; it fails the test when there is none or when it is of another event.
-// The reason says why the hub must have got it.
+// It waits for a push only while the extension has goroutines. The reason says why the hub must
+// have got it.
 func (h *Host) Expect(reason, event string) Push {
 	h.tb.Helper()
-	if len(h.pushes) == 0 {
+	var p Push
+	if !h.port.wait(func() bool {
+		if len(h.pushes) == 0 {
+			return false
+		}
+		p, h.pushes = h.pushes[0], h.pushes[1:]
+		return true
+	}) {
 		h.tb.Fatalf("no push of %q: %s", event, reason)
 	}
-	p := h.pushes[0]
-	h.pushes = h.pushes[1:]
 	if p.Event != event {
 		h.tb.Fatalf("push of %q instead of %q: %s\n%s", p.Event, event, reason, p.Payload)
 	}
@@ -143,14 +187,15 @@ func (h *Host) Expect(reason, event string) Push {
 // nothing.
 func (h *Host) ExpectSilence(reason string) {
 	h.tb.Helper()
-	for _, p := range h.pushes {
+	for _, p := range h.Drain() {
 		h.tb.Errorf("push of %q after %s: %s\n%s", p.Event, p.At.Sub(Epoch), reason, p.Payload)
 	}
-	h.pushes = nil
 }
 
 // Drain takes all pushes that wait.
 func (h *Host) Drain() []Push {
+	h.port.mu.Lock()
+	defer h.port.mu.Unlock()
 	all := h.pushes
 	h.pushes = nil
 	return all
@@ -158,7 +203,7 @@ func (h *Host) Drain() []Push {
 
 func (h *Host) start(now time.Time) {
 	h.tb.Helper()
-	h.port = &port{host: h, now: now}
+	h.port = newPort(h, now)
 	ext, err := h.factory.New(h.port)
 	if err != nil {
 		h.tb.Fatalf("start extension %s: %v", h.factory.Name, err)
@@ -168,20 +213,56 @@ func (h *Host) start(now time.Time) {
 
 func (h *Host) deliver(e extensions.Event) {
 	h.tb.Helper()
+	h.settle()
 	if err := h.handle(e); err != nil {
-		h.crashes = append(h.crashes, err)
-		if len(h.crashes) > 100 {
-			h.tb.Fatalf("the extension crashes without end, last with: %v", err)
-		}
+		h.crashed(err)
+	}
+}
+
+// settle replaces the extension when a goroutine of it has failed.
+func (h *Host) settle() {
+	h.tb.Helper()
+	h.port.mu.Lock()
+	err := h.port.failure
+	h.port.failure = nil
+	h.port.mu.Unlock()
+	if err != nil {
+		h.crashed(err)
+	}
+}
+
+func (h *Host) crashed(err error) {
+	h.tb.Helper()
+	h.crashes = append(h.crashes, err)
+	if len(h.crashes) > 100 {
+		h.tb.Fatalf("the extension crashes without end, last with: %v", err)
+	}
+	if h.port.ctx.Err() == nil { // not closed
 		h.Restart()
 	}
 }
 
-// handle calls the extension; a panic is a failed test and a crash.
-func (h *Host) handle(e extensions.Event) (err error) {
+// handle calls the extension in a goroutine, which ends with the call; a call that does not return
+// within patience fails the test. A panic is a failed test and a crash.
+func (h *Host) handle(e extensions.Event) error {
 	h.tb.Helper()
-	h.port.enter(true)
-	defer h.port.enter(false)
+	h.port.enter(e.Kind)
+	defer h.port.leave()
+	ended := make(chan error, 1)
+	go func() { ended <- h.call(e) }()
+	late := time.NewTimer(max(patience, h.factory.Deadline))
+	defer late.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-late.C:
+		h.tb.Fatalf("Handle of %s %q does not return", e.Kind, e.Name)
+		return nil
+	}
+}
+
+func (h *Host) call(e extensions.Event) (err error) {
+	h.tb.Helper()
 	defer func() {
 		if r := recover(); r != nil {
 			h.tb.Errorf("panic while handling %s %q %q: %v\n%s", e.Kind, e.Name, e.Payload, r, debug.Stack())

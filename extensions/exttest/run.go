@@ -19,7 +19,7 @@ type Options struct {
 	// Messages are the events of the hub that the extension knows, each with a payload that it
 	// accepts. None: it listens to nothing.
 	Messages map[string]string
-	// Crash makes Handle fail. Nil: it never does.
+	// Crash makes Handle, or a goroutine of the extension, fail. Nil: neither ever does.
 	Crash func(h *Host)
 }
 
@@ -37,10 +37,12 @@ func Run(t *testing.T, f extensions.Factory, opts Options) {
 		{"pushes while attached, in every version", pushes},
 		{"silent after Detached, pushes when attached again", silentAfter},
 		{"a refused push is no crash", refused},
+		{"a slow socket is no crash", slow},
 		{"unknown messages are no crash", unknown},
 		{"unreadable payloads are no crash", unreadable},
 		{"a fresh one is as good as the first", fresh},
 		{"a crash leads to a fresh one", crash},
+		{"goroutines end with the incarnation", goroutines},
 	}
 	for _, rule := range rules {
 		t.Run(rule.name, func(t *testing.T) {
@@ -98,6 +100,38 @@ func refused(t *testing.T, f extensions.Factory, opts Options) {
 	h.Advance(time.Minute)
 	h.Refuse(nil)
 	h.Detach()
+	noCrash(t, h)
+}
+
+func slow(t *testing.T, f extensions.Factory, opts Options) {
+	h := NewHost(t, f)
+	h.Attach()
+	h.Refuse(extensions.ErrBusy)
+	opts.Provoke(h)
+	h.Advance(time.Minute)
+	h.ExpectSilence("the socket takes nothing")
+	h.Refuse(nil)
+	if provoke(h, opts) == nil {
+		t.Error("the socket takes pushes again, but nothing was pushed")
+	}
+	h.Detach()
+	noCrash(t, h)
+}
+
+// goroutines ends an extension in each state: before Attached, attached, with a push that waits for
+// a slow socket, and detached. NewHost and Close see to it that its goroutines have returned.
+func goroutines(t *testing.T, f extensions.Factory, opts Options) {
+	h := NewHost(t, f)
+	h.Restart()
+	h.Attach()
+	h.Refuse(extensions.ErrBusy)
+	opts.Provoke(h)
+	h.Restart()
+	h.Refuse(nil)
+	opts.Provoke(h)
+	h.Restart()
+	h.Detach()
+	h.Restart()
 	noCrash(t, h)
 }
 
@@ -172,19 +206,22 @@ func crash(t *testing.T, f extensions.Factory, opts Options) {
 	h.Attach()
 	opts.Crash(h)
 	if len(h.Crashes()) == 0 {
-		t.Fatal("Options.Crash did not make Handle fail")
+		h.ExpectCrash("Options.Crash says so")
 	}
 	h.Drain()
 	if provoke(h, opts) == nil {
 		t.Error("the fresh one pushes nothing")
 	}
 	h.Detach()
+	h.Close()
 }
 
-// provoke returns the distinct events that were pushed.
+// provoke returns the distinct events that were pushed. It waits for the first of them while the
+// extension has goroutines.
 func provoke(h *Host, opts Options) []string {
 	h.tb.Helper()
 	opts.Provoke(h)
+	h.port.wait(func() bool { return len(h.pushes) > 0 })
 	var events []string
 	for _, p := range h.Drain() {
 		if !slices.Contains(events, p.Event) {
@@ -194,8 +231,10 @@ func provoke(h *Host, opts Options) []string {
 	return events
 }
 
+// noCrash ends the extension and fails the test when it had crashed before.
 func noCrash(t *testing.T, h *Host) {
 	t.Helper()
+	h.Close()
 	for _, err := range h.Crashes() {
 		t.Errorf("crashed: %v", err)
 	}

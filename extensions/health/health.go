@@ -57,8 +57,8 @@ func (x *extension) Handle(e extensions.Event) error {
 		return nil
 	}
 	err := x.host.Push("report", report{Value: x.collect()})
-	if errors.Is(err, extensions.ErrDetached) {
-		return nil // the connection has just been lost: the hub asks again when it attaches again
+	if errors.Is(err, extensions.ErrDetached) || errors.Is(err, extensions.ErrBusy) {
+		return nil // the connection is lost or slow: the hub asks again
 	}
 	return err
 }

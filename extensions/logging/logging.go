@@ -27,6 +27,9 @@ const (
 	messagesBurst     = 8
 )
 
+// busyWait is how long lines wait for a socket that is slow.
+const busyWait = time.Second
+
 // batchBytes keeps messages far below the 8 MB that the hub's socket takes, so that lines do not
 // hold up updates on slow links.
 const batchBytes = 128 << 10
@@ -115,9 +118,14 @@ func (x *extension) send() error {
 			x.host.Wake(wait)
 			return nil
 		}
-		if err := x.push(); errors.Is(err, extensions.ErrDetached) {
+		switch err := x.push(); {
+		case err == nil:
+		case errors.Is(err, extensions.ErrDetached):
 			return nil // the lines stay; Attached comes when the connection is back
-		} else if err != nil {
+		case errors.Is(err, extensions.ErrBusy):
+			x.host.Wake(busyWait) // the lines stay
+			return nil
+		default:
 			return err
 		}
 	}

@@ -21,6 +21,7 @@ type entry struct {
 	version  string // agreed at the last join; empty: none
 	number   uint64 // of the newest attach; 0: none
 	attached bool
+	hung     bool // the hub was told so, and not yet that the extension is back
 }
 
 // New returns a table of the extensions names, none of them attached.
@@ -81,7 +82,28 @@ func (t *Table) Detach(name string) bool {
 	if e == nil || !e.attached {
 		return false
 	}
-	e.attached = false
+	e.attached, e.hung = false, false
+	return true
+}
+
+// Hang marks name as hanging, which the hub is told; it reports false for one that is not attached.
+func (t *Table) Hang(name string) bool {
+	e := t.find(name)
+	if e == nil || !e.attached {
+		return false
+	}
+	e.hung = true
+	return true
+}
+
+// Recover clears the mark of Hang and reports whether it was set: the hub must hear that name is
+// attached again.
+func (t *Table) Recover(name string) bool {
+	e := t.find(name)
+	if e == nil || !e.hung {
+		return false
+	}
+	e.hung = false
 	return true
 }
 

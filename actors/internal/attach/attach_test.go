@@ -102,3 +102,18 @@ func FuzzTable(f *testing.F) {
 		}
 	})
 }
+
+func TestHangs(t *testing.T) {
+	tab := New([]string{"geo"})
+	require.False(t, tab.Hang("geo"), "it is not attached")
+	require.False(t, tab.Hang("shell"))
+	require.False(t, tab.Recover("shell"))
+	tab.Attach("geo")
+	require.False(t, tab.Recover("geo"), "it does not hang")
+	require.True(t, tab.Hang("geo"))
+	require.True(t, tab.Recover("geo"))
+	require.False(t, tab.Recover("geo"), "the hub is told once")
+	require.True(t, tab.Hang("geo"))
+	require.True(t, tab.Detach("geo"))
+	require.False(t, tab.Recover("geo"), "detached, it is nothing")
+}

@@ -33,6 +33,7 @@ type State struct {
 	Serializer string
 	Firmware   Firmware
 	Extensions []string
+	Problems   map[string]string // of extensions
 	Counters   Counters
 }
 
@@ -64,6 +65,8 @@ type Counters struct {
 	Dropped   uint64
 	Unknown   uint64
 	Downloads uint64
+	Hangs     uint64
+	Abandoned int
 }
 
 // Board is where the actors of one device write.
@@ -98,6 +101,7 @@ func (b *Board) Read() State {
 	s := b.s
 	s.Firmware.Meta = maps.Clone(s.Firmware.Meta)
 	s.Extensions = append([]string(nil), s.Extensions...)
+	s.Problems = maps.Clone(s.Problems)
 	if s.Firmware.Update != nil {
 		u := *s.Firmware.Update
 		s.Firmware.Update = &u
@@ -163,6 +167,25 @@ func (b *Board) Extensions(names []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.s.Extensions = names
+}
+
+// ExtensionProblem notes what is wrong with an extension; empty means nothing. It reports whether
+// that is new.
+func (b *Board) ExtensionProblem(name, problem string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.s.Problems[name] == problem {
+		return false
+	}
+	if problem == "" {
+		delete(b.s.Problems, name)
+		return true
+	}
+	if b.s.Problems == nil {
+		b.s.Problems = map[string]string{}
+	}
+	b.s.Problems[name] = problem
+	return true
 }
 
 func (b *Board) enter(c Connection) {

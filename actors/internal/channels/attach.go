@@ -3,6 +3,8 @@ package channels
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/hublink-go/hublink/actors/internal/errand"
 	"github.com/hublink-go/hublink/actors/internal/message"
@@ -15,7 +17,6 @@ import (
 // again.
 func (c *extensionsTopic) attach(ctx *supervisor.Ctx, names []string) error {
 	for _, name := range names {
-		f, _ := c.door.factory(name)
 		number, known := c.table.Attach(name)
 		if !known {
 			if err := c.say(ctx, name, "error", hub.ExtensionError("unknown_extension")); err != nil {
@@ -23,7 +24,7 @@ func (c *extensionsTopic) attach(ctx *supervisor.Ctx, names []string) error {
 			}
 			continue
 		}
-		spec := c.door.Spec(f)
+		spec := c.door.Spec(c.door.factory(name))
 		c.errands.Run(ctx, errand.Errand{Name: "attach " + name, Do: func(gctx context.Context) any {
 			err := c.door.Branch.Start(gctx, spec)
 			if errors.Is(err, supervisor.ErrAlreadyStarted) {
@@ -41,23 +42,62 @@ func (c *extensionsTopic) started(ctx *supervisor.Ctx, m extensionStarted) error
 	}
 	if m.err != nil {
 		c.table.Detach(m.name)
+		c.door.Board.ExtensionProblem(m.name, "does not start: "+m.err.Error())
 		c.channel.log.Warn().Err(m.err).Str("extension", m.name).Msg("extension does not start")
 		return c.say(ctx, m.name, "error", hub.ExtensionError("start_failure"))
 	}
 	ctx.Monitor(c.door.supervisor(m.name))
+	c.door.Board.ExtensionProblem(m.name, "")
+	c.table.Recover(m.name)
 	if err := c.say(ctx, m.name, "attached", hub.Empty); err != nil {
 		return err
 	}
-	c.ready(m.name)
+	return c.ready(ctx, m.name)
+}
+
+// ready tells an extension's actor that it is attached, if it is. After a hang the hub is told, too.
+func (c *extensionsTopic) ready(ctx *supervisor.Ctx, name string) error {
+	if !c.table.Attached(name) || c.channel.core.State() != protocol.Joined {
+		return nil
+	}
+	if c.table.Recover(name) {
+		if err := c.say(ctx, name, "attached", hub.Empty); err != nil {
+			return err
+		}
+	}
+	// lost while the extension is being restarted: it says ready
+	_ = c.door.extension(name).Send(message.ExtensionAttached{Version: c.table.Version(name)})
+	c.show()
 	return nil
 }
 
-// ready tells an extension's actor that it is attached, if it is.
-func (c *extensionsTopic) ready(name string) {
-	if c.table.Attached(name) && c.channel.core.State() == protocol.Joined {
-		// being restarted: it says ready
-		_ = c.door.extension(name).Send(message.ExtensionAttached{Version: c.table.Version(name)})
-		c.show()
+// hung tells the hub that an extension does not answer. The hub takes it for detached until a fresh
+// incarnation is ready.
+func (c *extensionsTopic) hung(ctx *supervisor.Ctx, name string) error {
+	if !c.table.Hang(name) {
+		return nil
+	}
+	return c.say(ctx, name, "error", hub.ExtensionError("hanging"))
+}
+
+// unknown notes, each once, the extensions that the hub does not take: its attach list has only
+// those of wanted.
+func (c *extensionsTopic) unknown(wanted []string) {
+	for _, f := range c.door.Factories {
+		advertised, known := c.offer.advertised[f.Name]
+		var problem string
+		switch {
+		case slices.Contains(wanted, f.Name) || known && c.table.Version(f.Name) != "":
+			continue // attached, or switched off by the operator
+		case known:
+			problem = fmt.Sprintf("the hub speaks other versions of it: %.200q", advertised)
+		default:
+			problem = "the hub does not know it, or has it switched off"
+		}
+		if c.door.Board.ExtensionProblem(f.Name, problem) {
+			c.channel.log.Info().Str("extension", f.Name).Str("reason", problem).
+				Msg("extension is not attached")
+		}
 	}
 }
 
@@ -99,6 +139,7 @@ func (c *extensionsTopic) quarantined(ctx *supervisor.Ctx, m supervisor.Down) er
 		}
 		c.table.Detach(name)
 		c.show()
+		c.door.Board.ExtensionProblem(name, "crashed too often, detached: "+m.Reason.Error())
 		c.door.Events.Quarantined(name, m.Reason)
 		c.channel.log.Warn().
 			Str("extension", name).

@@ -43,7 +43,7 @@ type ExtensionsDoor struct {
 	Device    supervisor.Ref // channel/device
 	Factories []extensions.Factory
 	Branch    branch.Branch // where the supervisors of the extensions run
-	Spec      func(extensions.Factory) supervisor.ChildSpec
+	Spec      func(*extensions.Factory) supervisor.ChildSpec
 	Events    ExtensionEvents
 }
 
@@ -59,11 +59,12 @@ func (d *ExtensionsDoor) extension(name string) supervisor.Ref {
 
 func (d *ExtensionsDoor) supervisor(name string) supervisor.Ref { return d.Branch.Ref(name) }
 
-func (d *ExtensionsDoor) factory(name string) (extensions.Factory, bool) {
-	for _, f := range d.Factories {
-		if f.Name == name {
-			return f, true
+// factory returns the factory of that name, or nil.
+func (d *ExtensionsDoor) factory(name string) *extensions.Factory {
+	for i := range d.Factories {
+		if d.Factories[i].Name == name {
+			return &d.Factories[i]
 		}
 	}
-	return extensions.Factory{}, false
+	return nil
 }

@@ -25,6 +25,7 @@ type extensionsTopic struct {
 	channel channel
 	table   attach.Table
 	offer   offer
+	flights flights
 	errands errand.Queue // starts and stops: a detach must not overtake the attach before it
 }
 
@@ -59,6 +60,7 @@ func (c *extensionsTopic) Receive(ctx *supervisor.Ctx, msg any) error {
 	case message.LinkState:
 		return c.link(ctx, m)
 	case message.Sent:
+		c.landed(m.Tag)
 		return c.step(ctx, c.channel.sent(m))
 	case message.Delivered:
 		if in, ok := c.channel.received(m); ok {
@@ -72,8 +74,9 @@ func (c *extensionsTopic) Receive(ctx *supervisor.Ctx, msg any) error {
 	case message.ExtensionsOffered:
 		return c.join(ctx, m.Advertised)
 	case message.ExtensionReady:
-		c.ready(m.Name)
-		return nil
+		return c.ready(ctx, m.Name)
+	case message.ExtensionHung:
+		return c.hung(ctx, m.Name)
 	case message.ExtensionPush:
 		return c.extensionPush(ctx, m)
 	case errand.Done:
@@ -100,11 +103,11 @@ func (c *extensionsTopic) Terminate(*supervisor.Ctx, error) {}
 func (c *extensionsTopic) link(ctx *supervisor.Ctx, m message.LinkState) error {
 	switch c.channel.link(m) {
 	case resend.Opened:
-		c.offer = offer{}
+		c.offer, c.flights = offer{}, flights{}
 		_ = c.door.Device.Send(message.AskOffered{}) // being restarted: it joins and tells
 		return nil
 	case resend.Closed:
-		c.offer = offer{}
+		c.offer, c.flights = offer{}, flights{}
 		return c.step(ctx, protocol.ChannelInput{Kind: protocol.ChannelDown})
 	default:
 		return nil
@@ -193,6 +196,7 @@ func (c *extensionsTopic) joined(ctx *supervisor.Ctx, response jsontext.Value) e
 	for _, name := range c.table.Except(names) {
 		c.stop(ctx, name)
 	}
+	c.unknown(names)
 	return c.attach(ctx, names)
 }
 
@@ -232,11 +236,35 @@ func (c *extensionsTopic) named(payload jsontext.Value) []string {
 	return names
 }
 
+// extensionPush pushes what an extension has to say. The extension learns when connection has
+// written it, so that a slow socket slows the extension down.
 func (c *extensionsTopic) extensionPush(ctx *supervisor.Ctx, m message.ExtensionPush) error {
 	if !c.table.Attached(m.Name) {
 		return nil
 	}
-	return c.say(ctx, m.Name, m.Event, m.Payload)
+	before := c.channel.window.Last()
+	if err := c.say(ctx, m.Name, m.Event, m.Payload); err != nil {
+		return err
+	}
+	f := flight{tag: c.channel.window.Last(), name: m.Name, bytes: len(m.Payload)}
+	if f.tag == before { // the channel is not joined: the push was dropped
+		c.land(f)
+		return nil
+	}
+	c.flights.add(f)
+	return nil
+}
+
+// landed tells the extensions whose pushes connection has written, up to tag.
+func (c *extensionsTopic) landed(tag uint64) {
+	for f, ok := c.flights.next(tag); ok; f, ok = c.flights.next(tag) {
+		c.land(f)
+	}
+}
+
+func (c *extensionsTopic) land(f flight) {
+	// the extension has ended: its window has, too
+	_ = c.door.extension(f.name).Send(message.ExtensionSent{Bytes: f.bytes})
 }
 
 // say pushes `<name>:<event>`. The hub replies only to refuse the extension; the tag says which one

@@ -42,7 +42,7 @@ func extensionsAlone(t *testing.T, test func(*alone)) {
 			Factories: []exts.Factory{{Name: "one", Versions: []string{"0.0.1"}}},
 			Branch:    w.Branch("branch"),
 			Events:    a,
-			Spec: func(f exts.Factory) supervisor.ChildSpec {
+			Spec: func(f *exts.Factory) supervisor.ChildSpec {
 				return supervisor.ChildSpec{
 					ID: f.Name, Restart: supervisor.Temporary,
 					Supervisor: &supervisor.Spec{

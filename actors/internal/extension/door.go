@@ -7,6 +7,7 @@ package extension
 import (
 	"github.com/rs/zerolog"
 
+	"github.com/hublink-go/hublink/actors/internal/board"
 	"github.com/hublink-go/hublink/supervisor"
 )
 
@@ -14,5 +15,12 @@ import (
 // while actors run.
 type Door struct {
 	Channel supervisor.Ref // channel/extensions
+	Board   *board.Board
+	Events  Events
 	Log     func(actor string) *zerolog.Logger
+}
+
+// Events tells the embedder about extensions.
+type Events interface {
+	Hung(extension string, reason error)
 }

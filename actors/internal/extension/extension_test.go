@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/actors/internal/actortest"
+	"github.com/hublink-go/hublink/actors/internal/board"
 	"github.com/hublink-go/hublink/actors/internal/extension"
 	"github.com/hublink-go/hublink/actors/internal/message"
 
@@ -26,8 +27,8 @@ func (e echo) Handle(ev exts.Event) error {
 
 func TestExtensionAlone(t *testing.T) {
 	actortest.Run(t, func(w *actortest.World) {
-		door := extension.Door{Channel: w.Peer("channel"), Log: w.Log}
-		factory := exts.Factory{
+		door := extension.Door{Channel: w.Peer("channel"), Board: new(board.Board), Log: w.Log}
+		factory := &exts.Factory{
 			Name: "echo", Versions: []string{"0.0.1"},
 			New: func(h exts.Host) (exts.Extension, error) { return echo{h}, nil },
 		}

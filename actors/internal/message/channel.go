@@ -64,11 +64,14 @@ type (
 	// ExtensionReady: from an extension's actor when it starts, also after a crash; answered with
 	// ExtensionAttached when it is attached. Lost: channel/extensions attaches it anew.
 	ExtensionReady struct{ Name string }
-	// ExtensionPush: from an extension's actor; push `<name>:<event>`. Lost: the extension's event is
-	// not sent.
+	// ExtensionPush: from any goroutine of an extension; push `<name>:<event>`. Answered with
+	// ExtensionSent. Lost: the extension's event is not sent.
 	ExtensionPush struct {
 		Name    string
 		Event   string
 		Payload jsontext.Value
 	}
+	// ExtensionHung: from an extension's actor whose Handle has passed its deadline. Lost: the hub is
+	// not told.
+	ExtensionHung struct{ Name string }
 )

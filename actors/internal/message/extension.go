@@ -14,4 +14,7 @@ type (
 		Event   string
 		Payload jsontext.Value
 	}
+	// ExtensionSent: from channel/extensions; a push of that size was written to the socket or dropped.
+	// Lost with the channel: its next incarnation attaches anew, which empties the window.
+	ExtensionSent struct{ Bytes int }
 )
