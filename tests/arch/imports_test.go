@@ -39,6 +39,8 @@ var rows = []row{
 	{"firmware/fetch", []string{"firmware"}, false},
 	{"firmware/fwfile", nil, purely},
 	{"firmware/fwup", []string{"firmware", "firmware/fwfile"}, false},
+	{"firmware/internal/blockcache", nil, purely},
+	{"firmware/internal/fat", nil, purely},
 	{"firmware/internal/ubootenv", nil, purely},
 	{"firmware/slotdev", []string{
 		"firmware", "firmware/slotdev/bootrecord", "firmware/slotdev/internal/...",

@@ -38,8 +38,8 @@ func header(redundant bool) int {
 	return 4
 }
 
-// Decode reads one copy and returns its entries and flags. It fails with ErrDamaged or ErrSize. The flags are 0 unless the
-// environment is redundant.
+// Decode reads one copy and returns its entries and flags. The flags are 0 unless the environment
+// is redundant. It fails with ErrDamaged or ErrSize.
 func Decode(region []byte, redundant bool) (*Env, byte, error) {
 	if len(region) < MinSize || len(region) > MaxSize {
 		return nil, 0, ErrSize
