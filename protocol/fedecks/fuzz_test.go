@@ -95,3 +95,55 @@ func FuzzSession(f *testing.F) {
 		}
 	})
 }
+
+// Until the device has spoken or Settle is over, nothing is pushed; then all is, once and in order.
+func FuzzSettle(f *testing.F) {
+	f.Add([]byte{1, 7, 8, 7, 2, 7})
+	f.Add([]byte{7, 1, 8, 70, 5})
+	f.Fuzz(func(t *testing.T, script []byte) {
+		s := NewSession(SessionConfig{Settle: time.Second})
+		now, given, came := epoch, 0, 0
+		var settles time.Time
+		for _, b := range script {
+			now = now.Add(time.Duration(b/9) * 50 * time.Millisecond)
+			in := SessionInput{Kind: SessionInputKind(b % 9)}
+			was := s.Over()
+			switch in.Kind {
+			case SessionStart:
+				if settles.IsZero() {
+					settles = now.Add(time.Second)
+				}
+			case SessionPush, SessionNote:
+				if !was {
+					given++
+				}
+				in.Data, in.Note = []byte{byte(given)}, byte(given)
+			}
+			spoken := in.Kind == SessionReceived || in.Kind == SessionStop
+			for _, e := range s.Step(now, in, nil) {
+				n := byte(0)
+				switch e.Kind {
+				case DoPush:
+					n = e.Data[0]
+				case DoHandleInfo:
+					n, _ = e.Note.(byte)
+				default:
+					continue
+				}
+				if came++; n != byte(came) {
+					t.Fatalf("number %d came as number %d", n, came)
+				}
+			}
+			over := !settles.IsZero() && !now.Before(settles)
+			switch {
+			case spoken && !was:
+				settles = now
+			case !spoken && !over && came > 0:
+				t.Fatal("something was sent before the device had spoken")
+			}
+			if (spoken || over) && in.Kind != SessionLost && !was && came != given {
+				t.Fatalf("%d of %d came", came, given)
+			}
+		}
+	})
+}

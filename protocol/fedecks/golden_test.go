@@ -177,6 +177,10 @@ func (s *served) Step(t *testing.T, now time.Time, words []string) (lines []stri
 		}
 	case "halt":
 		in = SessionInput{Kind: SessionAnswered, Answer: Answer{Send: "bye", Stop: true}}
+	case "push":
+		in = SessionInput{Kind: SessionPush, Data: []byte(word(words, 1))}
+	case "note":
+		in = SessionInput{Kind: SessionNote, Note: word(words, 1)}
 	case "stop":
 		in = SessionInput{Kind: SessionStop, Code: protocol.CloseServiceRestart, Reason: word(words, 1)}
 	case "lost":
@@ -203,6 +207,10 @@ func showSession(e SessionEffect) string {
 		return fmt.Sprintf("handle raw %q", e.Data)
 	case DoSend:
 		return fmt.Sprintf("send %q", e.Data)
+	case DoPush:
+		return fmt.Sprintf("push %q", e.Data)
+	case DoHandleInfo:
+		return fmt.Sprintf("handle info %q", e.Note)
 	case DoClose:
 		return strings.TrimSpace(fmt.Sprintf("close %d %s", e.Code, e.Reason))
 	case DoPingDevice:
@@ -219,5 +227,10 @@ func TestSessionTranscripts(t *testing.T) {
 		t,
 		"session_ping",
 		func() golden.Core { return &served{NewSession(SessionConfig{Ping: time.Minute})} },
+	)
+	golden.Play(
+		t,
+		"session_settle",
+		func() golden.Core { return &served{NewSession(SessionConfig{Settle: time.Second})} },
 	)
 }

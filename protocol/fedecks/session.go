@@ -13,17 +13,20 @@ import (
 type SessionConfig struct {
 	Refresh time.Duration // time between new tokens; 3 h
 	// time between pings to the device; none, because the original client does not answer them
-	Ping  time.Duration
-	Codec Codec
+	Ping time.Duration
+	// time for which pushes and notes wait for the first message of the device; they do not wait
+	Settle time.Duration
+	Codec  Codec
 }
 
 // SessionInput is one event of a session. Kind decides which fields are set. The zero value means
 // that time has passed.
 type SessionInput struct {
 	Kind   SessionInputKind
-	Data   []byte // Received
+	Data   []byte // Received, Push
 	Text   bool   // Received: in a text frame
 	Token  string // Token
+	Note   any    // Note
 	Answer Answer // Answered
 	Code   int    // Stop: a close code
 	Reason string // Stop: for the close frame
@@ -41,6 +44,8 @@ const (
 	SessionAnswered                         // a callback has returned
 	SessionStop                             // end the session
 	SessionLost                             // the connection has ended
+	SessionPush                             // Data is for the device
+	SessionNote                             // Note is for HandleInfo
 )
 
 // Answer is the result of a callback. The zero Answer does nothing.
@@ -56,7 +61,8 @@ type Answer struct {
 type SessionEffect struct {
 	Kind   SessionEffectKind
 	Term   etf.Term // HandleIn
-	Data   []byte   // HandleRaw, Write
+	Data   []byte   // HandleRaw, Send, Push
+	Note   any      // HandleInfo
 	Code   int      // Close
 	Reason string   // Close
 	Cause  error    // Unsendable
@@ -76,10 +82,17 @@ const (
 	DoClose      // close the connection; the last effect
 	DoPingDevice // ping
 	DoUnsendable // report an answer that cannot be sent, because of Cause
+	DoPush       // write Data of a SessionPush as a binary message
+	DoHandleInfo // call HandleInfo with Note; answer with SessionAnswered
 )
 
 // Session is the core of one connection on the server's end. It sorts messages, sends tokens and
-// turns answers of callbacks into messages.
+// turns answers of callbacks into messages. Its owner gives it the answer of a callback before it
+// carries out the next effect.
+//
+// A session holds pushes and notes back until the device has sent its first message, or for
+// SessionConfig.Settle. The original client loses the connection when a message arrives together
+// with the answer to its upgrade request; it asks for a token as soon as it has read that answer.
 //
 // A server closes with protocol.CloseNormal when the handler stops the session, CloseGoingAway when
 // the server stops, ClosePolicy when another session of the device takes its place or the device is
@@ -88,14 +101,18 @@ const (
 type Session struct {
 	cfg     SessionConfig
 	refresh time.Time
-	ping    time.Time // zero means none
+	ping    time.Time       // zero means none
+	settle  time.Time       // until when pushes and notes wait; zero means not started, or settled
+	settled bool            // pushes and notes do not wait
+	early   []SessionEffect // the pushes and notes that wait, in order
 	over    bool
+	answers bool // over, but callbacks before the close still answer
 }
 
 // NewSession returns a core that waits for SessionStart.
 func NewSession(cfg SessionConfig) Session {
 	cfg.Refresh = cmp.Or(cfg.Refresh, 3*time.Hour)
-	return Session{cfg: cfg}
+	return Session{cfg: cfg, settled: cfg.Settle <= 0}
 }
 
 // Over reports whether the session ended.
@@ -103,30 +120,26 @@ func (s *Session) Over() bool { return s.over }
 
 // Deadline returns the latest time for the next call of Step. Zero means that Step waits for an
 // input.
-func (s *Session) Deadline() time.Time {
-	if !s.ping.IsZero() && s.ping.Before(s.refresh) {
-		return s.ping
+func (s *Session) Deadline() (first time.Time) {
+	for _, t := range [...]time.Time{s.refresh, s.ping, s.settle} {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
 	}
-	return s.refresh
+	return first
 }
 
 // Step applies the input that happened at now and appends its effects to out. It accepts every
 // input in every state.
 func (s *Session) Step(now time.Time, in SessionInput, out []SessionEffect) []SessionEffect {
-	if s.over {
+	if s.over && (!s.answers || in.Kind != SessionAnswered) {
 		return out
 	}
 	switch in.Kind {
 	case SessionStart:
-		if s.refresh.IsZero() {
-			s.refresh = now.Add(s.cfg.Refresh)
-			if s.cfg.Ping > 0 {
-				s.ping = now.Add(s.cfg.Ping)
-			}
-			out = append(out, SessionEffect{Kind: DoEstablished})
-		}
+		out = s.start(now, out)
 	case SessionReceived:
-		out = s.received(in, out)
+		out = s.received(in, s.release(out))
 	case SessionToken:
 		if data, err := tokenMessage(in.Token); err == nil {
 			out = append(out, SessionEffect{Kind: DoSend, Data: data})
@@ -134,11 +147,19 @@ func (s *Session) Step(now time.Time, in SessionInput, out []SessionEffect) []Se
 	case SessionAnswered:
 		out = s.answered(in.Answer, out)
 	case SessionStop:
-		return s.close(in.Code, in.Reason, out)
+		s.answers = len(s.early) > 0
+		return s.close(in.Code, in.Reason, s.release(out))
 	case SessionLost:
 		s.end()
 		return out
+	case SessionPush:
+		out = s.deliver(SessionEffect{Kind: DoPush, Data: in.Data}, out)
+	case SessionNote:
+		out = s.deliver(SessionEffect{Kind: DoHandleInfo, Note: in.Note}, out)
 	case SessionTick:
+	}
+	if due(s.settle, now) {
+		out = s.release(out)
 	}
 	if due(s.refresh, now) {
 		s.refresh = now.Add(s.cfg.Refresh)
@@ -151,7 +172,39 @@ func (s *Session) Step(now time.Time, in SessionInput, out []SessionEffect) []Se
 	return out
 }
 
-func (s *Session) end() { s.over, s.refresh, s.ping = true, time.Time{}, time.Time{} }
+func (s *Session) start(now time.Time, out []SessionEffect) []SessionEffect {
+	if !s.refresh.IsZero() {
+		return out
+	}
+	s.refresh = now.Add(s.cfg.Refresh)
+	if s.cfg.Ping > 0 {
+		s.ping = now.Add(s.cfg.Ping)
+	}
+	if !s.settled {
+		s.settle = now.Add(s.cfg.Settle)
+	}
+	return append(out, SessionEffect{Kind: DoEstablished})
+}
+
+// deliver appends e to out, or keeps it while the session is not settled.
+func (s *Session) deliver(e SessionEffect, out []SessionEffect) []SessionEffect {
+	if !s.settled {
+		s.early = append(s.early, e)
+		return out
+	}
+	return append(out, e)
+}
+
+// release settles the session and appends the pushes and notes that waited to out.
+func (s *Session) release(out []SessionEffect) []SessionEffect {
+	out = append(out, s.early...)
+	s.settled, s.settle, s.early = true, time.Time{}, nil
+	return out
+}
+
+func (s *Session) end() {
+	s.over, s.refresh, s.ping, s.settle, s.early = true, time.Time{}, time.Time{}, time.Time{}, nil
+}
 
 // received separates control messages, terms and raw octets. Like the original it ignores text
 // frames.
@@ -178,7 +231,7 @@ func (s *Session) answered(a Answer, out []SessionEffect) []SessionEffect {
 			out = append(out, SessionEffect{Kind: DoSend, Data: data})
 		}
 	}
-	if a.Stop {
+	if a.Stop && !s.over {
 		return s.close(a.Code, a.Reason, out)
 	}
 	return out

@@ -9,20 +9,20 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/hublink-go/hublink/actors/fedecks/server/internal/cluster"
+	"github.com/hublink-go/hublink/actors/internal/drive"
 	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// exchange is the actor between the registry and the other nodes: it carries out what the core of
-// the cluster wants. What is for the connections themselves goes past it.
+// exchange is the actor between the registry and the other nodes. It drives the core of the cluster.
+// Pushes, broadcasts and disconnects of other nodes go from the bus to the connections directly.
 type exchange struct {
 	srv   *Server
 	core  *cluster.Core
 	epoch int64
 	leave func()
-	timer supervisor.Timer
-	armed time.Time
-	odd   atomic.Bool // a message that cannot be read was reported
+	timer drive.Timer
+	odd   atomic.Bool // a message that cannot be read was logged at Warn
 	log   zerolog.Logger
 }
 
@@ -37,7 +37,7 @@ func newExchange(s *Server) *exchange {
 	}
 }
 
-// Init joins the bus and tells who is here.
+// Init joins the bus and starts the core, which tells the other nodes the devices of this one.
 func (x *exchange) Init(ctx *supervisor.Ctx) (err error) {
 	self := ctx.Self()
 	x.leave, err = x.srv.cfg.Cluster.Bus.Join(x.srv.reg.node, func(data []byte) { x.hear(self, data) })
@@ -45,11 +45,11 @@ func (x *exchange) Init(ctx *supervisor.Ctx) (err error) {
 		return fmt.Errorf("join the bus: %w", err)
 	}
 	x.step(ctx, cluster.Input{Kind: cluster.InStart})
-	x.srv.reg.attach(func(msg any) { _ = self.Send(msg) }) // the next incarnation asks for the state
+	x.srv.reg.attach(func(msg any) { _ = self.Send(msg) }) // lost with a crash: the next incarnation attaches anew
 	return nil
 }
 
-// hear takes a message from the bus, on a goroutine of that.
+// hear takes a message from the bus, on a goroutine of the bus.
 func (x *exchange) hear(self supervisor.Ref, data []byte) {
 	m, err := cluster.Decode(data)
 	if err != nil {
@@ -57,7 +57,7 @@ func (x *exchange) hear(self supervisor.Ref, data []byte) {
 		if !x.odd.Swap(true) {
 			level = zerolog.WarnLevel
 		}
-		x.log.WithLevel(level).Err(err).Msg("a message on the bus cannot be read, dropped")
+		x.log.WithLevel(level).Err(err).Msg("a message on the bus cannot be read, dropped; is a node of another version there?")
 		return
 	}
 	s := x.srv
@@ -74,8 +74,7 @@ func (x *exchange) hear(self supervisor.Ref, data []byte) {
 // Receive handles one message.
 func (x *exchange) Receive(ctx *supervisor.Ctx, msg any) error {
 	switch m := msg.(type) {
-	case tick:
-		x.armed = time.Time{}
+	case drive.Tick:
 		x.step(ctx, cluster.Input{})
 	case heard:
 		x.step(ctx, cluster.Input{Kind: cluster.InReceived, Message: m.m})
@@ -92,25 +91,19 @@ func (x *exchange) Receive(ctx *supervisor.Ctx, msg any) error {
 	return nil
 }
 
-// Terminate says goodbye.
+// Terminate tells the other nodes that this one stops, and leaves the bus.
 func (x *exchange) Terminate(ctx *supervisor.Ctx, _ error) {
 	x.srv.reg.detach()
 	x.step(ctx, cluster.Input{Kind: cluster.InStop})
 	x.leave()
 }
 
+// step feeds the core and carries out its effects.
 func (x *exchange) step(ctx *supervisor.Ctx, in cluster.Input) {
 	for _, e := range x.core.Step(time.Now(), in, nil) {
 		x.apply(ctx, e)
 	}
-	d := x.core.Deadline()
-	if d.Equal(x.armed) {
-		return
-	}
-	x.timer.Stop()
-	if x.armed = d; !d.IsZero() {
-		x.timer = ctx.After(max(0, time.Until(d)), tick{})
-	}
+	x.timer.Arm(ctx, x.core.Deadline())
 }
 
 func (x *exchange) apply(ctx *supervisor.Ctx, e cluster.Effect) {
@@ -120,12 +113,10 @@ func (x *exchange) apply(ctx *supervisor.Ctx, e cluster.Effect) {
 		err := x.srv.tell(e.Node, e.Message)
 		switch {
 		case errors.Is(err, ErrTooLarge):
-			x.log.Error().Err(err).Msg("the bus takes too little for what nodes tell each other")
+			x.log.Error().Err(err).Msg("the bus refuses a message between nodes as too large; raise its limit to 64 KiB or more")
 		case err != nil:
-			x.log.Debug().
-				Err(err).
-				Msg("the others were not told, the next beat shows it")
-			// the bus says that it is down
+			// the bus itself logs that it is down
+			x.log.Debug().Err(err).Msg("a message to other nodes is lost, the next beat heals it")
 		}
 	case cluster.DoStamp:
 		reg.setStamp(e.Device, e.Newest, e.Time)
@@ -139,21 +130,21 @@ func (x *exchange) apply(ctx *supervisor.Ctx, e cluster.Effect) {
 		x.revoke(ctx, e)
 	case cluster.DoNodeUp:
 		reg.setNode(e.Node, true)
-		x.log.Info().Str("other", e.Node).Msg("another node is there")
+		x.log.Info().Str("other", e.Node).Msg("another node is connected")
 	case cluster.DoNodeDown:
 		reg.setNode(e.Node, false)
 		if e.Bye {
 			x.log.Info().Str("other", e.Node).Msg("another node has stopped")
 		} else {
-			x.log.Warn().Str("other", e.Node).Msg("another node is not heard any more")
+			x.log.Warn().Str("other", e.Node).Msg("another node is silent, its devices count as disconnected")
 		}
 	case cluster.DoConflict:
-		x.log.Error().Msg("another node has the name of this one, give each its own")
+		x.log.Error().Msg("another node has the name of this one; configure a name of its own for each")
 	}
 }
 
-// revoke closes connections whose tokens are worthless. They may have been given tokens since the
-// time that the others know, so they are told a later one.
+// revoke closes connections whose tokens were revoked. A connection may have been given a token
+// after the time that the other nodes know, so revoke tells them a later time.
 func (x *exchange) revoke(ctx *supervisor.Ctx, e cluster.Effect) {
 	closed := x.srv.reg.revoke(e.Device, e.Time)
 	for _, sess := range closed {
@@ -164,7 +155,7 @@ func (x *exchange) revoke(ctx *supervisor.Ctx, e cluster.Effect) {
 	}
 }
 
-// tell sends a message to one other node, or to all.
+// tell sends m to the node named to, or to all other nodes when to is empty.
 func (s *Server) tell(to string, m cluster.Message) error {
 	if m.From == "" {
 		m.From = s.reg.node
@@ -179,15 +170,13 @@ func (s *Server) tell(to string, m cluster.Message) error {
 	return nil
 }
 
-// carryOut does what another node wants for connections here.
+// carryOut handles a message of another node that is for connections of this one.
 func (s *Server) carryOut(m cluster.Message) {
 	switch m.Kind {
 	case cluster.KindPush:
 		if err := s.deliver(m.Device, push{data: m.Data}); errors.Is(err, ErrBusy) {
-			s.log.Debug().
-				Str("device", m.Device).
-				Str("other", m.From).
-				Msg("too much waits for the device, a push of another node is dropped")
+			s.log.Debug().Str("device", m.Device).Str("other", m.From).
+				Msg("a push of another node is dropped, too many messages wait for the device")
 		}
 	case cluster.KindBroadcast:
 		s.spread(m.Topic, push{data: m.Data})

@@ -7,54 +7,54 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hublink-go/hublink/actors/internal/drive"
 	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/fedecks"
 	"github.com/hublink-go/hublink/protocol/transport"
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// Messages to a line. Lost ones are lost with the connection.
+// Messages to a line. They are lost with the connection.
 type (
-	begin  struct{} // from itself: run the first callback
-	tick   struct{} // from its timer
-	inward struct { // from its reader
+	begin  struct{} // from itself: run ConnectionEstablished
+	inward struct { // from its reader: a message of the device
 		data []byte
 		text bool
 	}
-	lost   struct{ err error }   // from its reader: the last one
-	push   struct{ data []byte } // from anywhere
-	info   struct{ msg any }     // from anywhere
-	finish struct {              // from anywhere
+	lost   struct{ err error }   // from its reader: the connection has ended; its last message
+	push   struct{ data []byte } // from Session, any goroutine
+	info   struct{ msg any }     // from Session, any goroutine
+	finish struct {              // from Session and the exchange: close the connection
 		code   int
 		reason string
 	}
 )
 
-// line is the actor of one connection: it feeds the session core and runs callbacks in its own
-// turn, so they come one at a time.
+// settleWithin is how long pushes and notes wait for the first message of the device; see
+// fedecks.Session. The number is ours.
+const settleWithin = time.Second
+
+// line is the actor of one connection. It drives the session core and runs the callbacks in its own
+// turn, so that they run one at a time.
 type line struct {
 	sess  *Session
 	conn  transport.Conn
 	core  fedecks.Session
 	space chan struct{} // one token for each message of the device that was not handled
-	timer supervisor.Timer
-	armed time.Time
-
-	settled bool  // the device has the answer to its request
-	early   []any // pushes and notes that wait for that; they count among what may wait
+	timer drive.Timer
 }
 
 func newLine(sess *Session, conn transport.Conn) *line {
-	cfg := sess.srv.cfg
+	cfg := &sess.srv.cfg
 	return &line{
 		sess: sess, conn: conn, space: make(chan struct{}, cfg.Limits.Inbox),
-		core: fedecks.NewSession(
-			fedecks.SessionConfig{Refresh: cfg.Refresh, Ping: cfg.Limits.Ping, Codec: cfg.Codec},
-		),
+		core: fedecks.NewSession(fedecks.SessionConfig{
+			Refresh: cfg.Refresh, Ping: cfg.Limits.Ping, Settle: settleWithin, Codec: cfg.Codec,
+		}),
 	}
 }
 
-// Init enters the registry, sends older connections of the device away, and starts to read.
+// Init enters the registry, closes older connections of the device, and starts to read.
 func (l *line) Init(ctx *supervisor.Ctx) error {
 	older := l.sess.srv.reg.join(l.sess)
 	if l.sess.srv.cfg.Duplicates != AllowBoth {
@@ -68,7 +68,6 @@ func (l *line) Init(ctx *supervisor.Ctx) error {
 	if err := ctx.Self().Send(begin{}); err != nil {
 		return err
 	}
-	ctx.After(settleWithin, settle{})
 	l.listen(ctx)
 	return nil
 }
@@ -78,29 +77,20 @@ func (l *line) Receive(ctx *supervisor.Ctx, msg any) error {
 	switch m := msg.(type) {
 	case begin:
 		return l.step(ctx, fedecks.SessionInput{Kind: fedecks.SessionStart})
-	case tick:
-		l.armed = time.Time{}
+	case drive.Tick:
 		return l.step(ctx, fedecks.SessionInput{})
 	case inward:
 		defer func() { <-l.space }()
-		if err := l.settle(ctx); err != nil {
-			return err
-		}
 		return l.step(ctx, fedecks.SessionInput{
-			Kind: fedecks.SessionReceived, Data: m.data,
-			Text: m.text,
+			Kind: fedecks.SessionReceived, Data: m.data, Text: m.text,
 		})
-	case push, info:
-		return l.deliver(ctx, m)
-	case settle:
-		return l.settle(ctx)
+	case push:
+		return l.step(ctx, fedecks.SessionInput{Kind: fedecks.SessionPush, Data: m.data})
+	case info:
+		return l.step(ctx, fedecks.SessionInput{Kind: fedecks.SessionNote, Note: m.msg})
 	case finish:
-		if err := l.settle(ctx); err != nil {
-			return err
-		}
 		return l.step(ctx, fedecks.SessionInput{
-			Kind: fedecks.SessionStop, Code: m.code,
-			Reason: m.reason,
+			Kind: fedecks.SessionStop, Code: m.code, Reason: m.reason,
 		})
 	case lost:
 		return l.ended(ctx, m.err)
@@ -109,8 +99,8 @@ func (l *line) Receive(ctx *supervisor.Ctx, msg any) error {
 	}
 }
 
-// Terminate leaves the registry and closes the connection: politely when the server stops, with
-// 1011 after a crash.
+// Terminate leaves the registry and closes the connection: with code 1012 when the server stops,
+// with 1011 after a crash.
 func (l *line) Terminate(_ *supervisor.Ctx, reason error) {
 	l.sess.srv.reg.leave(l.sess)
 	switch {
@@ -123,8 +113,9 @@ func (l *line) Terminate(_ *supervisor.Ctx, reason error) {
 	_ = l.conn.Abort()
 }
 
-// listen starts the goroutine that moves what the device sends next to the actor. It ends with
-// that, with the connection or with the actor, and another one waits for more (transport.Receive).
+// listen starts a goroutine that passes the next messages of the device to the actor. The goroutine
+// ends when none is left to read, and another one waits for more (transport.Receive). It also ends
+// with the connection or the actor.
 func (l *line) listen(ctx *supervisor.Ctx) {
 	ctx.Go("read", func(c context.Context) error {
 		self := ctx.Self()
@@ -147,6 +138,7 @@ func (l *line) listen(ctx *supervisor.Ctx) {
 	})
 }
 
+// ended closes the connection after its reader has ended with err.
 func (l *line) ended(ctx *supervisor.Ctx, err error) error {
 	var timeout interface{ Timeout() bool }
 	if errors.As(err, &timeout) && timeout.Timeout() {
@@ -159,14 +151,15 @@ func (l *line) ended(ctx *supervisor.Ctx, err error) error {
 	return supervisor.ErrNormal
 }
 
-// step feeds the core and carries out what it wants, which may bring further inputs.
+// step feeds the core and carries out its effects. A callback among them feeds its answer to the
+// core at once, before the effects behind it.
 func (l *line) step(ctx *supervisor.Ctx, in fedecks.SessionInput) error {
 	for _, e := range l.core.Step(time.Now(), in, nil) {
 		if err := l.apply(ctx, e); err != nil {
 			return err
 		}
 	}
-	l.arm(ctx)
+	l.timer.Arm(ctx, l.core.Deadline())
 	return nil
 }
 
@@ -178,15 +171,7 @@ func (l *line) apply(ctx *supervisor.Ctx, e fedecks.SessionEffect) error {
 			return h.ConnectionEstablished(ctx.Context(), l.sess)
 		}
 	case fedecks.DoIssueToken:
-		srv := l.sess.srv
-		token, err := srv.keys.Seal(rand.Reader, l.sess.device, srv.reg.signAt(l.sess), srv.cfg.Life)
-		if err != nil {
-			return err
-		}
-		if !srv.reg.trusted(l.sess) {
-			return nil // its end is on the way
-		}
-		return l.step(ctx, fedecks.SessionInput{Kind: fedecks.SessionToken, Token: token})
+		return l.issue(ctx)
 	case fedecks.DoHandleIn:
 		if h.HandleIn != nil {
 			return l.answer(ctx)(h.HandleIn(ctx.Context(), l.sess, e.Term))
@@ -195,34 +180,47 @@ func (l *line) apply(ctx *supervisor.Ctx, e fedecks.SessionEffect) error {
 		if h.HandleRawIn != nil {
 			return l.answer(ctx)(h.HandleRawIn(ctx.Context(), l.sess, e.Data))
 		}
+	case fedecks.DoHandleInfo:
+		l.sess.handled(0)
+		if h.HandleInfo != nil {
+			return l.answer(ctx)(h.HandleInfo(ctx.Context(), l.sess, e.Note))
+		}
+	case fedecks.DoPush:
+		l.sess.handled(int64(len(e.Data)))
+		l.write(e.Data)
 	case fedecks.DoSend:
-		return l.write(e.Data)
+		l.write(e.Data)
 	case fedecks.DoClose:
 		_ = l.conn.Close(e.Code, e.Reason)
 		return supervisor.ErrNormal
 	case fedecks.DoPingDevice:
 		if p, ok := l.conn.(transport.Pinger); ok {
-			_ = p.Ping(nil) // a failure ends the reading too
+			_ = p.Ping(nil) // a failure ends the reader, which reports it
 		}
 	case fedecks.DoUnsendable:
-		l.sess.srv.log.Error().
-			Str("device", l.sess.device).
-			Err(e.Cause).
-			Msg("an answer cannot be sent, dropped")
+		l.sess.srv.log.Error().Str("device", l.sess.device).Err(e.Cause).
+			Msg("an answer of a callback cannot be sent, dropped")
 	default:
 		return fmt.Errorf("fedecks session: unknown effect %d", e.Kind)
 	}
 	return nil
 }
 
-func (l *line) inform(ctx *supervisor.Ctx, msg any) error {
-	if l.sess.srv.cfg.Handler.HandleInfo == nil {
+// issue makes a token for the device. It does not send the token when the session was revoked
+// meanwhile: the message that ends the session is on its way.
+func (l *line) issue(ctx *supervisor.Ctx) error {
+	srv := l.sess.srv
+	token, err := srv.keys.Seal(rand.Reader, l.sess.device, srv.reg.signAt(l.sess), srv.cfg.Life)
+	if err != nil {
+		return err
+	}
+	if !srv.reg.trusted(l.sess) {
 		return nil
 	}
-	return l.answer(ctx)(l.sess.srv.cfg.Handler.HandleInfo(ctx.Context(), l.sess, msg))
+	return l.step(ctx, fedecks.SessionInput{Kind: fedecks.SessionToken, Token: token})
 }
 
-// answer takes what a callback has returned.
+// answer returns a function that feeds the result of a callback to the core.
 func (l *line) answer(ctx *supervisor.Ctx) func(a Answer, err error) error {
 	return func(a Answer, err error) error {
 		if err != nil {
@@ -235,30 +233,16 @@ func (l *line) answer(ctx *supervisor.Ctx) func(a Answer, err error) error {
 	}
 }
 
-// write sends one message. After a failed write the reader ends and says why.
-func (l *line) write(data []byte) error {
+// write sends one message. After a failed write the reader ends and reports why.
+func (l *line) write(data []byte) {
+	log := &l.sess.srv.log
 	err := l.conn.WriteMessage(transport.Binary, data)
 	switch {
 	case errors.Is(err, transport.ErrMessageTooBig):
-		l.sess.srv.log.Error().
-			Str("device", l.sess.device).
-			Int("bytes", len(data)).
+		log.Error().Str("device", l.sess.device).Int("bytes", len(data)).
 			Msg("a message is larger than Limits.Message, dropped")
 	case err != nil:
-		l.sess.srv.log.Debug().Str("device", l.sess.device).Err(err).Msg("write failed")
+		log.Debug().Str("device", l.sess.device).Err(err).Msg("write failed, the connection is closed")
 		_ = l.conn.Abort()
-	}
-	return nil
-}
-
-// arm keeps the timer at the core's deadline.
-func (l *line) arm(ctx *supervisor.Ctx) {
-	d := l.core.Deadline()
-	if d.Equal(l.armed) {
-		return
-	}
-	l.timer.Stop()
-	if l.armed = d; !d.IsZero() {
-		l.timer = ctx.After(max(0, time.Until(d)), tick{})
 	}
 }
