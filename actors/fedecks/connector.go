@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hublink-go/hublink/actors/internal/drive"
 	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/etf"
 	"github.com/hublink-go/hublink/protocol/fedecks"
@@ -22,7 +23,6 @@ type (
 	login     struct{ credentials etf.Map } // from anybody
 	send      struct{ data []byte }         // from anybody, a Call; answered with sent
 	reconnect struct{}                      // from anybody
-	tick      struct{}                      // from its timer
 
 	opened struct {
 		of
@@ -75,8 +75,8 @@ type connector struct {
 	cancels map[uint64]context.CancelFunc // of dials
 	waiting map[uint64]supervisor.Caller  // senders, by tag
 	tag     uint64
-	timer   supervisor.Timer
-	armed   time.Time
+	timer   drive.Timer
+	held    time.Time // the deadline that the handle knows
 }
 
 // link is one connection with the room for what was read from it.
@@ -113,8 +113,7 @@ func (c *connector) Init(ctx *supervisor.Ctx) error {
 // Receive handles one message; see the table in the package documentation.
 func (c *connector) Receive(ctx *supervisor.Ctx, msg any) error {
 	switch m := msg.(type) {
-	case tick:
-		c.armed = time.Time{}
+	case drive.Tick:
 		return c.step(ctx, fedecks.ClientInput{})
 	case login:
 		return c.step(ctx, fedecks.ClientInput{Kind: fedecks.ClientLogin, Credentials: m.credentials})
@@ -256,19 +255,18 @@ func (c *connector) apply(ctx *supervisor.Ctx, e fedecks.ClientEffect) error {
 	return nil
 }
 
-// arm keeps the timer at the core's deadline and the handle held until a while after.
+// arm keeps the timer at the deadline of the core, and tells the handle to let go some time after
+// that. A handle that restarts restarts this connector too, so the message is not lost alone.
 func (c *connector) arm(ctx *supervisor.Ctx) {
 	d := c.core.Deadline()
-	if d.Equal(c.armed) {
+	c.timer.Arm(ctx, d)
+	if d.Equal(c.held) {
 		return
 	}
-	c.timer.Stop()
+	c.held = d
 	until := time.Time{}
-	if c.armed = d; !d.IsZero() {
-		c.timer = ctx.After(max(0, time.Until(d)), tick{})
+	if !d.IsZero() {
 		until = d.Add(grace)
 	}
-	_ = c.client.ref(nameHandle).
-		Send(hold{until: until})
-	// a handle that restarts takes this connector along
+	_ = c.client.ref(nameHandle).Send(hold{until: until})
 }

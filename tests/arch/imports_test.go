@@ -98,6 +98,9 @@ var rows = []row{
 	{"actors/internal/client", room("firmware"), false},
 	{"actors/fedecks/...", fedecks, false},
 	{"actors/fedecks/server/internal/cluster", []string{"protocol/etf"}, purely},
+	{"actors/fedecks/server/internal/roster", []string{
+		"actors/fedecks/server/internal/cluster",
+	}, purely},
 	{"actors/fedecks", fedecks, false},
 
 	{"cmd/device", anything, false},

@@ -99,7 +99,7 @@ func (g *gate) checkToken(ctx context.Context, auth fedecks.Auth) error {
 		return refuse("")
 	case token.Device != auth.Device:
 		return refuse(fmt.Sprintf("wrong device id in token, '%s'", token.Device))
-	case !token.SignedAt.After(g.reg.revoked(auth.Device)):
+	case !token.SignedAt.After(g.reg.revokedUntil(auth.Device)):
 		return refuse("revoked")
 	}
 	if g.cfg.ValidFrom == nil {

@@ -144,7 +144,7 @@ func (l *line) ended(ctx *supervisor.Ctx, err error) error {
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		_ = l.conn.Close(protocol.CloseNormal, "idle")
 	}
-	l.sess.srv.log.Debug().Str("device", l.sess.device).Err(err).Msg("connection ended")
+	l.sess.srv.log.Debug().Str("device", l.sess.Device()).Err(err).Msg("connection ended")
 	if err := l.step(ctx, fedecks.SessionInput{Kind: fedecks.SessionLost}); err != nil {
 		return err
 	}
@@ -198,7 +198,7 @@ func (l *line) apply(ctx *supervisor.Ctx, e fedecks.SessionEffect) error {
 			_ = p.Ping(nil) // a failure ends the reader, which reports it
 		}
 	case fedecks.DoUnsendable:
-		l.sess.srv.log.Error().Str("device", l.sess.device).Err(e.Cause).
+		l.sess.srv.log.Error().Str("device", l.sess.Device()).Err(e.Cause).
 			Msg("an answer of a callback cannot be sent, dropped")
 	default:
 		return fmt.Errorf("fedecks session: unknown effect %d", e.Kind)
@@ -210,7 +210,7 @@ func (l *line) apply(ctx *supervisor.Ctx, e fedecks.SessionEffect) error {
 // meanwhile: the message that ends the session is on its way.
 func (l *line) issue(ctx *supervisor.Ctx) error {
 	srv := l.sess.srv
-	token, err := srv.keys.Seal(rand.Reader, l.sess.device, srv.reg.signAt(l.sess), srv.cfg.Life)
+	token, err := srv.keys.Seal(rand.Reader, l.sess.Device(), srv.reg.signAt(l.sess), srv.cfg.Life)
 	if err != nil {
 		return err
 	}
@@ -239,10 +239,10 @@ func (l *line) write(data []byte) {
 	err := l.conn.WriteMessage(transport.Binary, data)
 	switch {
 	case errors.Is(err, transport.ErrMessageTooBig):
-		log.Error().Str("device", l.sess.device).Int("bytes", len(data)).
+		log.Error().Str("device", l.sess.Device()).Int("bytes", len(data)).
 			Msg("a message is larger than Limits.Message, dropped")
 	case err != nil:
-		log.Debug().Str("device", l.sess.device).Err(err).Msg("write failed, the connection is closed")
+		log.Debug().Str("device", l.sess.Device()).Err(err).Msg("write failed, the connection is closed")
 		_ = l.conn.Abort()
 	}
 }

@@ -1,216 +1,261 @@
 package server
 
 import (
-	"maps"
-	"math"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/hublink-go/hublink/actors/fedecks/server/internal/cluster"
+	"github.com/hublink-go/hublink/actors/fedecks/server/internal/roster"
 )
 
-// Presence is one device that is connected, to whichever node of the cluster.
+// Presence is one device that is connected to any node of the cluster.
 type Presence struct {
 	Device   string
-	Since    time.Time // of its oldest connection, by the clock of its node
-	Sessions int
+	Since    time.Time         // of its oldest connection, by the clock of that node
+	Sessions int               // its connections
 	Meta     map[string]string // of its newest connection, see Session.SetMeta
-	// of its newest connection, see Cluster.Node; empty: this server, which is alone
-	Node string
+	Node     string            // of its newest connection, see Cluster.Node; empty: a server alone
 }
 
-// registry knows the sessions of this process, by device and by topic, and what other nodes have
-// told of theirs.
+// registry keeps the roster and the revocations of a server under one lock. It tells the watchers of
+// presence and the cluster what has changed.
 type registry struct {
 	node  string
 	watch watch
 
-	mu       sync.Mutex
-	devices  map[string][]*Session // oldest first
-	joined   uint64                // number of the newest session
-	topics   map[string]map[*Session]struct{}
-	revoking map[string]revocation
-	keep     time.Duration // how long revocations matter: as long as tokens live
-	swept    time.Time     // when those that do not were last looked for
-
-	// Of the cluster; see cluster.go.
-	remote map[string][]remote // by device; none is empty
-	nodes  map[string]struct{} // others that live
-	link   func(msg any)       // takes what others shall know; nil: nobody to tell
+	mu      sync.Mutex
+	roster  roster.Roster[*Session]
+	revoked roster.Revocations
+	link    func(msg any) // takes what other nodes have to know; nil: there are none
 }
 
 func newRegistry(node string, keep time.Duration, log zerolog.Logger) *registry {
 	return &registry{
-		node: node, keep: keep, watch: watch{log: log},
-		devices: map[string][]*Session{}, topics: map[string]map[*Session]struct{}{},
-		revoking: map[string]revocation{},
-		remote:   map[string][]remote{}, nodes: map[string]struct{}{},
+		node: node, watch: watch{log: log},
+		roster: roster.New[*Session](node), revoked: roster.NewRevocations(keep),
 	}
 }
 
-// join adds a session and gives the older ones of its device.
+// join adds s and returns the older connections of its device.
 func (r *registry) join(s *Session) (older []*Session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	older = slices.Clone(r.devices[s.device])
-	r.joined++
-	s.number = r.joined
-	if rev, ok := r.revoking[s.device]; ok && !s.since.After(rev.heard) {
-		s.revoked = true // judged before the revocation
-	}
-	r.devices[s.device] = append(r.devices[s.device], s)
-	r.announce(s.device)
-	if len(older) == 0 && len(r.remote[s.device]) == 0 {
-		r.watch.tell(PresenceEvent{Device: s.device, Joined: true, At: time.Now(), Node: r.node})
+	m := &s.member
+	older, came := r.roster.Join(m, r.revoked.Covers(m.Device, m.Since))
+	r.announce(m.Device)
+	if came {
+		r.tell(m.Device, true, r.node)
 	}
 	return older
 }
 
+// leave removes s. A session that has left is ignored.
 func (r *registry) leave(s *Session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	i := slices.Index(r.devices[s.device], s)
-	if i < 0 {
-		return
+	was, left := r.roster.Leave(&s.member)
+	if was {
+		r.announce(s.member.Device)
 	}
-	left := slices.Delete(r.devices[s.device], i, i+1)
-	if r.devices[s.device] = left; len(left) == 0 {
-		delete(r.devices, s.device)
-	}
-	for topic := range s.topics {
-		r.drop(s, topic)
-	}
-	s.topics, s.gone = nil, true
-	r.announce(s.device)
-	if len(left) == 0 && len(r.remote[s.device]) == 0 {
-		r.watch.tell(PresenceEvent{Device: s.device, At: time.Now(), Node: r.node})
+	if left {
+		r.tell(s.member.Device, false, r.node)
 	}
 }
 
+// tell tells the watchers of presence that device came to node, or left it. The lock is held, so
+// that they hear events in order.
+func (r *registry) tell(device string, joined bool, node string) {
+	r.watch.tell(PresenceEvent{Device: device, Joined: joined, At: time.Now(), Node: node})
+}
+
+// of returns the connections of device on this node.
 func (r *registry) of(device string) []*Session {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Clone(r.devices[device])
+	return r.roster.Of(device)
 }
 
 func (r *registry) subscribe(s *Session, topic string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if s.gone {
-		return
-	}
-	if s.topics == nil {
-		s.topics = map[string]struct{}{}
-	}
-	s.topics[topic] = struct{}{}
-	if r.topics[topic] == nil {
-		r.topics[topic] = map[*Session]struct{}{}
-	}
-	r.topics[topic][s] = struct{}{}
+	r.roster.Subscribe(&s.member, topic)
 }
 
 func (r *registry) unsubscribe(s *Session, topic string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(s.topics, topic)
-	r.drop(s, topic)
+	r.roster.Unsubscribe(&s.member, topic)
 }
 
-// drop takes s off a topic; mu is held.
-func (r *registry) drop(s *Session, topic string) {
-	delete(r.topics[topic], s)
-	if len(r.topics[topic]) == 0 {
-		delete(r.topics, topic)
-	}
-}
-
+// subscribers returns the connections of this node that subscribed to topic.
 func (r *registry) subscribers(topic string) []*Session {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Collect(maps.Keys(r.topics[topic]))
+	return r.roster.Subscribers(topic)
 }
 
-// presence describes a device that is connected somewhere; mu is held.
-func (r *registry) presence(device string) Presence {
-	p := Presence{Device: device}
-	newest := int64(-1)
-	add := func(node string, e cluster.Entry, meta map[string]string) {
-		p.Sessions += e.Sessions
-		if since := time.UnixMicro(e.Since); p.Since.IsZero() || since.Before(p.Since) {
-			p.Since = since
-		}
-		if e.Stamp > newest {
-			newest, p.Node, p.Meta = e.Stamp, node, meta
-		}
+// setMeta sets what presence shows of s, and tells the cluster while s is connected.
+func (r *registry) setMeta(s *Session, meta map[string]string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.roster.SetMeta(&s.member, meta) {
+		r.announce(s.member.Device)
 	}
-	for _, o := range r.remote[device] {
-		add(o.node, o.entry, o.entry.Meta)
-	}
-	if all := r.devices[device]; len(all) > 0 {
-		e, meta := r.entry(device)
-		add(r.node, e, meta)
-		if len(all) == p.Sessions {
-			p.Since = all[0].since // with its zone
-		}
-	}
-	p.Meta = maps.Clone(p.Meta)
-	return p
-}
-
-// entry is what this process has of a device; mu is held.
-func (r *registry) entry(device string) (cluster.Entry, map[string]string) {
-	all := r.devices[device]
-	newest := all[len(all)-1]
-	stamp := newest.stamp
-	if stamp == 0 {
-		stamp = math.MaxInt64 // so new that nobody has stamped it yet
-	}
-	return cluster.Entry{
-		Sessions: len(all),
-		Since:    all[0].since.UnixMicro(),
-		Stamp:    stamp,
-	}, newest.meta
-}
-
-// online says whether a device is connected somewhere; mu is held.
-func (r *registry) online(device string) bool {
-	return len(r.devices[device])+len(r.remote[device]) > 0
 }
 
 // connected reports whether a device is connected to any node.
 func (r *registry) connected(device string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.online(device)
+	return r.roster.Online(device)
 }
 
-// Online reports whether a device is connected, and returns since when.
+// revoke makes tokens of device that were signed at micros or before worthless, in microseconds of
+// Unix time. It marks the connections of the device and returns those that were not marked before. A
+// time that is not later than the known one changes nothing.
+func (r *registry) revoke(device string, micros int64) (marked []*Session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.revoked.Revoke(time.Now(), device, time.UnixMicro(micros)) {
+		return nil
+	}
+	return r.roster.Revoke(device)
+}
+
+// revokedUntil returns the time up to which tokens of device are worthless.
+func (r *registry) revokedUntil(device string) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.revoked.Until(device)
+}
+
+// signAt returns the date of a token that is made now for s.
+func (r *registry) signAt(s *Session) time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.revoked.SignAt(time.Now(), s.member.Device)
+}
+
+// trusted reports whether s may be given a token. It is asked after the token was made: a token that
+// was made before a revocation is worthless, and one made after it is refused here.
+func (r *registry) trusted(s *Session) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !s.member.Revoked()
+}
+
+// announce tells the cluster what this node has of device now. The lock is held.
+func (r *registry) announce(device string) {
+	if r.link != nil {
+		e, newest := r.roster.Local(device)
+		r.link(local{device: device, entry: e, newest: newest})
+	}
+}
+
+// announceRevoked tells the cluster that tokens of device made until now are worthless.
+func (r *registry) announceRevoked(device string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.link != nil {
+		r.link(revoking{device: device})
+	}
+}
+
+// attach sets link as the way to the other nodes. It first tells link all devices of this node and
+// all revocations.
+func (r *registry) attach(link func(msg any)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.link = link
+	for _, device := range r.roster.Devices() {
+		r.announce(device)
+	}
+	for _, device := range r.revoked.Devices() {
+		link(revoking{device: device, until: r.revoked.Until(device).UnixMicro()})
+	}
+}
+
+// detach ends what attach began: the other nodes and their devices count as gone.
+func (r *registry) detach() {
+	r.mu.Lock()
+	r.link = nil
+	r.roster.ForgetNodes()
+	places := r.roster.Places()
+	r.mu.Unlock()
+	for _, p := range places {
+		r.setRemote(p.Node, p.Device, cluster.Entry{})
+	}
+}
+
+// setRemote records what another node has of device.
+func (r *registry) setRemote(node, device string, e cluster.Entry) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if changed, online := r.roster.SetRemote(node, device, e); changed {
+		r.tell(device, online, node)
+	}
+}
+
+// setNode records that another node lives, or does not.
+func (r *registry) setNode(node string, up bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.roster.SetNode(node, up)
+}
+
+// setStamp records the place of a connection in the order of the cluster.
+func (r *registry) setStamp(device string, number uint64, stamp int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.roster.Stamp(device, number, stamp)
+}
+
+// upTo returns the connections of device here that are not newer than the one with number.
+func (r *registry) upTo(device string, number uint64) []*Session {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.roster.UpTo(device, number)
+}
+
+// elsewhere returns the other nodes that have device, the one with the newest connection first, and
+// the number of its connections there.
+func (r *registry) elsewhere(device string) (nodes []string, sessions int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.roster.Elsewhere(device)
+}
+
+// Online reports whether a device is connected to any node, and returns its presence.
 func (s *Server) Online(device string) (Presence, bool) {
 	s.reg.mu.Lock()
 	defer s.reg.mu.Unlock()
-	if !s.reg.online(device) {
+	if !s.reg.roster.Online(device) {
 		return Presence{}, false
 	}
-	return s.reg.presence(device), true
+	return Presence(s.reg.roster.Presence(device)), true
 }
 
-// Presence lists the devices that are connected, sorted by id.
+// Presence returns the devices that are connected to any node, sorted by id.
 func (s *Server) Presence() []Presence {
 	s.reg.mu.Lock()
+	all := s.reg.roster.All()
+	s.reg.mu.Unlock()
+	out := make([]Presence, len(all))
+	for i, p := range all {
+		out[i] = Presence(p)
+	}
+	return out
+}
+
+// Nodes returns the names of the nodes that live as far as this one knows, itself included, sorted.
+// A server alone has none.
+func (s *Server) Nodes() []string {
+	if s.cfg.Cluster.Bus == nil {
+		return nil
+	}
+	s.reg.mu.Lock()
 	defer s.reg.mu.Unlock()
-	all := make([]Presence, 0, len(s.reg.devices)+len(s.reg.remote))
-	for device := range s.reg.devices {
-		all = append(all, s.reg.presence(device))
-	}
-	for device := range s.reg.remote {
-		if len(s.reg.devices[device]) == 0 {
-			all = append(all, s.reg.presence(device))
-		}
-	}
-	slices.SortFunc(all, func(a, b Presence) int { return strings.Compare(a.Device, b.Device) })
-	return all
+	return s.reg.roster.Nodes()
 }

@@ -5,24 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 )
-
-func TestWhoLeavesLeavesNothing(t *testing.T) {
-	r := newRegistry("", time.Hour, zerolog.Nop())
-	s := &Session{device: "dev-1"}
-	r.join(s)
-	r.subscribe(s, "a")
-	r.subscribe(s, "b")
-	r.unsubscribe(s, "a")
-	require.Len(t, r.topics, 1)
-	r.leave(s)
-	r.leave(s)
-	r.subscribe(s, "late")
-	require.Empty(t, r.topics)
-	require.Empty(t, r.devices)
-}
 
 func TestRatesForgetAddresses(t *testing.T) {
 	r := newRates(1, 2)

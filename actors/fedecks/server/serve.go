@@ -82,7 +82,7 @@ const startWithin = 5 * time.Second
 func (s *Server) adopt(conn transport.Conn, device, addr string, asked time.Time) {
 	ctx, cancel := context.WithTimeout(context.Background(), startWithin)
 	defer cancel()
-	sess := &Session{srv: s, device: device, addr: addr, since: asked}
+	sess := newSession(s, device, addr, asked)
 	id := fmt.Sprintf("conn-%d", s.last.Add(1))
 	sess.ref = s.tree.Ref(id)
 	_, err := s.tree.Root().StartChild(ctx, supervisor.ChildSpec{

@@ -2,87 +2,77 @@ package server
 
 import (
 	"fmt"
-	"maps"
 	"sync/atomic"
 	"time"
 
+	"github.com/hublink-go/hublink/actors/fedecks/server/internal/roster"
 	"github.com/hublink-go/hublink/protocol/fedecks"
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// Session is one connection of a device, for callbacks and whoever they give it to. Its methods may
-// be called from any goroutine, also after its end.
+// Session is one connection of a device. Callbacks are given it and may pass it on. Its methods may
+// be called from any goroutine, also after the connection has ended.
 type Session struct {
 	srv     *Server
 	ref     supervisor.Ref
-	device  string
 	addr    string
-	since   time.Time
-	pending atomic.Int64 // how many pushes and notes were sent here and are not handled yet
-	waiting atomic.Int64 // and how many bytes
-
-	// The registry's lock guards these.
-	topics  map[string]struct{}
-	meta    map[string]string
-	number  uint64 // in the order of joining
-	stamp   int64  // in the order of the cluster; 0: not stamped
-	gone    bool
-	revoked bool
+	pending atomic.Int64            // pushes and notes that were sent here and not handled
+	waiting atomic.Int64            // their bytes
+	member  roster.Member[*Session] // under the lock of the registry, but for Device and Since
 }
 
-// Device is the id of the device.
-func (s *Session) Device() string { return s.device }
+func newSession(srv *Server, device, addr string, since time.Time) *Session {
+	s := &Session{srv: srv, addr: addr}
+	s.member.Session, s.member.Device, s.member.Since = s, device, since
+	return s
+}
 
-// Addr is where it connects from.
+// Device returns the id of the device.
+func (s *Session) Device() string { return s.member.Device }
+
+// Addr returns the address that the device connects from.
 func (s *Session) Addr() string { return s.addr }
 
-// Since is when it connected.
-func (s *Session) Since() time.Time { return s.since }
+// Since returns when the device asked for the connection.
+func (s *Session) Since() time.Time { return s.member.Since }
 
-// Push sends a term or Go value on this connection. ErrOffline, ErrBusy, fedecks.ErrReserved, or
-// what encoding says.
+// Push sends v, a term or Go value, on this connection. It returns ErrOffline, ErrBusy,
+// fedecks.ErrReserved, or an error of the encoding.
 func (s *Session) Push(v any) error {
 	data, err := fedecks.Encode(v)
 	if err == nil {
 		err = s.send(push{data: data})
 	}
 	if err != nil {
-		return fmt.Errorf("push to %s: %w", s.device, err)
+		return fmt.Errorf("push to %s: %w", s.Device(), err)
 	}
 	return nil
 }
 
-// Notify hands msg to HandleInfo of this connection. ErrOffline, ErrBusy.
+// Notify passes msg to HandleInfo of this connection. It returns ErrOffline or ErrBusy.
 func (s *Session) Notify(msg any) error {
 	if err := s.send(info{msg: msg}); err != nil {
-		return fmt.Errorf("notify %s: %w", s.device, err)
+		return fmt.Errorf("notify %s: %w", s.Device(), err)
 	}
 	return nil
 }
 
-// Subscribe makes what is broadcast and published on a topic, the latter on this node alone, come
-// here until the connection ends.
+// Subscribe subscribes the connection to a topic until it ends: to broadcasts of all nodes and to
+// what is published on this node.
 func (s *Session) Subscribe(topic string) { s.srv.reg.subscribe(s, topic) }
 
-// Unsubscribe ends that.
+// Unsubscribe ends a subscription.
 func (s *Session) Unsubscribe(topic string) { s.srv.reg.unsubscribe(s, topic) }
 
-// SetMeta puts what presence shows of this connection in place of what it showed before. Other
-// nodes of a cluster are shown up to 4 KiB of it, else none.
-func (s *Session) SetMeta(meta map[string]string) {
-	s.srv.reg.mu.Lock()
-	defer s.srv.reg.mu.Unlock()
-	s.meta = maps.Clone(meta)
-	if !s.gone {
-		s.srv.reg.announce(s.device)
-	}
-}
+// SetMeta replaces what presence shows of this connection. Other nodes of a cluster are shown up to
+// 4 KiB of meta; they are shown none of a larger one.
+func (s *Session) SetMeta(meta map[string]string) { s.srv.reg.setMeta(s, meta) }
 
 // Close ends the connection with a code and a reason.
 func (s *Session) Close(code int, reason string) { s.end(code, reason) }
 
-// send puts a push or an info into the mailbox, unless too much waits there. A single message may
-// be as large as it likes.
+// send puts a push or an info into the mailbox of the connection, unless too many messages wait
+// there. A message that waits alone may be of any size.
 func (s *Session) send(msg any) error {
 	size := int64(0)
 	if p, ok := msg.(push); ok {
@@ -101,12 +91,12 @@ func (s *Session) send(msg any) error {
 	return nil
 }
 
-// handled takes what has been sent off what waits.
+// handled records that a message with size bytes of data does not wait any more.
 func (s *Session) handled(size int64) {
 	s.pending.Add(-1)
 	s.waiting.Add(-size)
 }
 
 func (s *Session) end(code int, reason string) {
-	_ = s.ref.Send(finish{code: code, reason: reason}) // one that has ended needs no end
+	_ = s.ref.Send(finish{code: code, reason: reason}) // lost when the connection has ended
 }
