@@ -103,7 +103,7 @@ func (r *Reader) end(sig uint32, dir directory) error {
 	if u16(b[16:]) != 0 {
 		return fault("", ErrUncovered, "an archive comment")
 	}
-	switch _, err := r.src.ReadByte(); {
+	switch _, err := r.src.next(); {
 	case err == nil:
 		return fault("", ErrUncovered, "bytes behind the end")
 	case errors.Is(err, io.EOF):

@@ -1,15 +1,15 @@
 package fwfile
 
 import (
-	"bufio"
 	"bytes"
-	"compress/flate"
 	"errors"
 	"fmt"
 	"hash"
 	"hash/crc32"
 	"io"
 	"strings"
+
+	"github.com/hublink-go/hublink/firmware/internal/inflate"
 )
 
 // Names of the entries that are no resources.
@@ -54,7 +54,9 @@ type Reader struct {
 	read   map[int64]header // entries that were read, by the offset of their header
 	seen   map[string]bool  // resources that were read
 	cur    *content
-	err    error // that ended the reading; io.EOF for the end of the archive
+	// inflate is used for one entry after the other.
+	inflate *inflate.Decoder
+	err     error // that ended the reading; io.EOF for the end of the archive
 }
 
 // NewReader reads signature and meta.conf from the beginning of an archive and verifies them. It
@@ -64,7 +66,7 @@ func NewReader(src io.Reader, opts Options) (*Reader, error) {
 		return nil, &Error{Err: ErrNoKeys}
 	}
 	r := &Reader{
-		src:  source{buf: bufio.NewReaderSize(src, 32<<10)},
+		src:  source{in: src},
 		read: map[int64]header{}, seen: map[string]bool{},
 	}
 	sig, err := r.signature()
@@ -277,6 +279,34 @@ func (r *Reader) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// inflater reads the data of a deflated entry. A read returns what one piece of the archive
+// inflates to, at most.
+type inflater struct {
+	src   *source
+	d     *inflate.Decoder
+	piece []byte // inflated, not read
+}
+
+func (i *inflater) Read(p []byte) (int, error) {
+	for len(i.piece) == 0 {
+		if i.d.Done() {
+			return 0, io.EOF
+		}
+		in, err := i.src.next()
+		if err != nil {
+			return 0, ended(err)
+		}
+		used, out, err := i.d.Step(in)
+		i.src.take(used)
+		if i.piece = out; err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, i.piece)
+	i.piece = i.piece[n:]
+	return n, nil
+}
+
 // content is the content of one entry.
 type content struct {
 	src      *source
@@ -299,7 +329,11 @@ func (r *Reader) open(h header, limit int64) (*content, error) {
 	c := &content{src: &r.src, h: h, begin: r.src.offset, limit: limit, crc: crc32.NewIEEE()}
 	switch {
 	case h.method == methodDeflate:
-		c.in = flate.NewReader(c.src)
+		if r.inflate == nil {
+			r.inflate = inflate.New()
+		}
+		r.inflate.Reset()
+		c.in = &inflater{src: c.src, d: r.inflate}
 	case h.descriptor() && h.size == 0:
 		return nil, fault(h.name, ErrUnsupported, "stored, and its length is not in its header")
 	default:
@@ -322,7 +356,6 @@ func (c *content) Read(p []byte) (int, error) {
 	if c.sum != nil {
 		_, _ = c.sum.Write(p[:n])
 	}
-	var damaged flate.CorruptInputError
 	switch {
 	case err == nil:
 		return n, nil
@@ -332,8 +365,8 @@ func (c *content) Read(p []byte) (int, error) {
 		}
 		c.done = true
 		return n, io.EOF
-	case errors.As(err, &damaged):
-		return 0, fmt.Errorf("%w: deflate stream, byte %d", ErrCorrupt, int64(damaged))
+	case errors.Is(err, inflate.ErrCorrupt):
+		return 0, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	default:
 		return 0, ended(err)
 	}

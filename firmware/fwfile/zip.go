@@ -1,7 +1,6 @@
 package fwfile
 
 import (
-	"bufio"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -41,25 +40,43 @@ const extra64 = 0x0001
 
 const filler32 = 1<<32 - 1 // a size or offset that stands in the extra field
 
-// source reads the archive and knows how many bytes were taken from it. It is an io.ByteReader, so
-// that inflating takes no byte more than the entry has.
+// readSize is how much is read at a time, from the beginning of the archive on. Where these reads
+// end decides in which pieces data are inflated, so it is fwup's.
+const readSize = 16 << 10
+
+// source reads the archive and knows how many bytes were taken from it.
 type source struct {
-	buf    *bufio.Reader
-	offset int64
+	in       io.Reader
+	buf      []byte
+	pos, end int
+	offset   int64 // of the next byte
+}
+
+// next returns bytes that were read and not taken, at least one. take takes them.
+func (s *source) next() ([]byte, error) {
+	if s.pos == s.end {
+		if s.buf == nil {
+			s.buf = make([]byte, readSize)
+		}
+		n, err := io.ReadFull(s.in, s.buf)
+		s.pos, s.end = 0, n
+		if n == 0 {
+			return nil, err
+		}
+	}
+	return s.buf[s.pos:s.end], nil
+}
+
+func (s *source) take(n int) {
+	s.pos += n
+	s.offset += int64(n)
 }
 
 func (s *source) Read(p []byte) (int, error) {
-	n, err := s.buf.Read(p)
-	s.offset += int64(n)
+	b, err := s.next()
+	n := copy(p, b)
+	s.take(n)
 	return n, err
-}
-
-func (s *source) ReadByte() (byte, error) {
-	b, err := s.buf.ReadByte()
-	if err == nil {
-		s.offset++
-	}
-	return b, err
 }
 
 // full reads len(p) bytes. The end of the archive is ErrTruncated.

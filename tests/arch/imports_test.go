@@ -37,7 +37,8 @@ var rows = []row{
 
 	{"firmware", nil, purely},
 	{"firmware/fetch", []string{"firmware"}, false},
-	{"firmware/fwfile", nil, purely},
+	{"firmware/fwfile", []string{"firmware/internal/inflate"}, purely},
+	{"firmware/internal/inflate", nil, purely},
 	{"firmware/fwup", []string{"firmware", "firmware/fwfile"}, false},
 	{"firmware/internal/blockcache", nil, purely},
 	{"firmware/internal/fat", nil, purely},
