@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/actors"
+	"github.com/hublink-go/hublink/firmware/ramdev"
 	"github.com/hublink-go/hublink/protocol/hubtest"
 	"github.com/hublink-go/hublink/protocol/transport"
 )
@@ -98,7 +99,7 @@ func TestClockTenYearsAhead(t *testing.T) {
 		var clock hubClock
 		clock.set(today.Add(-10 * year))
 		hub := hubtest.Run(t, hubtest.Config{Mode: hubtest.Memory, Now: clock.now})
-		secret, slots := hub.Secret(identity), newRAMSlots(running)
+		secret, slots := hub.Secret(identity), ramdev.New(running, 8<<20)
 		dev, err := actors.New(actors.Config{
 			Identity: identity, Hub: actors.Hub{
 				URL: hub.URL(), Secret: &secret, Dialer: hub.Dialer(),
@@ -205,7 +206,7 @@ func TestCertificatesAreCheckedAtTheBestKnownTime(t *testing.T) {
 	trust := hub.RoundTripper().TLSClientConfig
 	secret := hub.Secret(identity)
 	device := func(m *memo) (*actors.Device, chan actors.Event) {
-		slots, failed := newRAMSlots(running), make(chan actors.Event, 100)
+		slots, failed := ramdev.New(running, 8<<20), make(chan actors.Event, 100)
 		dev, err := actors.New(actors.Config{
 			Identity: identity, Hub: actors.Hub{URL: hub.URL(), Secret: &secret, TLS: trust, Clock: m},
 			Firmware: actors.Firmware{Slots: slots, Applier: slots, Journal: &ramJournal{}},

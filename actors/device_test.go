@@ -11,18 +11,19 @@ import (
 
 	"github.com/hublink-go/hublink/actors"
 	"github.com/hublink-go/hublink/firmware"
+	"github.com/hublink-go/hublink/firmware/ramdev"
 )
 
 // stuckSlots has a boot record whose medium does not answer for a while.
 type stuckSlots struct {
-	*ramSlots
+	*ramdev.Device
 	after time.Duration
 }
 
 func (s stuckSlots) State(ctx context.Context) (firmware.BootState, error) {
 	select {
 	case <-time.After(s.after):
-		return s.ramSlots.State(ctx)
+		return s.Device.State(ctx)
 	case <-ctx.Done():
 		return firmware.BootState{}, ctx.Err()
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/actors"
+	"github.com/hublink-go/hublink/firmware/ramdev"
 	"github.com/hublink-go/hublink/protocol/hubtest"
 	"github.com/hublink-go/hublink/protocol/transport"
 )
@@ -248,7 +249,7 @@ func TestProxyForSocketAndDownloads(t *testing.T) {
 	server := httptest.NewServer(way)
 	t.Cleanup(server.Close)
 	secret := hub.Secret(identity)
-	slots := newRAMSlots(running)
+	slots := ramdev.New(running, 8<<20)
 	dev, err := actors.New(actors.Config{
 		Identity: identity,
 		Hub: actors.Hub{

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hublink-go/hublink/actors"
 	"github.com/hublink-go/hublink/firmware"
+	"github.com/hublink-go/hublink/firmware/ramdev"
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
 
@@ -21,12 +22,12 @@ func Example_client() {
 	defer hub.Close()
 
 	secret := hub.Secret("press-7")
-	slots := newRAMSlots(running)
+	slots := ramdev.New(running, 8<<20)
 	blinked := make(chan struct{}, 1)
 	dev, err := actors.New(actors.Config{
 		Identity: "press-7",
 		Hub:      actors.Hub{URL: hub.URL(), Secret: &secret},
-		Firmware: actors.Firmware{Slots: slots, Applier: slots, Journal: &ramJournal{}},
+		Firmware: actors.Firmware{Slots: slots, Applier: slots, Journal: slots},
 		Client: actors.Client{
 			UpdateAvailable: func(_ context.Context, o firmware.Offer) firmware.Decision {
 				return firmware.Reschedule(15*time.Minute, o.Version()+" has to wait: a batch is running")

@@ -11,6 +11,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/hublink-go/hublink/actors"
+	"github.com/hublink-go/hublink/firmware/ramdev"
 	"github.com/hublink-go/hublink/protocol/hubtest"
 	"github.com/hublink-go/hublink/supervisor"
 )
@@ -37,12 +38,12 @@ func Example_embed() {
 	defer func() { _, _ = sys.Shutdown(ctx) }()
 
 	secret := hub.Secret("gateway-0042")
-	slots := newRAMSlots(running)
+	slots := ramdev.New(running, 8<<20)
 	connected := make(chan struct{}, 1)
 	dev, err := actors.New(actors.Config{
 		Identity: "gateway-0042",
 		Hub:      actors.Hub{URL: hub.URL(), Secret: &secret},
-		Firmware: actors.Firmware{Slots: slots, Applier: slots, Journal: &ramJournal{}},
+		Firmware: actors.Firmware{Slots: slots, Applier: slots, Journal: slots},
 		System:   sys,
 		OnEvent: func(e actors.Event) {
 			if e.Kind == actors.EventConnected {

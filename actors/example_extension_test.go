@@ -8,6 +8,7 @@ import (
 
 	"github.com/hublink-go/hublink/actors"
 	"github.com/hublink-go/hublink/extensions"
+	"github.com/hublink-go/hublink/firmware/ramdev"
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
 
@@ -65,11 +66,11 @@ func Example_extension() {
 	positions := make(chan [2]float64, 1)
 	positions <- [2]float64{47.6, 9.2}
 	secret := hub.Secret("press-7")
-	slots := newRAMSlots(running)
+	slots := ramdev.New(running, 8<<20)
 	dev, err := actors.New(actors.Config{
 		Identity: "press-7",
 		Hub:      actors.Hub{URL: hub.URL(), Secret: &secret},
-		Firmware: actors.Firmware{Slots: slots, Applier: slots, Journal: &ramJournal{}},
+		Firmware: actors.Firmware{Slots: slots, Applier: slots, Journal: slots},
 		Extensions: []extensions.Factory{{
 			Name:     "geo",
 			Versions: []string{"0.0.1"},

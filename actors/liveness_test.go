@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/actors"
+	"github.com/hublink-go/hublink/firmware/ramdev"
 	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/hubtest"
 	"github.com/hublink-go/hublink/protocol/transport"
@@ -161,7 +162,7 @@ func TestEveryCloseHasItsRule(t *testing.T) {
 // recovers.
 func TestTwoDevicesWithOneIdentity(t *testing.T) {
 	inVirtualTime(t, nil, func(r *rig) {
-		slots := newRAMSlots(running)
+		slots := ramdev.New(running, 8<<20)
 		cfg := r.cfg
 		cfg.Name, cfg.OnEvent, cfg.Firmware = "clone", nil, actors.Firmware{
 			Slots:   slots,

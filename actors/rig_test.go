@@ -15,6 +15,7 @@ import (
 
 	"github.com/hublink-go/hublink/actors"
 	"github.com/hublink-go/hublink/extensions/health"
+	"github.com/hublink-go/hublink/firmware/ramdev"
 	"github.com/hublink-go/hublink/protocol/hubtest"
 	"github.com/hublink-go/hublink/supervisor"
 
@@ -31,7 +32,7 @@ type rig struct {
 	seen    *hubtest.Device // the hub's view
 	dev     *actors.Device
 	sys     *supervisor.System
-	slots   *ramSlots
+	slots   *ramdev.Device
 	journal *ramJournal
 	cfg     actors.Config
 	rt      *http.Transport
@@ -84,7 +85,7 @@ func newRig(t *testing.T, change func(*rig)) *rig {
 		hub:  hubtest.Run(t, hubtest.Config{Mode: hubtest.Memory, Record: 10_000, Now: clock}),
 	}
 	r.seen = r.hub.Device(identity)
-	r.slots, r.journal = newRAMSlots(running), &ramJournal{}
+	r.slots, r.journal = ramdev.New(running, 8<<20), &ramJournal{}
 	r.rt = r.hub.RoundTripper()
 	secret := r.hub.Secret(identity)
 	r.cfg = actors.Config{

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/actors"
+	"github.com/hublink-go/hublink/firmware/ramdev"
 	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/hubtest"
 	"github.com/hublink-go/hublink/protocol/transport"
@@ -114,7 +115,7 @@ func fleet(
 		devices := make([]*actors.Device, n)
 		for i := range devices {
 			id := fmt.Sprintf("dev-%d", i)
-			secret, slots := hub.Secret(id), newRAMSlots(running)
+			secret, slots := hub.Secret(id), ramdev.New(running, 8<<20)
 			devices[i], err = actors.New(actors.Config{
 				Identity: id, System: sys, Seed: 1,
 				Hub:      actors.Hub{URL: hub.URL(), Secret: &secret, Dialer: g, Clock: ramClock{}},

@@ -17,6 +17,7 @@ var unlinked = map[string][]string{
 		"github.com/vbauerster/mpb/...",
 		"github.com/stretchr/...", "testing",
 		module + "/protocol/hubtest/...", module + "/firmware/firmwaretest/...",
+		module + "/firmware/ramdev/...",
 		module + "/extensions/exttest/...",
 		module + "/supervisor/supervisortest/...", module + "/protocol/transport/transporttest/...",
 		module + "/tests/...",

@@ -52,7 +52,8 @@ var rows = []row{
 	{"firmware/slotdev/internal/uboot", []string{
 		"firmware/internal/ubootenv", "firmware/slotdev/bootrecord",
 	}, false},
-	{"firmware/firmwaretest", []string{"firmware"}, false},
+	{"firmware/ramdev", []string{"firmware"}, false},
+	{"firmware/firmwaretest", []string{"firmware", "firmware/ramdev"}, false},
 
 	{"supervisor", nil, false},
 	{"supervisor/supervisortest", []string{"supervisor"}, false},

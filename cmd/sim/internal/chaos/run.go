@@ -9,7 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hublink-go/hublink/cmd/sim/internal/flash"
 	"github.com/hublink-go/hublink/cmd/sim/internal/report"
 	"github.com/hublink-go/hublink/firmware"
 	"github.com/hublink-go/hublink/protocol/hubtest"
@@ -123,7 +122,7 @@ func (r *run) close() error {
 func (r *run) newUnit(i int, kills []Kill) *unit {
 	name := fmt.Sprintf("chaos-%03d", i+1)
 	return &unit{
-		run: r, name: name, kills: kills, flash: flash.New(description(0), imageSize),
+		run: r, name: name, kills: kills, flash: newFlash(),
 		hub:     r.hub.Device(name),
 		started: map[string]bool{}, news: make(chan struct{}),
 	}

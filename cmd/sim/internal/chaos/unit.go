@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/hublink-go/hublink/actors"
-	"github.com/hublink-go/hublink/cmd/sim/internal/flash"
 	"github.com/hublink-go/hublink/extensions"
 	"github.com/hublink-go/hublink/extensions/health"
+	"github.com/hublink-go/hublink/firmware/ramdev"
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
 
@@ -27,7 +27,7 @@ const (
 type unit struct {
 	run    *run
 	name   string
-	flash  *flash.Device
+	flash  *ramdev.Device
 	hub    *hubtest.Device
 	agent  *actors.Device
 	boots  int
@@ -42,6 +42,13 @@ type unit struct {
 	started   map[string]bool // firmware whose download has begun
 	news      chan struct{}   // closed at the next event
 	failure   string          // why an update failed
+}
+
+// newFlash makes the storage of a device, whose boot loader gives a firmware one start on trial.
+func newFlash() *ramdev.Device {
+	d := ramdev.New(description(0), imageSize)
+	d.TrialBoots = 1
+	return d
 }
 
 // live runs the device until all its kills have hit and the update that was under way then is over.
@@ -84,7 +91,8 @@ func (u *unit) situation() string {
 
 // boot starts the machine: the boot loader first, then an agent.
 func (u *unit) boot(ctx context.Context) error {
-	if err := u.flash.Boot(); err != nil {
+	u.flash.Boot()
+	if err := u.flash.Check(); err != nil {
 		return fmt.Errorf("%s: %w", u.name, err)
 	}
 	u.boots++
@@ -96,11 +104,8 @@ func (u *unit) boot(ctx context.Context) error {
 		Identity: u.name, Name: u.name, System: u.run.sys,
 		Hub: actors.Hub{URL: u.run.hub.URL(), Secret: &secret},
 		Firmware: actors.Firmware{
-			Slots:      u.flash,
-			Applier:    u.flash,
-			Journal:    u.flash,
-			HTTP:       u.run.http,
-			RetryDelay: time.Second,
+			Slots: u.flash, Applier: u.flash, Journal: u.flash,
+			HTTP: u.run.http, RetryDelay: time.Second,
 		},
 		Extensions: []extensions.Factory{health.New(health.Options{})},
 		Client:     actors.Client{Deadline: time.Second},

@@ -7,8 +7,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/hublink-go/hublink/actors"
-	"github.com/hublink-go/hublink/cmd/sim/internal/flash"
 	"github.com/hublink-go/hublink/firmware"
+	"github.com/hublink-go/hublink/firmware/ramdev"
 	"github.com/hublink-go/hublink/protocol/auth"
 	"github.com/hublink-go/hublink/supervisor"
 )
@@ -25,7 +25,7 @@ var running = firmware.Metadata{
 func identity(i int) string { return fmt.Sprintf("fleet-%06d", i+1) }
 
 func (f *fleet) newAgent(i int) (*actors.Device, error) {
-	store := flash.New(running, capacity)
+	store := ramdev.New(running, capacity)
 	return actors.New(actors.Config{
 		Identity: identity(i), System: f.sys,
 		Hub: actors.Hub{

@@ -15,9 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/actors"
-	"github.com/hublink-go/hublink/cmd/sim/internal/flash"
 	"github.com/hublink-go/hublink/extensions"
 	"github.com/hublink-go/hublink/firmware"
+	"github.com/hublink-go/hublink/firmware/ramdev"
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
 
@@ -70,7 +70,7 @@ const described = "product=bench&version=1.1.0&platform=folder&architecture=any"
 
 // device runs an agent against the hub until the test ends and returns how it ended.
 func (d *desk) device(id string, own ...extensions.Factory) <-chan error {
-	slots := flash.New(running, 4<<20)
+	slots := ramdev.New(running, 4<<20)
 	secret := d.hub.Secret(id)
 	dev, err := actors.New(actors.Config{
 		Identity: id,

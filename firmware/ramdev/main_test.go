@@ -1,4 +1,4 @@
-package flash
+package ramdev_test
 
 import (
 	"testing"

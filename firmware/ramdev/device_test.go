@@ -1,4 +1,4 @@
-package flash
+package ramdev_test
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/firmware"
+	"github.com/hublink-go/hublink/firmware/ramdev"
 )
 
 var (
@@ -26,8 +27,8 @@ func sum(p []byte) string {
 	return hex.EncodeToString(s[:])
 }
 
-func staged(t *testing.T, content []byte) *Device {
-	d := New(firmware.Metadata{"uuid": "old"}, 1<<20)
+func staged(t *testing.T, content []byte) *ramdev.Device {
+	d := ramdev.New(firmware.Metadata{"uuid": "old"}, 1<<20)
 	st, err := d.Begin(t.Context(), target)
 	require.NoError(t, err)
 	_, err = st.WriteAt(content, 0)
@@ -36,7 +37,7 @@ func staged(t *testing.T, content []byte) *Device {
 	return d
 }
 
-func state(t *testing.T, d *Device) firmware.BootState {
+func state(t *testing.T, d *ramdev.Device) firmware.BootState {
 	s, err := d.State(t.Context())
 	require.NoError(t, err)
 	return s
@@ -47,7 +48,8 @@ func TestFlipBootCommit(t *testing.T) {
 	require.Nil(t, state(t, d).Other, "what is being written is never bootable")
 	require.NoError(t, d.Flip(t.Context(), target))
 	require.Equal(t, "b", state(t, d).Next)
-	require.NoError(t, d.Boot())
+	d.Boot()
+	require.NoError(t, d.Check())
 	s := state(t, d)
 	require.Equal(t, "b", s.Active)
 	require.Equal(t, "new", s.Meta["uuid"])
@@ -55,16 +57,20 @@ func TestFlipBootCommit(t *testing.T) {
 	_, err := d.Begin(t.Context(), target)
 	require.Error(t, err, "the other slot is the way back")
 	require.NoError(t, d.Commit(t.Context()))
-	require.NoError(t, d.Boot())
+	d.Boot()
+	require.NoError(t, d.Check())
 	require.True(t, state(t, d).Validated)
 	require.Equal(t, "b", state(t, d).Active)
 }
 
 func TestBootGoesBackFromTrial(t *testing.T) {
 	d := staged(t, image)
+	d.TrialBoots = 1
 	require.NoError(t, d.Flip(t.Context(), target))
-	require.NoError(t, d.Boot())
-	require.NoError(t, d.Boot())
+	d.Boot()
+	require.NoError(t, d.Check())
+	d.Boot()
+	require.NoError(t, d.Check())
 	s := state(t, d)
 	require.Equal(t, "a", s.Active)
 	require.True(t, s.Validated)
@@ -72,10 +78,11 @@ func TestBootGoesBackFromTrial(t *testing.T) {
 	require.Equal(t, "new", s.Other["uuid"])
 }
 
-func TestBootRefusesWrongBytes(t *testing.T) {
+func TestCheckFindsWrongBytes(t *testing.T) {
 	d := staged(t, image[:len(image)-1])
 	require.NoError(t, d.Flip(t.Context(), target))
-	require.ErrorContains(t, d.Boot(), "not those of firmware")
+	require.Equal(t, "b", d.Boot())
+	require.ErrorContains(t, d.Check(), "not those of firmware")
 }
 
 func TestResumeGivesBytesBack(t *testing.T) {
@@ -100,7 +107,7 @@ func TestResumeGivesBytesBack(t *testing.T) {
 }
 
 func TestTooLarge(t *testing.T) {
-	d := New(firmware.Metadata{"uuid": "old"}, 10)
+	d := ramdev.New(firmware.Metadata{"uuid": "old"}, 10)
 	_, err := d.Begin(t.Context(), target)
 	var large *firmware.TooLargeError
 	require.ErrorAs(t, err, &large)

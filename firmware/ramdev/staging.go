@@ -1,4 +1,4 @@
-package firmwaretest
+package ramdev
 
 import (
 	"context"
@@ -17,7 +17,7 @@ func (d *Device) Begin(ctx context.Context, target firmware.Target) (firmware.St
 	if err := d.begin(ctx, "begin"); err != nil {
 		return nil, err
 	}
-	idle := d.slots[other(d.running)]
+	idle := d.idle()
 	switch {
 	case target.Size > d.capacity:
 		return nil, &firmware.TooLargeError{Size: target.Size, Capacity: d.capacity}
