@@ -61,10 +61,8 @@ func benchSystem(b *testing.B) *supervisor.System {
 func eightActors(name string) supervisor.Spec {
 	spec := supervisor.Spec{Name: name}
 	for i := range 8 {
-		spec.Children = append(
-			spec.Children,
-			supervisor.ChildSpec{ID: fmt.Sprintf("actor-%d", i), New: newEcho},
-		)
+		spec.Children = append(spec.Children,
+			supervisor.ChildSpec{ID: fmt.Sprintf("actor-%d", i), New: newEcho})
 	}
 	return spec
 }

@@ -129,13 +129,8 @@ func TestCallsOfACalleeThatDies(t *testing.T) {
 			var downErr *supervisor.DownError
 			require.ErrorAs(w, <-answers, &downErr)
 		}
-		w.expect(
-			"none of them reached the successor",
-			"receive r/a later",
-			"receive r/a now",
-			"terminate r/a boom",
-			"init r/a",
-		)
+		w.expect("none of them reached the successor", "receive r/a later", "receive r/a now",
+			"terminate r/a boom", "init r/a")
 	})
 }
 
@@ -157,10 +152,8 @@ func TestTerminateMayStillAnswer(t *testing.T) {
 func TestCallToAnActorThatIsAbandoned(t *testing.T) {
 	inBubble(t, func(w *world) {
 		release := make(chan struct{})
-		child := w.probe.ChildWith(
-			"a",
-			supervisortest.Hooks{Receive: func(c *supervisor.Ctx, _ any) error { return hang(release)(c) }},
-		)
+		child := w.probe.ChildWith("a",
+			supervisortest.Hooks{Receive: func(c *supervisor.Ctx, _ any) error { return hang(release)(c) }})
 		child.Shutdown = time.Second
 		root := w.start(supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{child}})
 		go func() {
@@ -204,11 +197,8 @@ func TestMonitor(t *testing.T) {
 		require.Len(w, notes, 2)
 		require.Contains(w, notes[1], "receive r/watcher {r/s supervisor r/s gave up", "a supervisor")
 		monitor("r/none")
-		w.expect(
-			"at once, for each try",
-			"receive r/watcher {r/none no such actor is alive}",
-			"receive r/watcher {r/none no such actor is alive}",
-		)
+		w.expect("at once, for each try", "receive r/watcher {r/none no such actor is alive}",
+			"receive r/watcher {r/none no such actor is alive}")
 
 		_, err := root.StartChild(w.Context(), children[1])
 		require.NoError(w, err, "the ID is free before the Down arrives")

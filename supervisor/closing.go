@@ -18,14 +18,14 @@ type closing struct {
 
 // closeKept closes what the child kept, within its Shutdown, and then answers the orders that wait
 // for the stop of the child.
-func (s *Supervisor) closeKept(c *child, waiting *order) {
+func (s *Supervisor) closeKept(now time.Duration, c *child, waiting *order) {
 	var kept slots
 	if c.cell != nil {
 		kept = c.cell.takeKept()
 	}
 	if len(kept) == 0 {
 		waiting.answerAll()
-		s.core.keptClosed(s.cell.sys.age())
+		s.core.keptClosed(now)
 		return
 	}
 	cl := &closing{c: c.cell, slots: kept, waiting: waiting, finished: make(chan struct{})}

@@ -85,6 +85,9 @@ func (p *theatre) Step(t *testing.T, now time.Time, words []string) []string {
 	p.carryOut()
 	lines := p.lines
 	p.lines = nil
+	if len(words) > 0 && words[0] == "stop" && p.spec.Strategy == Dynamic {
+		slices.Sort(lines) // they stop all at once
+	}
 	return lines
 }
 

@@ -60,10 +60,8 @@ func TestStartChildThatFails(t *testing.T) {
 		root := w.start(
 			supervisor.Spec{Name: "r", Strategy: supervisor.OneForAll, Children: w.children("a")},
 		)
-		bad := w.probe.ChildWith(
-			"b",
-			supervisortest.Hooks{Init: func(*supervisor.Ctx) error { return errBoom }},
-		)
+		bad := w.probe.ChildWith("b",
+			supervisortest.Hooks{Init: func(*supervisor.Ctx) error { return errBoom }})
 		for range 10 {
 			_, err := root.StartChild(w.Context(), bad)
 			require.ErrorIs(w, err, errBoom)
@@ -71,11 +69,8 @@ func TestStartChildThatFails(t *testing.T) {
 			require.ErrorAs(w, err, &start)
 			require.Equal(w, "r/b", start.Path)
 		}
-		require.Empty(
-			w,
-			w.events.Events(supervisor.EventRestarting),
-			"it is the starter's business, not the supervisor's",
-		)
+		require.Empty(w, w.events.Events(supervisor.EventRestarting),
+			"it is the starter's business, not the supervisor's")
 		infos, err := root.WhichChildren(w.Context())
 		require.NoError(w, err)
 		require.Len(w, infos, 1, "and leaves nothing behind")
@@ -123,11 +118,8 @@ func TestTerminateChildThatIsBeingRestarted(t *testing.T) {
 				_, err := root.RestartChild(w.Context(), "a")
 				require.ErrorIs(w, err, supervisor.ErrRestarting)
 				require.ErrorIs(w, root.DeleteChild(w.Context(), "a"), supervisor.ErrRestarting)
-				require.Zero(
-					w,
-					elapsed(func() { require.NoError(w, root.TerminateChild(w.Context(), "a")) }),
-					"it waits for nothing",
-				)
+				require.Zero(w, elapsed(func() { require.NoError(w, root.TerminateChild(w.Context(), "a")) }),
+					"it waits for nothing")
 				time.Sleep(2 * time.Hour)
 				require.False(w, w.alive("r/a"), "and is not restarted")
 				require.True(w, w.alive("r/b"))
@@ -148,13 +140,8 @@ func TestOrdersWaitWhileOthersAreRestarted(t *testing.T) {
 			_, err := root.StartChild(w.Context(), w.probe.Child("c"))
 			require.NoError(w, err)
 		}))
-		w.expect(
-			"after the restart of those that run",
-			"terminate r/b shutdown",
-			"terminate r/a boom",
-			"init r/a",
-			"init r/c",
-		)
+		w.expect("after the restart of those that run", "terminate r/b shutdown", "terminate r/a boom",
+			"init r/a", "init r/c")
 		w.end("r/a", errBoom)
 		errs := make(chan error, 2)
 		go func() {
@@ -181,12 +168,9 @@ func TestStartChildWhoseCallerLeaves(t *testing.T) {
 		)
 		_, err := root.StartChild(ctx, slow)
 		require.ErrorIs(w, err, context.DeadlineExceeded)
-		require.Equal(
-			w,
-			time.Second,
+		require.Equal(w, time.Second,
 			elapsed(func() { require.NoError(w, root.TerminateChild(w.Context(), "a")) }),
-			"Init cannot be interrupted",
-		)
+			"Init cannot be interrupted")
 		require.False(w, w.alive("r/a"))
 	})
 }
@@ -219,12 +203,8 @@ func TestManyDynamicChildren(t *testing.T) {
 		require.NoError(w, root.TerminateChild(w.Context(), "c2"))
 		counts, err := root.CountChildren(w.Context())
 		require.NoError(w, err)
-		require.Equal(
-			w,
-			supervisor.Counts{Specs: n - 2, Active: n - 2, Workers: n - 2},
-			counts,
-			"what ended for good or was terminated is forgotten",
-		)
+		require.Equal(w, supervisor.Counts{Specs: n - 2, Active: n - 2, Workers: n - 2}, counts,
+			"what ended for good or was terminated is forgotten")
 		require.Equal(w, time.Second, elapsed(func() {
 			_, err := root.Stop(w.Context())
 			require.NoError(w, err)

@@ -24,32 +24,34 @@ var (
 
 // Errors that callers branch on.
 var (
-	// ErrNoProc: no incarnation is alive under the name, or it is exiting.
+	// ErrNoProc means that no incarnation is alive under the name, or it is exiting.
 	ErrNoProc = errors.New("no such actor is alive")
-	// ErrMailboxFull: the MailboxPolicy of the actor refuses the message.
+	// ErrMailboxFull means that the MailboxPolicy of the actor refuses the message.
 	ErrMailboxFull = errors.New("mailbox full")
-	// ErrNilMessage: a message or request is nil.
+	// ErrNilMessage means that a message or request is nil.
 	ErrNilMessage = errors.New("a message must not be nil")
-	// ErrUnexpected: the actor does not know the request, or is a supervisor, which answers none.
+	// ErrUnexpected means that the actor does not know the request, or is a supervisor, which answers
+	// none.
 	ErrUnexpected = errors.New("the actor does not know this request")
-	// ErrStopped: System.Shutdown was called.
+	// ErrStopped means that System.Shutdown was called.
 	ErrStopped = errors.New("the supervision system has been shut down")
-	// ErrAlreadyStarted: an actor with the name or ID runs.
+	// ErrAlreadyStarted means that an actor with the name or ID runs.
 	ErrAlreadyStarted = errors.New("already started")
-	// ErrAlreadyPresent: a child with the ID is down; RestartChild starts it, DeleteChild removes it.
+	// ErrAlreadyPresent means that a child with the ID is down; RestartChild starts it, DeleteChild
+	// removes it.
 	ErrAlreadyPresent = errors.New("a child with this ID is present but not running")
-	// ErrNotFound: the supervisor has no child with the ID.
+	// ErrNotFound means that the supervisor has no child with the ID.
 	ErrNotFound = errors.New("no such child")
-	// ErrRunning: the child runs; TerminateChild stops it.
+	// ErrRunning means that the child runs; TerminateChild stops it.
 	ErrRunning = errors.New("the child is running")
-	// ErrRestarting: the supervisor is about to start the child, or is starting it.
+	// ErrRestarting means that the supervisor is about to start the child, or is starting it.
 	ErrRestarting = errors.New("the child is being restarted")
-	// ErrStartTimeout: New and Init did not return within the Start of the child spec.
+	// ErrStartTimeout means that New and Init did not return within the Start of the child spec.
 	ErrStartTimeout = errors.New("start deadline exceeded")
-	// ErrStopTimeout: the exit took longer than the Shutdown of the child spec.
+	// ErrStopTimeout means that the exit took longer than the Shutdown of the child spec.
 	ErrStopTimeout = errors.New("shutdown deadline exceeded")
-	// ErrNarrow: Options.ActorSystem was given on a platform with 32-bit ints (GOARCH 386, arm,
-	// mips), where the registry of a foreign ActorSystem panics for every second name. An own
+	// ErrNarrow means that Options.ActorSystem was given on a platform with 32-bit ints (GOARCH 386,
+	// arm, mips), where the registry of a foreign ActorSystem panics for every second name. An own
 	// ActorSystem works there; the embedder's actors can live in it too.
 	ErrNarrow = errors.New(
 		"does not work on 32-bit platforms: leave it out and use System.ActorSystem for other actors too",
@@ -82,10 +84,8 @@ type GaveUpError struct {
 
 // Error implements error.
 func (e *GaveUpError) Error() string {
-	return fmt.Sprintf(
-		"supervisor %s gave up: more than %d restarts within %v, the last of %s: %v",
-		e.Path, e.Max, e.Within, e.Child, e.Reason,
-	)
+	return fmt.Sprintf("supervisor %s gave up: more than %d restarts within %v, the last of %s: %v",
+		e.Path, e.Max, e.Within, e.Child, e.Reason)
 }
 
 // Unwrap returns the reason of the last crash.

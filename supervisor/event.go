@@ -31,24 +31,27 @@ type EventKind uint8
 
 // The kinds of events.
 const (
-	// EventStarted: Init of an actor has succeeded, or all children of a supervisor have been started.
+	// EventStarted means that Init of an actor has succeeded, or all children of a supervisor have
+	// been started.
 	EventStarted EventKind = iota + 1
-	// EventExited: an actor or supervisor has exited.
+	// EventExited means that an actor or supervisor has exited.
 	EventExited
-	// EventRestarting: a child is restarted after Delay.
+	// EventRestarting means that a child is restarted after Delay.
 	EventRestarting
-	// EventGaveUp: a supervisor has exceeded its Intensity and stops.
+	// EventGaveUp means that a supervisor has exceeded its Intensity and stops.
 	EventGaveUp
-	// EventAbandoned: an actor did not start or stop within its deadline, and is no longer waited for.
+	// EventAbandoned means that an actor did not start or stop within its deadline, and is no longer
+	// waited for.
 	EventAbandoned
-	// EventTerminateFailed: Terminate, a linked goroutine of an exiting actor, or Close of a kept
-	// value has panicked.
+	// EventTerminateFailed means that Terminate, a linked goroutine of an exiting actor, or Close of a
+	// kept value has panicked.
 	EventTerminateFailed
-	// EventDropped: messages were lost, with the mailbox of an exiting actor or by a MailboxPolicy.
+	// EventDropped means that messages were lost, with the mailbox of an exiting actor or by a
+	// MailboxPolicy.
 	EventDropped
-	// EventUnexpected: an actor got a message that it does not know.
+	// EventUnexpected means that an actor got a message that it does not know.
 	EventUnexpected
-	// EventNotACall: an actor called Ctx.Reply with no request to answer.
+	// EventNotACall means that an actor called Ctx.Reply with no request to answer.
 	EventNotACall
 )
 

@@ -163,10 +163,8 @@ func TestGoexitIsACrash(t *testing.T) {
 	}
 	inBubble(t, func(w *world) {
 		_, err := w.sys.Start(w.Context(), supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{
-			w.probe.ChildWith(
-				"a",
-				supervisortest.Hooks{Init: func(c *supervisor.Ctx) error { return goexit(c, nil) }},
-			),
+			w.probe.ChildWith("a",
+				supervisortest.Hooks{Init: func(c *supervisor.Ctx) error { return goexit(c, nil) }}),
 		}})
 		require.ErrorIs(w, err, supervisor.ErrGoexit)
 	})
@@ -189,12 +187,8 @@ func TestPanicsHaveStacks(t *testing.T) {
 			},
 		)
 		w.send("r/a", "secret")
-		w.expect(
-			"Terminate is called after a panic, once",
-			"receive r/a secret",
-			"terminate r/a panic: no way",
-			"init r/a",
-		)
+		w.expect("Terminate is called after a panic, once", "receive r/a secret",
+			"terminate r/a panic: no way", "init r/a")
 		exited := w.events.Events(supervisor.EventExited)[0]
 		var p *supervisor.PanicError
 		require.True(w, errors.As(exited.Reason, &p))

@@ -24,7 +24,7 @@ func (doer) Receive(c *Ctx, msg any) error {
 
 func (doer) Terminate(*Ctx, error) {}
 
-// What is over leaves nothing behind in those that live on.
+// Links that are gone leave nothing behind in the actors that go on.
 func TestNothingPilesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sys, err := NewSystem(Options{})
@@ -62,8 +62,8 @@ func TestNothingPilesUp(t *testing.T) {
 		time.Sleep(time.Minute)
 		c := lives.cell()
 		c.mailbox.mu.Lock()
-		require.Empty(t, c.links.monitors.watched, "who has ended is not watched")
-		require.Empty(t, c.links.monitors.by, "nor does it watch")
+		require.Empty(t, c.links.monitors.watched, "an exited actor is not watched")
+		require.Empty(t, c.links.monitors.by, "and does not watch")
 		require.Nil(t, c.links.timers.first)
 		require.Nil(t, c.links.calls.first)
 		require.Empty(t, c.links.goroutines.running)

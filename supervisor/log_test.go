@@ -98,10 +98,8 @@ func TestEventHookThatPanics(t *testing.T) {
 			supervisor.Options{OnEvent: func(supervisor.Event) { panic("hook") }},
 		)
 		require.NoError(t, err)
-		_, err = sys.Start(
-			t.Context(),
-			supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{{ID: "a", New: newEcho}}},
-		)
+		_, err = sys.Start(t.Context(),
+			supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{{ID: "a", New: newEcho}}})
 		require.NoError(t, err, "its panic is recovered")
 		_, err = sys.Shutdown(t.Context())
 		require.NoError(t, err)

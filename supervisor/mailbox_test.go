@@ -55,12 +55,8 @@ func TestTimersAndDownsAlwaysFit(t *testing.T) {
 			return nil
 		})
 		time.Sleep(2 * time.Second)
-		w.expect(
-			"only what was sent made room",
-			"receive r/a {none no such actor is alive}",
-			"receive r/a timer",
-			"receive r/a after",
-		)
+		w.expect("only what was sent made room", "receive r/a {none no such actor is alive}",
+			"receive r/a timer", "receive r/a after")
 	})
 }
 

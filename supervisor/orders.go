@@ -61,15 +61,16 @@ type ChildState uint8
 
 // The states of a child.
 const (
-	// StateDown: it is not running, and only RestartChild or the restart of a sibling starts it.
+	// StateDown means that it is not running, and only RestartChild or the restart of a sibling starts
+	// it.
 	StateDown ChildState = iota
-	// StateRestarting: it is not running, and its supervisor is about to start it.
+	// StateRestarting means that it is not running, and its supervisor is about to start it.
 	StateRestarting
-	// StateStarting: its Init is running.
+	// StateStarting means that its Init is running.
 	StateStarting
-	// StateRunning: its Init has succeeded.
+	// StateRunning means that its Init has succeeded.
 	StateRunning
-	// StateStopping: its Terminate is running, or is about to.
+	// StateStopping means that its Terminate is running, or is about to.
 	StateStopping
 )
 

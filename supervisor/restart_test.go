@@ -38,12 +38,8 @@ func TestStrategies(t *testing.T) {
 				w.start(supervisor.Spec{Name: "r", Strategy: c.strategy, Children: w.children("a", "b", "c")})
 				w.end("r/"+c.crash, errBoom)
 				w.expect("stopped in reverse, started in order", c.want...)
-				require.Equal(
-					w,
-					1,
-					restarts(w, "r/"+c.crash),
-					"one crash is one restart, however many siblings it costs",
-				)
+				require.Equal(w, 1, restarts(w, "r/"+c.crash),
+					"one crash is one restart, however many siblings it costs")
 				require.Len(w, w.events.Events(supervisor.EventRestarting), 1)
 			})
 		})
@@ -73,12 +69,8 @@ func TestRestartTypes(t *testing.T) {
 				require.Equal(w, c.again, w.alive("r/a"))
 				infos, err := root.WhichChildren(w.Context())
 				require.NoError(w, err)
-				require.Equal(
-					w,
-					c.restart != supervisor.Temporary,
-					len(infos) == 1,
-					"a temporary child is forgotten, others stay known",
-				)
+				require.Equal(w, c.restart != supervisor.Temporary, len(infos) == 1,
+					"a temporary child is forgotten, others stay known")
 			})
 		})
 	}
@@ -93,15 +85,9 @@ func TestSiblingsOfEveryType(t *testing.T) {
 		w.end("r/c", supervisor.ErrNormal)
 		w.expect("a transient child that is done has no effect on its siblings", "terminate r/c normal")
 		w.end("r/a", errBoom)
-		w.expect(
-			"the temporary one is stopped for good, the transient one is started with the others",
-			"terminate r/a boom",
-			"terminate r/d shutdown",
-			"terminate r/b shutdown",
-			"init r/a",
-			"init r/c",
-			"init r/d",
-		)
+		w.expect("the temporary one is stopped for good, the transient one is started with the others",
+			"terminate r/a boom", "terminate r/d shutdown", "terminate r/b shutdown", "init r/a", "init r/c",
+			"init r/d")
 	})
 }
 
@@ -150,13 +136,8 @@ func TestGiveUpGoesUpTwoLevels(t *testing.T) {
 		for range 2 {
 			w.end("r/s/a", errBoom)
 		}
-		w.expect(
-			"within the intensity",
-			"terminate r/s/a boom",
-			"init r/s/a",
-			"terminate r/s/a boom",
-			"init r/s/a",
-		)
+		w.expect("within the intensity", "terminate r/s/a boom", "init r/s/a", "terminate r/s/a boom",
+			"init r/s/a")
 		w.end("r/s/a", errBoom)
 		w.expect("the third crash ends the supervisor, its parent starts a new one",
 			"terminate r/s/a boom", "terminate r/s/b shutdown", "init r/s/a", "init r/s/b")
@@ -233,10 +214,8 @@ func TestTwoCrashesDuringTheFirstStartAreOneRestartOfAll(t *testing.T) {
 		go func() {
 			_, err := w.sys.Start(w.Context(), supervisor.Spec{
 				Name: "r", Strategy: supervisor.OneForAll,
-				Children: append(
-					w.children("a", "b"),
-					w.probe.ChildWith("c", supervisortest.Hooks{Init: hang(block)}),
-				),
+				Children: append(w.children("a", "b"),
+					w.probe.ChildWith("c", supervisortest.Hooks{Init: hang(block)})),
 			})
 			done <- err
 		}()
@@ -246,12 +225,8 @@ func TestTwoCrashesDuringTheFirstStartAreOneRestartOfAll(t *testing.T) {
 		close(block)
 		require.NoError(w, <-done)
 		synctest.Wait()
-		require.Len(
-			w,
-			w.events.Events(supervisor.EventRestarting),
-			1,
-			"b is started with a: it was down anyway",
-		)
+		require.Len(w, w.events.Events(supervisor.EventRestarting), 1,
+			"b is started with a: it was down anyway")
 		for _, path := range []string{"r/a", "r/b", "r/c"} {
 			require.True(w, w.alive(path))
 		}
@@ -327,12 +302,8 @@ func TestBackoff(t *testing.T) {
 		}
 		time.Sleep(8 * time.Second)
 		w.end("r/a", errBoom)
-		require.Equal(
-			w,
-			time.Second,
-			w.events.Of("r/a", supervisor.EventRestarting)[5].Delay,
-			"a child that has run for Max begins anew",
-		)
+		require.Equal(w, time.Second, w.events.Of("r/a", supervisor.EventRestarting)[5].Delay,
+			"a child that has run for Max begins anew")
 	})
 }
 

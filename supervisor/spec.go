@@ -6,8 +6,8 @@ import "time"
 // with nil the actor goes on, with ErrNormal or ErrShutdown it exits in order, and any other error
 // is a crash, as a panic is.
 type Behavior interface {
-	// Init prepares the actor. An error or panic is a start failure, which the one who starts gets as
-	// a *StartError; Terminate is not called then.
+	// Init prepares the actor. An error or panic is a start failure, which Start or StartChild returns
+	// as a *StartError; Terminate is not called then.
 	Init(c *Ctx) error
 	// Receive handles one message.
 	Receive(c *Ctx, msg any) error
@@ -21,11 +21,12 @@ type Restart uint8
 
 // The restart types of OTP.
 const (
-	// Permanent: the child is always restarted.
+	// Permanent means that the child is always restarted.
 	Permanent Restart = iota
-	// Transient: the child is restarted after a crash, and not after ErrNormal or ErrShutdown.
+	// Transient means that the child is restarted after a crash, and not after ErrNormal or
+	// ErrShutdown.
 	Transient
-	// Temporary: the child is never restarted, and removed when it has exited.
+	// Temporary means that the child is never restarted, and removed when it has exited.
 	Temporary
 )
 
@@ -37,14 +38,14 @@ type Strategy uint8
 
 // The strategies of OTP.
 const (
-	// OneForOne: the child alone.
+	// OneForOne restarts the child alone.
 	OneForOne Strategy = iota
-	// OneForAll: all children.
+	// OneForAll restarts all children.
 	OneForAll
-	// RestForOne: the child and those that were started after it.
+	// RestForOne restarts the child and those that were started after it.
 	RestForOne
-	// Dynamic: the child alone. Children are added with StartChild only and may be very many; the
-	// supervisor stops them all at once.
+	// Dynamic restarts the child alone. Children are added with StartChild only and may be very many;
+	// the supervisor stops them all at once.
 	Dynamic
 )
 
@@ -59,9 +60,10 @@ type AutoShutdown uint8
 
 // The choices of OTP. Its "never" is a supervisor without significant children.
 const (
-	// AnySignificant: the supervisor exits with the first significant child that exits by itself.
+	// AnySignificant means that the supervisor exits with the first significant child that exits by
+	// itself.
 	AnySignificant AutoShutdown = iota
-	// AllSignificant: the supervisor exits with the last of them.
+	// AllSignificant means that the supervisor exits with the last of them.
 	AllSignificant
 )
 
@@ -70,11 +72,11 @@ type Overflow uint8
 
 // What a bounded mailbox may do.
 const (
-	// Refuse: Send returns ErrMailboxFull.
+	// Refuse means that Send returns ErrMailboxFull.
 	Refuse Overflow = iota
-	// DropNewest: the mailbox drops the new message and reports EventDropped.
+	// DropNewest means that the mailbox drops the new message and reports EventDropped.
 	DropNewest
-	// DropOldest: the mailbox drops its oldest message and reports EventDropped.
+	// DropOldest means that the mailbox drops its oldest message and reports EventDropped.
 	DropOldest
 )
 

@@ -55,13 +55,8 @@ func TestStartAndStopInOrder(t *testing.T) {
 			require.NoError(w, err)
 			require.NoError(w, report.Err())
 		}))
-		w.expect(
-			"the last one first",
-			"terminate r/d shutdown",
-			"terminate r/s/c shutdown",
-			"terminate r/s/b shutdown",
-			"terminate r/a shutdown",
-		)
+		w.expect("the last one first", "terminate r/d shutdown", "terminate r/s/c shutdown",
+			"terminate r/s/b shutdown", "terminate r/a shutdown")
 		require.Equal(w, []string{
 			"exited r/d: shutdown", "exited r/s/c: shutdown", "exited r/s/b: shutdown",
 			"exited r/s: shutdown", "exited r/a: shutdown", "exited r: shutdown",
@@ -96,21 +91,15 @@ func TestFailedStartLeavesNothing(t *testing.T) {
 				require.ErrorAs(w, err, &start)
 				require.Equal(w, "r/s/c", start.Path, "the one that did not start, however deep")
 				notes := w.probe.Take()
-				require.Equal(
-					w,
-					[]string{"terminate r/s/b shutdown", "terminate r/a shutdown"},
+				require.Equal(w, []string{"terminate r/s/b shutdown", "terminate r/a shutdown"},
 					notes[len(notes)-2:],
-					"what was started was stopped, in order; what did not start is not terminated",
-				)
+					"what was started was stopped, in order; what did not start is not terminated")
 				require.NotContains(w, notes, "init r/s/d")
 				for _, path := range []string{"r", "r/a", "r/s", "r/s/b", "r/s/c", "r/s/d", "r/e"} {
 					require.False(w, w.alive(path), path)
 				}
-				require.Empty(
-					w,
-					w.events.Events(supervisor.EventRestarting, supervisor.EventGaveUp),
-					"a first start is not retried",
-				)
+				require.Empty(w, w.events.Events(supervisor.EventRestarting, supervisor.EventGaveUp),
+					"a first start is not retried")
 				time.Sleep(time.Hour) // lets the one that hangs return
 			})
 		})
@@ -133,10 +122,8 @@ func TestStartDeadline(t *testing.T) {
 		child.Start = 2 * time.Second
 		var err error
 		require.Equal(w, 2*time.Second, elapsed(func() {
-			_, err = w.sys.Start(
-				w.Context(),
-				supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{child}},
-			)
+			_, err = w.sys.Start(w.Context(),
+				supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{child}})
 		}))
 		require.ErrorIs(w, err, supervisor.ErrStartTimeout)
 		require.Equal(w, []string{"abandoned r/a: Init"}, w.events.Lines(supervisor.EventAbandoned))
@@ -159,10 +146,8 @@ func TestStartEndsWithItsContext(t *testing.T) {
 			return c.Context().Err()
 		}})
 		require.Equal(w, time.Second, elapsed(func() {
-			_, err := w.sys.Start(
-				ctx,
-				supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{w.probe.Child("a"), slow}},
-			)
+			_, err := w.sys.Start(ctx,
+				supervisor.Spec{Name: "r", Children: []supervisor.ChildSpec{w.probe.Child("a"), slow}})
 			require.ErrorIs(w, err, context.DeadlineExceeded)
 		}))
 		require.False(w, w.alive("r"), "the context of Init ended, and so did the tree")
@@ -209,11 +194,8 @@ func TestStopDeadline(t *testing.T) {
 				}), "never waited for for ever")
 				require.Contains(w, w.probe.Take(), "terminate r/a shutdown", "the others stop all the same")
 				require.Equal(w, []string{"abandoned r/b: " + what}, w.events.Lines(supervisor.EventAbandoned))
-				require.ErrorIs(
-					w,
-					w.events.Events(supervisor.EventAbandoned)[0].Reason,
-					supervisor.ErrStopTimeout,
-				)
+				require.ErrorIs(w, w.events.Events(supervisor.EventAbandoned)[0].Reason,
+					supervisor.ErrStopTimeout)
 				close(release)
 				w.expectNothing("an abandoned actor that comes back does nothing more")
 			})
@@ -270,10 +252,8 @@ func TestShutdown(t *testing.T) {
 
 func TestEmbeddersActorSystem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		as := actor.NewActorSystem(
-			actor.WithLoggerFactory(silent),
-			actor.WithDeadLetterThrottleInterval(time.Millisecond),
-		)
+		as := actor.NewActorSystem(actor.WithLoggerFactory(silent),
+			actor.WithDeadLetterThrottleInterval(time.Millisecond))
 		if strconv.IntSize == 32 {
 			_, err := supervisor.NewSystem(supervisor.Options{ActorSystem: as})
 			require.ErrorIs(t, err, supervisor.ErrNarrow, "a clear answer, and no panic later")

@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestJudge(t *testing.T) {
+func TestVerdict(t *testing.T) {
 	crash := errors.New("boom")
 	for _, c := range []struct {
 		restart Restart
@@ -32,14 +32,8 @@ func TestJudge(t *testing.T) {
 		{Temporary, ErrShutdown, removeIt},
 		{Temporary, crash, removeIt},
 	} {
-		require.Equal(
-			t,
-			c.want,
-			verdictOn(c.restart, c.reason),
-			"%v child that ended with %v",
-			c.restart,
-			c.reason,
-		)
+		require.Equal(t, c.want, verdictOn(c.restart, c.reason), "%v child that exits with %v", c.restart,
+			c.reason)
 	}
 }
 
@@ -60,15 +54,8 @@ func TestAffected(t *testing.T) {
 		{Dynamic, 5, 9, 5, 6},
 	} {
 		first, end := affected(c.strategy, c.i, c.n)
-		require.Equal(
-			t,
-			[2]int{c.first, c.end},
-			[2]int{first, end},
-			"%v, child %d of %d",
-			c.strategy,
-			c.i,
-			c.n,
-		)
+		require.Equal(t, [2]int{c.first, c.end}, [2]int{first, end}, "%v, child %d of %d", c.strategy,
+			c.i, c.n)
 	}
 }
 
@@ -130,15 +117,8 @@ func TestIntensityNeverExceeded(t *testing.T) {
 				}
 			}
 			got := w.allow(now)
-			require.Equal(
-				t,
-				recent < limit.Max,
-				got,
-				"%d restarts within %v of %v",
-				recent,
-				limit.Within,
-				limit,
-			)
+			require.Equal(t, recent < limit.Max, got, "%d restarts within %v of %v", recent, limit.Within,
+				limit)
 			if got {
 				allowed = append(allowed, now)
 			}
@@ -158,13 +138,8 @@ func TestBackoffDelay(t *testing.T) {
 			require.LessOrEqual(t, d, time.Duration(top)*time.Second, "restart %d", n)
 			seen[d] = true
 		}
-		require.Equal(
-			t,
-			n == 1,
-			len(seen) == 1,
-			"restart %d: a thousand devices must not come back in step",
-			n,
-		)
+		require.Equal(t, n == 1, len(seen) == 1,
+			"restart %d: a thousand devices must not come back in step", n)
 	}
 	require.Equal(t, 30*time.Second, Backoff{Min: time.Second}.max(), "zero Max")
 }

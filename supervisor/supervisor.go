@@ -71,8 +71,9 @@ type (
 func (s *Supervisor) begin() {
 	if s.cell.mailbox.life.stage == inInit {
 		s.core.out = s.cell.sys.borrow()
-		s.core.begin(s.cell.sys.age())
-		s.carryOut()
+		now := s.cell.sys.age()
+		s.core.begin(now)
+		s.carryOut(now)
 	}
 }
 
@@ -87,8 +88,9 @@ func (s *Supervisor) stop(reason error) {
 		return // also when its own exit tells protoactor to stop the process
 	}
 	s.core.out = s.cell.sys.borrow()
-	s.core.stop(s.cell.sys.age(), reason)
-	s.carryOut()
+	now := s.cell.sys.age()
+	s.core.stop(now, reason)
+	s.carryOut(now)
 }
 
 // command passes one control message to the core. It drops news of an incarnation that has been
@@ -122,20 +124,20 @@ func (s *Supervisor) command(msg any) {
 			s.core.ask(now, m)
 		}
 	}
-	s.carryOut()
+	s.carryOut(now)
 }
 
 // carryOut carries out the effects of the core, in order, also those that follow from them.
-func (s *Supervisor) carryOut() {
+func (s *Supervisor) carryOut(now time.Duration) {
 	out := s.core.out
 	for i := 0; i < len(out.list); i++ {
-		s.do(out.list[i])
+		s.do(now, out.list[i])
 	}
 	s.core.out = nil
 	s.cell.sys.giveBack(out)
 }
 
-func (s *Supervisor) do(e effect) {
+func (s *Supervisor) do(now time.Duration, e effect) {
 	c := e.child
 	switch e.kind {
 	case effectStart:
@@ -148,9 +150,9 @@ func (s *Supervisor) do(e effect) {
 	case effectDisarm:
 		s.disarm(c)
 	case effectAbandon:
-		s.abandonChild(c, e.err)
+		s.abandonChild(now, c, e.err)
 	case effectClose:
-		s.closeKept(c, e.order)
+		s.closeKept(now, c, e.order)
 	case effectAnswer:
 		if c != nil {
 			e.order.answer(c.cell.ref(), nil)
@@ -196,13 +198,13 @@ func (s *Supervisor) startChild(c *child) {
 
 // abandonChild abandons a child that has missed its deadline, unless it has just exited and its
 // last message is under way.
-func (s *Supervisor) abandonChild(c *child, reason error) {
+func (s *Supervisor) abandonChild(now time.Duration, c *child, reason error) {
 	what, ok := c.cell.abandon(reason)
 	if !ok {
 		return
 	}
 	c.cell.emit(Event{Kind: EventAbandoned, Reason: reason, Detail: what})
-	s.core.childExited(s.cell.sys.age(), c, reason)
+	s.core.childExited(now, c, reason)
 }
 
 // timerOf returns the one timer of a child, or that of the supervisor.

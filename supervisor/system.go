@@ -83,10 +83,8 @@ func NewSystem(opts Options) (*System, error) {
 	} else if err := usable(s.as); err != nil {
 		return nil, fmt.Errorf("new supervision system: the given ActorSystem %w", err)
 	}
-	s.props = actor.PropsFromProducer(
-		func() actor.Actor { return (*process)(s.next) },
-		actor.WithMailbox(func() actor.Mailbox { return (*process)(s.next) }),
-	)
+	s.props = actor.PropsFromProducer(func() actor.Actor { return (*process)(s.next) },
+		actor.WithMailbox(func() actor.Mailbox { return (*process)(s.next) }))
 	return s, nil
 }
 
@@ -105,10 +103,8 @@ func usable(as *actor.ActorSystem) error {
 // newActorSystem returns an ActorSystem that logs little, and no contents of messages. Its log of
 // dead letters has a goroutine that lives for one throttle interval after each.
 func newActorSystem(log zerolog.Logger) *actor.ActorSystem {
-	as := actor.NewActorSystem(
-		actor.WithLoggerFactory(protoLogger(log)),
-		actor.WithDeadLetterThrottleInterval(time.Millisecond),
-	)
+	as := actor.NewActorSystem(actor.WithLoggerFactory(protoLogger(log)),
+		actor.WithDeadLetterThrottleInterval(time.Millisecond))
 	narrow(as.ProcessRegistry.LocalPIDs)
 	return as
 }

@@ -52,11 +52,8 @@ device-x               one_for_one 3 in 5s
    └─ health           permanent, restarted 2 times
 `, "\n"), tree.String())
 		require.Equal(w, "device-x/link/channel/device", tree.Children[0].Children[1].Path)
-		require.Equal(
-			w,
-			w.incarnation("device-x/extensions/health"),
-			tree.Children[2].Children[0].Incarnation,
-		)
+		require.Equal(w, w.incarnation("device-x/extensions/health"),
+			tree.Children[2].Children[0].Incarnation)
 
 		below, err := supervisor.Tree(w.Context(), extensions)
 		require.NoError(w, err)

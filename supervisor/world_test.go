@@ -130,7 +130,7 @@ func restarts(
 	return len(w.events.Of(path, supervisor.EventRestarting))
 }
 
-// elapsed says how much virtual time f takes.
+// elapsed returns how much virtual time f takes.
 func elapsed(f func()) time.Duration {
 	before := time.Now()
 	f()

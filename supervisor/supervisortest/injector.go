@@ -7,11 +7,11 @@ import (
 	"sync"
 )
 
-// AnyPoint stands for all the points of an actor.
+// AnyPoint matches every point of an actor.
 const AnyPoint = ""
 
-// Injector crashes actors at their points: before and after Receive, and at the checkpoints
-// between. The same seed and the same order of calls choose the same places.
+// Injector crashes actors at their points: before and after Receive, and at the checkpoints in
+// between. The same seed and the same order of calls choose the same points.
 type Injector struct {
 	mu     sync.Mutex
 	rng    *rand.Rand
@@ -27,7 +27,7 @@ func NewInjector(seed uint64) *Injector {
 	} //nolint:gosec // a test that can be repeated
 }
 
-// Crash is the panic value of an injected crash. An exit reason carries it: errors.As finds it.
+// Crash is the panic value of an injected crash. errors.As finds it in the exit reason of the actor.
 type Crash struct {
 	Path  string
 	Point string
@@ -39,7 +39,7 @@ func (c *Crash) Error() string {
 	return fmt.Sprintf("injected crash of %s at %q while handling %s", c.Path, c.Point, c.Msg)
 }
 
-// Shot is one crash that was ordered.
+// Shot is one crash that an Injector was ordered to make.
 type Shot struct {
 	in    *Injector
 	path  string
@@ -48,19 +48,18 @@ type Shot struct {
 	hit   *Crash
 }
 
-// CrashAt orders a crash of the actor at path when it comes to its n-th point from now; 1 is the
-// next.
+// CrashAt orders a crash of the actor at path at its n-th point from now; 1 is the next.
 func (i *Injector) CrashAt(path string, n int) *Shot { return i.CrashAtPoint(path, AnyPoint, n) }
 
-// CrashAtPoint orders a crash when the actor comes to the point with that name for the n-th time
-// from now.
+// CrashAtPoint orders a crash of the actor at path when it passes the point with that name for the
+// n-th time from now.
 func (i *Injector) CrashAtPoint(path, point string, n int) *Shot {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.order(path, point, n)
 }
 
-// CrashWithin orders a crash at a random one of the actor's next n points.
+// CrashWithin orders a crash of the actor at path at a random one of its next n points.
 func (i *Injector) CrashWithin(path string, n int) *Shot {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -73,15 +72,14 @@ func (i *Injector) order(path, point string, n int) *Shot {
 	return s
 }
 
-// Points returns how many points the actor at path has passed, those of its earlier incarnations
-// included.
+// Points returns how many points the actor at path has passed, in all its incarnations.
 func (i *Injector) Points(path string) int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.passed[path]
 }
 
-// Inject is for supervisor.Options.
+// Inject is the hook for supervisor.Options.Inject.
 func (i *Injector) Inject(path, point string, msg any) {
 	if crash := i.pass(path, point, msg); crash != nil {
 		panic(crash)
@@ -106,7 +104,7 @@ func (i *Injector) pass(path, point string, msg any) *Crash {
 	return nil
 }
 
-// Hit says where the actor was crashed; false: it has not come there yet.
+// Hit returns the crash, or false when the actor has not come to the point yet.
 func (s *Shot) Hit() (Crash, bool) {
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()
@@ -116,7 +114,7 @@ func (s *Shot) Hit() (Crash, bool) {
 	return *s.hit, true
 }
 
-// Cancel takes the order back and says whether it came in time.
+// Cancel withdraws the order and reports whether the crash was still to come.
 func (s *Shot) Cancel() bool {
 	s.in.mu.Lock()
 	defer s.in.mu.Unlock()

@@ -8,31 +8,31 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// Do is a message that a Probe's actors carry out in their turn, as if it were their Receive.
+// Do is a message to an actor of a Probe. The actor runs it instead of its Receive.
 type Do func(c *supervisor.Ctx) error
 
-// Hooks is what an actor of a Probe does besides taking notes. Every field may be nil.
+// Hooks is what an actor of a Probe does besides taking notes. A nil field does nothing.
 type Hooks struct {
 	New       func(h supervisor.Heir)
 	Init      func(c *supervisor.Ctx) error
-	Receive   func(c *supervisor.Ctx, msg any) error // of what is no Do
+	Receive   func(c *supervisor.Ctx, msg any) error // for messages that are no Do
 	Terminate func(c *supervisor.Ctx, reason error)
 }
 
-// Probe makes actors that note their life: "init path", "receive path message", "terminate path
-// reason", in the order in which it happened, also between actors.
+// Probe makes actors that note each call of their methods: "init path", "receive path message",
+// "terminate path reason", in the order of the calls across all its actors.
 type Probe struct {
 	mu    sync.Mutex
 	notes []string
 }
 
-// NewProbe makes a Probe without notes.
+// NewProbe returns a Probe without notes.
 func NewProbe() *Probe { return &Probe{} }
 
-// Child is the spec of a permanent child that takes notes.
+// Child returns the spec of a permanent child that takes notes.
 func (p *Probe) Child(id string) supervisor.ChildSpec { return p.ChildWith(id, Hooks{}) }
 
-// ChildWith is Child with hooks.
+// ChildWith returns the spec of Child, with hooks.
 func (p *Probe) ChildWith(id string, hooks Hooks) supervisor.ChildSpec {
 	return supervisor.ChildSpec{ID: id, New: func(h supervisor.Heir) supervisor.Behavior {
 		if hooks.New != nil {
@@ -42,21 +42,21 @@ func (p *Probe) ChildWith(id string, hooks Hooks) supervisor.ChildSpec {
 	}}
 }
 
-// Note adds a line.
+// Note adds a line to the notes.
 func (p *Probe) Note(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.notes = append(p.notes, fmt.Sprintf(format, args...))
 }
 
-// Notes returns what was noted.
+// Notes returns the notes.
 func (p *Probe) Notes() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.notes)
 }
 
-// Take returns what was noted and forgets it.
+// Take returns the notes and removes them.
 func (p *Probe) Take() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

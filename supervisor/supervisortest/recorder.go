@@ -14,17 +14,17 @@ type Recorder struct {
 	events []supervisor.Event
 }
 
-// NewRecorder makes an empty Recorder.
+// NewRecorder returns an empty Recorder.
 func NewRecorder() *Recorder { return &Recorder{} }
 
-// OnEvent is for supervisor.Options.
+// OnEvent is the hook for supervisor.Options.OnEvent.
 func (r *Recorder) OnEvent(e supervisor.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.events = append(r.events, e)
 }
 
-// Events returns the events of the given kinds; without kinds, all.
+// Events returns the events of the given kinds, or all events without kinds.
 func (r *Recorder) Events(kinds ...supervisor.EventKind) []supervisor.Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -37,15 +37,13 @@ func (r *Recorder) Events(kinds ...supervisor.EventKind) []supervisor.Event {
 	return out
 }
 
-// Of returns the events of one path.
+// Of returns the events of one path, like Events.
 func (r *Recorder) Of(path string, kinds ...supervisor.EventKind) []supervisor.Event {
-	return slices.DeleteFunc(
-		r.Events(kinds...),
-		func(e supervisor.Event) bool { return e.Path != path },
-	)
+	return slices.DeleteFunc(r.Events(kinds...),
+		func(e supervisor.Event) bool { return e.Path != path })
 }
 
-// Lines returns events as "kind path: reason" or "kind path: detail", for comparing.
+// Lines returns events as "kind path: reason" or "kind path: detail", to compare them.
 func (r *Recorder) Lines(kinds ...supervisor.EventKind) []string {
 	events := r.Events(kinds...)
 	lines := make([]string, len(events))
@@ -61,7 +59,7 @@ func (r *Recorder) Lines(kinds ...supervisor.EventKind) []string {
 	return lines
 }
 
-// Reset forgets what was collected.
+// Reset removes the events.
 func (r *Recorder) Reset() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

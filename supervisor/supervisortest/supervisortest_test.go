@@ -24,9 +24,7 @@ func run(
 ) (*supervisortest.Probe, *supervisortest.Recorder) {
 	t.Helper()
 	probe, events, in := supervisortest.NewProbe(), supervisortest.NewRecorder(),
-		supervisortest.NewInjector(
-			7,
-		)
+		supervisortest.NewInjector(7)
 	synctest.Test(t, func(t *testing.T) {
 		sys, err := supervisor.NewSystem(supervisor.Options{OnEvent: events.OnEvent, Inject: in.Inject})
 		require.NoError(t, err)
@@ -113,11 +111,9 @@ func TestPoints(t *testing.T) {
 
 func TestRecorder(t *testing.T) {
 	_, events := run(t, 1, func(*supervisortest.Injector) {})
-	require.Equal(
-		t,
+	require.Equal(t,
 		[]string{"started r/a", "started r", "exited r/a: shutdown", "exited r: shutdown"},
-		events.Lines(),
-	)
+		events.Lines())
 	require.Len(t, events.Of("r", supervisor.EventStarted), 1)
 	events.Reset()
 	require.Empty(t, events.Events())

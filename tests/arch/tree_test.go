@@ -26,6 +26,7 @@ const root = "../.."
 type pkg struct {
 	path  string // below the module: "protocol/hub"
 	files []*file
+	core  bool // the pure files of a package that is not pure, see cores
 }
 
 type file struct {

@@ -126,7 +126,44 @@ var bans = []ban{
 	},
 }
 
-func isPure(p *pkg) bool { r, _ := rowOf(p.path); return r.pure }
+// cores are the pure files of packages that also carry out what these decide.
+var cores = map[string][]string{
+	"supervisor": {
+		"backoff.go", "children.go", "core.go", "effect.go", "intensity.go", "job.go", "strategy.go",
+	},
+}
+
+func isPure(p *pkg) bool { r, _ := rowOf(p.path); return r.pure || p.core }
+
+// coreOf returns the pure files of p as a package of their own.
+func coreOf(p *pkg) *pkg {
+	core := &pkg{path: p.path, core: true}
+	for _, f := range p.files {
+		if slices.Contains(cores[p.path], path.Base(f.name)) {
+			core.files = append(core.files, f)
+		}
+	}
+	return core
+}
+
+func TestCoresInOtherPackagesArePure(t *testing.T) {
+	found := 0
+	for _, p := range load(t) {
+		if cores[p.path] == nil {
+			continue
+		}
+		found++
+		core := coreOf(p)
+		if len(core.files) != len(cores[p.path]) {
+			t.Errorf("%s has %d of its %d core files", p.path, len(core.files), len(cores[p.path]))
+		}
+		report(t, forbiddenUses(core))
+		report(t, goroutines(core))
+	}
+	if found != len(cores) {
+		t.Errorf("%d of %d packages with a core exist", found, len(cores))
+	}
+}
 
 // outside is every package that is not one of those, nor below.
 func outside(folders ...string) func(*pkg) bool {
