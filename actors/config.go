@@ -86,11 +86,12 @@ type ClockStore interface {
 
 // Firmware is what the update path works on.
 type Firmware struct {
-	Slots   firmware.Slots   // the boot record; required
-	Applier firmware.Applier // takes the bytes; required; slotdev.Device is both
-	Journal Journal          // survives power loss; required
-	Policy  firmware.Policy  // zero: newer firmware for this device, with a checksum
-	HTTP    *http.Client     // for downloads; nil: an own one that trusts what Hub.TLS trusts
+	Slots firmware.Slots // the boot record; required
+	// takes the bytes, for any kind of device; required; slotdev.Device is both
+	Applier firmware.Applier
+	Journal Journal         // survives power loss; required
+	Policy  firmware.Policy // zero: newer firmware for this device, with a checksum
+	HTTP    *http.Client    // for downloads; nil: an own one that trusts what Hub.TLS trusts
 	// a download without a byte for this long is tried again; zero: 60 s
 	Stall      time.Duration
 	RetryDelay time.Duration // longest wait between two tries of a download; zero: 30 s

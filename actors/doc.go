@@ -44,8 +44,8 @@
 //	channel/extensions  channel/device      AskOffered
 //	channel/extensions  <extension>         ExtensionAttached, ExtensionDetached, ExtensionMessage, ExtensionSent
 //	<extension>         channel/extensions  ExtensionReady, ExtensionPush, ExtensionHung
-//	updater             applier             (its child spec), finish
-//	applier             updater             prepared, advanced, applied, applyFailed
+//	updater             applier             (its child spec), finish, flip
+//	applier             updater             prepared, fetchesItself, advanced, applied, applyFailed, flipEnded
 //	updater             downloader          (its child spec)
 //	downloader          updater             attemptStarted, fetched, fetchFailed
 //	downloader          applier             chunk, rewind

@@ -43,13 +43,13 @@ func newParts(cfg *Config, urls []*url.URL, own *shared, reboot func(reason stri
 		extensions: channels.ExtensionsDoor{Factories: cfg.Extensions, Events: &own.events},
 		extension:  extension.Door{Board: &own.board, Events: &own.events, Log: log},
 		updater: update.Door{
-			Machine: newMachine(cfg), Slots: cfg.Firmware.Slots, Journal: cfg.Firmware.Journal,
-			Tells: update.Tells{Progress: cfg.Client.Progress != nil, Error: cfg.Client.Error != nil},
-			Board: &own.board, Events: &own.events, Reboot: reboot, Log: log,
+			Machine: newMachine(cfg), Slots: cfg.Firmware.Slots, Applier: cfg.Firmware.Applier,
+			Journal: cfg.Firmware.Journal,
+			Tells:   update.Tells{Progress: cfg.Client.Progress != nil, Error: cfg.Client.Error != nil},
+			Board:   &own.board, Events: &own.events, Reboot: reboot, Log: log,
 		},
 		transfers: update.Transfers{
-			Applier: cfg.Firmware.Applier, Downloads: newDownloads(cfg, clock),
-			Board: &own.board, Rand: random, Log: log,
+			Downloads: newDownloads(cfg, clock), Board: &own.board, Rand: random, Log: log,
 		},
 		client: client.Door{Callbacks: newCallbacks(&cfg.Client), Reboot: reboot, Log: log},
 	}
@@ -84,7 +84,7 @@ func (p *parts) resolve(sys *supervisor.System, name string) {
 	p.extensions.Branch = branch.Branch{Sys: sys, Path: name + "/extensions"}
 	p.extension.Channel = topics[message.TopicExtensions]
 	p.updater.Channel, p.updater.Client = topics[message.TopicDevice], embedder
-	p.transfers.Updater = updater
+	p.updater.Self = updater
 	p.transfers.Branch = branch.Branch{Sys: sys, Path: name + "/update/transfers"}
 	p.client.Updater, p.client.Connection = updater, connection
 }

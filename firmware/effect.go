@@ -17,9 +17,11 @@ type Effect struct {
 	Offer   *Offer // Decide
 	Plan    *Plan  // Prepare, Fetch, Finish, Flip
 	From    int64  // Fetch: the first byte that is wanted
-	Note    Note   // Tell
-	UUID    string // Progress, Tell: of the firmware
-	Reason  string // Reboot, Tell
+	// Flip: the applier flips by itself, as Applied has said; false: Slots.Flip does
+	ByApplier bool
+	Note      Note   // Tell
+	UUID      string // Progress, Tell: of the firmware
+	Reason    string // Reboot, Tell
 }
 
 // EffectKind names what to do.
@@ -42,8 +44,7 @@ const (
 	DoFinish
 	// end downloader and applier, if they run; what was written stays for a later try
 	DoStop
-	// flip to Plan.Target, by the applier when it is a Flipper, else by Slots.Flip; answer FlipDone,
-	// also when the applier crashes
+	// flip to Plan.Target; answer FlipDone, also when the applier crashes
 	DoFlip
 	DoCommit  // answer CommitDone
 	DoRevert  // answer RevertDone

@@ -1,53 +1,29 @@
 package firmware
 
-import (
-	"context"
-	"errors"
-	"io"
-)
+import "context"
 
-// ErrNotInOrder is the error of a staging that takes bytes in order only, when an offset goes back.
-var ErrNotInOrder = errors.New("the bytes of a stream cannot go back")
-
-// Applier takes the bytes of a new firmware to where they will be booted from.
-// firmwaretest.TestApplier is its contract as a test.
-type Applier interface {
-	// Begin opens the slot that is not running for target. It first makes that slot undescribed, so
-	// that a torn write can never be taken for a firmware, unless it already holds bytes of the same
-	// target (same UUID, size and checksum), which Staging.ReadAt then gives back. It fails with
-	// *TooLargeError before it changes anything when target.Size exceeds the slot. The running slot's
-	// bytes never change.
-	Begin(ctx context.Context, target Target) (Staging, error)
-}
-
-// Staging is the open, inactive slot. Its methods are called from one goroutine at a time.
-type Staging interface {
-	io.ReaderAt // what is there: to hash again before it is trusted
-	io.WriterAt // sequential by contract, but an offset may go back; never beyond the slot
-	// Sync makes everything written survive a power loss.
-	Sync() error
-	// Finish syncs, closes, and leaves the slot ready to be flipped to. Exactly one of Finish and
-	// Abort is called.
-	Finish(ctx context.Context) error
-	// Abort closes. What was written stays for a later resume and is never bootable.
-	Abort() error
-}
-
-// Slots is the boot record: which slot runs, which one is next. firmwaretest.TestSlots is its
-// contract as a test.
+// Slots is the boot record: which slot runs, which one boots next. It is the evidence from which a
+// machine continues after a restart. firmwaretest.TestSlots is its contract as a test.
+//
+// Every method fails with the error of ctx, and changes nothing, when ctx has ended before. After
+// any other error the boot record is as before the call or as after its success, never between:
+// the machine reads it again.
 type Slots interface {
-	// State reads the boot record anew.
+	// State reads the boot record, never a copy of it in memory. After a flip, also one that a Flipper
+	// has done, Next is the other slot and Other has the uuid of the target.
 	State(ctx context.Context) (BootState, error)
-	// Flip makes the staged slot the next to boot, on trial, described by target: one atomic write of
-	// the boot record.
+	// Flip makes the staged slot boot next, on trial, described by target: one atomic write of the
+	// boot record. It fails when Staging.Finish has not returned nil for that target. A machine does
+	// not call it for an applier that is a Flipper.
 	Flip(ctx context.Context, target Target) error
-	// Commit ends the trial of the running slot; on a committed one it does nothing.
+	// Commit ends the trial of the running slot. On a committed one it does nothing.
 	Commit(ctx context.Context) error
-	// Revert makes the previous slot the next to boot; it fails when there is none to go back to.
+	// Revert makes the previous slot boot next, or takes back a flip that was not booted. It fails
+	// when the other slot holds no committed firmware.
 	Revert(ctx context.Context) error
 }
 
-// Target is what a slot shall hold.
+// Target is the firmware that a slot shall hold.
 type Target struct {
 	UUID     string
 	Meta     Metadata
@@ -66,7 +42,7 @@ type BootState struct {
 	Meta      Metadata // of the running slot
 	Other     Metadata // of the other slot; nil when it is undescribed
 	Validated bool     // the running slot is committed
-	Reverted  bool     // the other slot was on trial and the boot loader went back from it
+	Reverted  bool     // the other slot was on trial and the boot loader reverted from it
 	Capacity  int64    // bytes that the other slot takes
 }
 

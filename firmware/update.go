@@ -205,7 +205,7 @@ func (u *update) flip(s *shared) {
 	if !u.transfer.flips {
 		s.do(Effect{Kind: DoStop})
 	}
-	s.do(Effect{Kind: DoFlip, Plan: plan})
+	s.do(Effect{Kind: DoFlip, Plan: plan, ByApplier: u.transfer.flips})
 }
 
 // flipDone handles the end of a flip. When it failed, the boot record says whether it happened all

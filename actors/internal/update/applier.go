@@ -1,9 +1,8 @@
 package update
 
 import (
-	"errors"
-	"fmt"
-	"io"
+	"context"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -18,22 +17,19 @@ const (
 	// window is how many pieces may be on their way from the downloader to the applier: the memory of
 	// an update, and a part of what a crash makes the device download again.
 	window = 4
+	// flipWithin bounds a flip by the sink: an installer may write a whole slot in it.
+	flipWithin = time.Hour
 )
 
-// applier writes one firmware into the slot that is not running, and hashes what it writes. It is
-// the edge to the slot: it reads and writes in its own turn, one part or one piece at a time, so
-// that it can be stopped between two.
+// applier takes the bytes of one transfer to its sink. It is the edge to the slot: it reads and
+// writes in its own turn, one part or one piece at a time, so that it can be stopped between two. A
+// download or a flip by the sink itself may take long and runs in a linked goroutine.
 type applier struct {
-	door     *Transfers
-	number   uint64 // of the transfer
-	plan     *firmware.Plan
-	staging  firmware.Staging
-	verifier *firmware.Verifier
-	rehash   *firmware.Rehash
-	part     []byte // what is hashed again; nil after that
-	safe     int64  // bytes that would survive a power cut
-	failed   bool   // updater knows; what still comes is thrown away
-	log      *zerolog.Logger
+	door *Transfers
+	transfer
+	intake *firmware.Intake // nil: not open, ended, or in use by the goroutine
+	failed bool             // the owner knows; the applier drops what still comes
+	log    *zerolog.Logger
 }
 
 // Messages to applier, and its answers.
@@ -52,6 +48,13 @@ type (
 	rewind struct{ run uint64 }
 	// finish: from updater; no more bytes will come.
 	finish struct{ run uint64 }
+	// flip: from updater; the intent is on disk, the sink flips by itself.
+	flip struct{ run uint64 }
+	// fetchedItself: from its own goroutine; the sink has downloaded by itself, or failed.
+	fetchedItself struct {
+		intake *firmware.Intake
+		err    error
+	}
 
 	// prepared: to updater; the slot is open, the first off bytes in it are kept. Lost with a crash of
 	// updater, which then orders anew; so are the others.
@@ -65,8 +68,19 @@ type (
 		off  int64
 		safe int64
 	}
-	// applied: to updater; all bytes are verified and the slot can be flipped to.
-	applied struct{ run uint64 }
+	// fetchesItself: to updater; the sink is open and downloads by itself.
+	fetchesItself struct{ run uint64 }
+	// applied: to updater; all bytes are verified. The slot can be flipped to, or the sink flips when
+	// it is told to.
+	applied struct {
+		run   uint64
+		flips bool
+	}
+	// flipEnded: from its own goroutine, and on to updater; the flip by the sink has ended.
+	flipEnded struct {
+		run uint64
+		err error
+	}
 	// applyFailed: to updater; the slot cannot be written, or the bytes are wrong.
 	applyFailed struct {
 		run uint64
@@ -74,14 +88,11 @@ type (
 	}
 )
 
-func newApplier(t *Transfers, number uint64, plan *firmware.Plan) supervisor.Behavior {
-	return &applier{
-		door: t, number: number, plan: plan, verifier: firmware.NewVerifier(plan.Source, plan.Limit),
-		log: t.Log(applierID),
-	}
+func newApplier(door *Transfers, t transfer) supervisor.Behavior {
+	return &applier{door: door, transfer: t, log: door.Log(applierID)}
 }
 
-// Init opens the slot in the first turn.
+// Init opens the sink in the first turn.
 func (a *applier) Init(ctx *supervisor.Ctx) error { return ctx.Self().Send(openSlot{}) }
 
 // Receive handles one message; see the table in the package documentation.
@@ -93,122 +104,151 @@ func (a *applier) Receive(ctx *supervisor.Ctx, msg any) error {
 		return a.hashAgain(ctx)
 	case chunk:
 		defer chunks.Put(m.data)
-		if m.run != a.number || a.failed {
-			return nil
+		if a.takes(m.run) {
+			return a.write(ctx, *m.data)
 		}
-		return a.write(ctx, *m.data)
 	case rewind:
-		if m.run == a.number && !a.failed {
-			a.verifier.Reset()
-			a.safe = 0
-			return a.tell(advanced{run: a.number})
+		if a.takes(m.run) {
+			a.intake.Rewind()
+			return a.tell(advanced{run: a.plan.Run})
 		}
-		return nil
 	case finish:
-		if m.run == a.number && !a.failed {
+		if a.takes(m.run) {
 			return a.finish(ctx)
 		}
-		return nil
+	case fetchedItself:
+		return a.fetched(ctx, m)
+	case flip:
+		if a.takes(m.run) {
+			a.flip(ctx)
+		}
+	case flipEnded:
+		if err := a.tell(m); err != nil {
+			return err
+		}
+		return supervisor.ErrNormal
 	default:
 		return ctx.Unexpected(msg)
 	}
+	return nil
+}
+
+// takes reports whether a message belongs to this transfer and can still be used.
+func (a *applier) takes(run uint64) bool {
+	return run == a.plan.Run && !a.failed && a.intake != nil
 }
 
 // Terminate closes the slot; what was written stays for the next try.
 func (a *applier) Terminate(*supervisor.Ctx, error) { a.abort() }
 
 func (a *applier) abort() {
-	if a.staging == nil {
+	if a.intake == nil {
 		return
 	}
-	staging := a.staging
-	a.staging = nil // exactly one of Finish and Abort, also when it panics
-	if err := staging.Abort(); err != nil {
+	intake := a.intake
+	a.intake = nil
+	if err := intake.Abort(); err != nil {
 		a.log.Debug().Err(err).Msg("closing the slot")
 	}
 }
 
-// open opens the slot and begins to hash what can be kept.
+// open opens the sink and begins to hash what can be kept.
 func (a *applier) open(ctx *supervisor.Ctx) error {
-	staging, err := a.door.Applier.Begin(ctx.Context(), a.plan.Target)
+	intake, err := firmware.OpenIntake(ctx.Context(), a.sink, a.plan)
 	if err != nil {
-		return a.fail(ctx, fmt.Errorf("open the slot: %w", err))
+		return a.fail(err)
 	}
-	a.staging = staging
-	if !a.plan.Keep {
-		return a.tell(prepared{run: a.number})
+	a.intake = intake
+	if intake.FetchesItself() {
+		return a.tell(fetchesItself{run: a.plan.Run})
 	}
-	a.rehash = firmware.NewRehash(a.verifier, a.plan.Checkpoint)
-	return ctx.Self().Send(rehashOn{})
+	return a.hashAgain(ctx)
 }
 
 func (a *applier) hashAgain(ctx *supervisor.Ctx) error {
 	ctx.Checkpoint("rehash")
-	off, n := a.rehash.Next()
-	if n == 0 {
-		a.safe = min(off, a.plan.Checkpoint)
-		a.rehash, a.part = nil, nil
-		a.log.Debug().Int64("kept", off).Msg("bytes in the slot hashed again")
-		return a.tell(prepared{run: a.number, off: off})
+	done, err := a.intake.Rehash()
+	switch {
+	case err != nil:
+		return a.fail(err)
+	case !done:
+		return ctx.Self().Send(rehashOn{})
 	}
-	if a.part == nil {
-		a.part = make([]byte, firmware.PartSize)
+	kept := a.intake.Written()
+	if a.plan.Keep {
+		a.log.Debug().Int64("kept", kept).Msg("bytes in the slot hashed again")
 	}
-	read, err := a.staging.ReadAt(a.part[:n], off)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return a.fail(ctx, fmt.Errorf("read the slot: %w", err))
-	}
-	a.rehash.Take(a.part[:read])
-	return ctx.Self().Send(rehashOn{})
+	return a.tell(prepared{run: a.plan.Run, off: kept})
 }
 
-// write hashes and writes one piece, and syncs when enough has come together.
+// write hands one piece on, and gives the downloader its credit back.
 func (a *applier) write(ctx *supervisor.Ctx, p []byte) error {
-	off := a.verifier.Offset()
-	if _, err := a.verifier.Write(p); err != nil {
-		return a.fail(ctx, err)
-	}
 	ctx.Checkpoint("write")
-	if _, err := a.staging.WriteAt(p, off); err != nil {
-		return a.fail(ctx, fmt.Errorf("write the slot: %w", err))
-	}
-	off += int64(len(p))
-	if off-a.safe >= firmware.CheckpointEvery {
-		if err := a.staging.Sync(); err != nil {
-			return a.fail(ctx, fmt.Errorf("write the slot: %w", err))
-		}
-		a.safe = off
+	if err := a.intake.Write(p); err != nil {
+		return a.fail(err)
 	}
 	a.door.Board.Count(func(n *board.Counters) { n.Downloads += uint64(len(p)) })
-	// gone: it was the last piece, or updater hears of its end
+	// not running: it was the last piece, or the owner hears of its end
 	_ = a.door.downloader().Send(more{n: 1})
-	return a.tell(advanced{run: a.number, off: off, safe: a.safe})
+	return a.tell(advanced{run: a.plan.Run, off: a.intake.Written(), safe: a.intake.Synced()})
 }
 
-// finish judges all bytes and makes the slot ready to be flipped to.
+// finish has all bytes judged. A sink that downloads by itself does so before.
 func (a *applier) finish(ctx *supervisor.Ctx) error {
-	if err := a.verifier.Finish(); err != nil {
-		return a.fail(ctx, err)
+	if !a.intake.FetchesItself() {
+		return a.finished(ctx)
 	}
+	intake, self := a.intake, ctx.Self()
+	a.intake = nil
+	ctx.Go("fetch", func(gctx context.Context) error {
+		err := intake.Fetch(gctx, func(off int64) {
+			_ = a.tell(advanced{run: a.plan.Run, off: off}) // lost: the next one says more
+		})
+		if self.Send(fetchedItself{intake: intake, err: err}) != nil {
+			_ = intake.Abort() // the actor has ended
+		}
+		return nil
+	})
+	return nil
+}
+
+func (a *applier) fetched(ctx *supervisor.Ctx, m fetchedItself) error {
+	a.intake = m.intake
+	if m.err != nil {
+		return a.fail(m.err)
+	}
+	return a.finished(ctx)
+}
+
+// finished judges all bytes. A sink that flips by itself stays open until it is told to.
+func (a *applier) finished(ctx *supervisor.Ctx) error {
 	ctx.Checkpoint("finish")
-	staging := a.staging
-	a.staging = nil
-	if err := staging.Finish(ctx.Context()); err != nil {
-		return a.fail(ctx, fmt.Errorf("finish the slot: %w", err))
+	if err := a.intake.Finish(ctx.Context()); err != nil {
+		return a.fail(err)
 	}
-	if err := a.tell(applied{run: a.number}); err != nil {
+	flips := a.intake.Flips()
+	if err := a.tell(applied{run: a.plan.Run, flips: flips}); err != nil || flips {
 		return err
 	}
 	return supervisor.ErrNormal
 }
 
-// fail gives up: the updater decides what comes next.
-func (a *applier) fail(_ *supervisor.Ctx, err error) error {
-	a.failed = true
-	a.abort()
-	return a.tell(applyFailed{run: a.number, err: err})
+// flip has the sink flip. The intent is on disk.
+func (a *applier) flip(ctx *supervisor.Ctx) {
+	intake, self, run := a.intake, ctx.Self(), a.plan.Run
+	a.intake = nil // it ends with its Flip
+	ctx.Go("flip", func(gctx context.Context) error {
+		gctx, cancel := context.WithTimeout(gctx, flipWithin)
+		defer cancel()
+		err := intake.Flip(gctx)
+		_ = self.Send(flipEnded{run: run, err: err}) // ended: the owner asks the boot record
+		return nil
+	})
 }
 
-// tell sends to updater. One that is not alive will order anew, and this transfer with all it has
-// is of no use to it.
-func (a *applier) tell(msg any) error { return a.door.Updater.Send(msg) }
+// fail gives up: the owner decides what comes next.
+func (a *applier) fail(err error) error {
+	a.failed = true
+	a.abort()
+	return a.tell(applyFailed{run: a.plan.Run, err: err})
+}

@@ -17,7 +17,9 @@ import (
 type Door struct {
 	Machine   firmware.Config
 	Slots     firmware.Slots
+	Applier   firmware.Applier
 	Journal   Journal
+	Self      supervisor.Ref // the updater
 	Channel   supervisor.Ref // channel/device
 	Client    supervisor.Ref
 	Tells     Tells
@@ -45,9 +47,7 @@ type Events interface {
 // Transfers is what applier and downloader may use, and where they run.
 type Transfers struct {
 	Branch    branch.Branch
-	Applier   firmware.Applier
 	Downloads Downloads
-	Updater   supervisor.Ref
 	Board     *board.Board
 	Rand      func(stream uint64) *rand.Rand
 	Log       func(actor string) *zerolog.Logger

@@ -8,7 +8,6 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/hublink-go/hublink/actors/internal/buffer"
-	"github.com/hublink-go/hublink/firmware"
 	"github.com/hublink-go/hublink/firmware/fetch"
 	"github.com/hublink-go/hublink/supervisor"
 )
@@ -26,9 +25,8 @@ var chunks = buffer.Pool{Size: chunkSize}
 // downloader downloads one firmware for the applier. The work is done by a linked goroutine; the
 // actor passes credits on to it.
 type downloader struct {
-	door    *Transfers
-	number  uint64 // of the transfer
-	plan    *firmware.Plan
+	door *Transfers
+	transfer
 	off     int64 // first byte that is wanted
 	credits chan struct{}
 	log     *zerolog.Logger
@@ -57,14 +55,10 @@ type (
 	downloadEnded struct{}
 )
 
-func newDownloader(t *Transfers, number uint64, plan *firmware.Plan, off int64) supervisor.Behavior {
+func newDownloader(door *Transfers, t transfer, off int64) supervisor.Behavior {
 	w := &downloader{
-		door:    t,
-		number:  number,
-		plan:    plan,
-		off:     off,
-		credits: make(chan struct{}, window),
-		log:     t.Log(downloaderID),
+		door: door, transfer: t, off: off, credits: make(chan struct{}, window),
+		log: door.Log(downloaderID),
 	}
 	w.more(window)
 	return w
@@ -119,7 +113,7 @@ func (w *downloader) download(ctx context.Context) error {
 	d := fetch.New(fetch.Options{
 		HTTP: how.Client(), UserAgent: agentName, Stall: how.Stall, RetryDelay: how.RetryDelay,
 		Tries:     fetchTries,
-		OnAttempt: w.attempt, OnRetry: w.retry, Rand: w.door.Rand(w.number),
+		OnAttempt: w.attempt, OnRetry: w.retry, Rand: w.door.Rand(w.plan.Run),
 	})
 	_, err := d.Fetch(ctx, fetch.Source{
 		URL: string(w.plan.Source.URL), Offset: w.off, Size: w.plan.Source.Size, Limit: w.plan.Limit,
@@ -130,13 +124,11 @@ func (w *downloader) download(ctx context.Context) error {
 	case errors.Is(err, errNoApplier):
 		return err
 	case err != nil:
-		return w.tell(fetchFailed{run: w.number, err: err})
+		return w.tell(fetchFailed{run: w.plan.Run, err: err})
 	default:
-		return w.tell(fetched{run: w.number})
+		return w.tell(fetched{run: w.plan.Run})
 	}
 }
-
-func (w *downloader) tell(msg any) error { return w.door.Updater.Send(msg) }
 
 func (w *downloader) attempt(a fetch.Attempt) {
 	w.log.Debug().
@@ -144,7 +136,7 @@ func (w *downloader) attempt(a fetch.Attempt) {
 		Int64("offset", a.Offset).
 		Int("status", a.Status).
 		Msg("downloading")
-	_ = w.tell(attemptStarted{run: w.number, off: a.Offset, total: max(0, a.Total)})
+	_ = w.tell(attemptStarted{run: w.plan.Run, off: a.Offset, total: max(0, a.Total)})
 }
 
 func (w *downloader) retry(err error, wait time.Duration) {
@@ -163,11 +155,11 @@ func (s *sink) Write(ctx context.Context, p []byte) error {
 	}
 	data := chunks.Get()
 	*data = append(*data, p...)
-	return s.send(chunk{run: s.number, data: data})
+	return s.send(chunk{run: s.plan.Run, data: data})
 }
 
 // Restart implements fetch.Sink.
-func (s *sink) Restart(context.Context) error { return s.send(rewind{run: s.number}) }
+func (s *sink) Restart(context.Context) error { return s.send(rewind{run: s.plan.Run}) }
 
 func (s *sink) send(msg any) error {
 	if s.door.applier().Send(msg) != nil {

@@ -10,8 +10,17 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// A transfer is a pair of actors, applier and downloader, that live as long as one try of a
-// download. Its number is in all that they say: what an older pair still says is not listened to.
+// transfer is one try of a download. A pair of actors, applier and downloader, lives as long as it.
+// The number of its plan is in all that they say: the owner drops what an older pair still says.
+type transfer struct {
+	owner supervisor.Ref   // hears what becomes of it
+	sink  firmware.Applier // takes the bytes of plan.Source
+	plan  *firmware.Plan
+}
+
+// tell sends to the owner. One that is not alive orders a new transfer when it is back.
+func (t *transfer) tell(msg any) error { return t.owner.Send(msg) }
+
 const (
 	applierID    = "applier"
 	downloaderID = "downloader"
@@ -26,25 +35,30 @@ type transferUp struct {
 	err error
 }
 
+// transfer returns the transfer of an effect, which this updater owns.
+func (u *updater) transfer(e firmware.Effect) transfer {
+	return transfer{owner: u.door.Self, sink: u.door.Applier, plan: e.Plan}
+}
+
 // prepare starts an applier, once nobody writes the slot any more.
 func (u *updater) prepare(ctx *supervisor.Ctx, e firmware.Effect) {
-	plan, number, door := e.Plan, e.Plan.Run, u.door.Transfers
+	door, t := u.door.Transfers, u.transfer(e)
 	u.errands.Run(ctx, errand.Errand{Name: "start applier", Do: func(gctx context.Context) any {
 		door.stop(gctx)
-		return door.start(gctx, number, supervisor.ChildSpec{
+		return door.start(gctx, t.plan.Run, supervisor.ChildSpec{
 			ID: applierID, Restart: supervisor.Temporary, // a crash is for the updater to judge
-			New: func(supervisor.Heir) supervisor.Behavior { return newApplier(door, number, plan) },
+			New: func(supervisor.Heir) supervisor.Behavior { return newApplier(door, t) },
 		})
 	}})
 }
 
 // fetch starts a downloader for the applier that is there.
 func (u *updater) fetch(ctx *supervisor.Ctx, e firmware.Effect) {
-	plan, off, number, door := e.Plan, e.From, e.Plan.Run, u.door.Transfers
+	door, t, off := u.door.Transfers, u.transfer(e), e.From
 	u.errands.Run(ctx, errand.Errand{Name: "start downloader", Do: func(gctx context.Context) any {
-		return door.start(gctx, number, supervisor.ChildSpec{
+		return door.start(gctx, t.plan.Run, supervisor.ChildSpec{
 			ID: downloaderID, Restart: supervisor.Temporary, // as above
-			New: func(supervisor.Heir) supervisor.Behavior { return newDownloader(door, number, plan, off) },
+			New: func(supervisor.Heir) supervisor.Behavior { return newDownloader(door, t, off) },
 		})
 	}})
 }
@@ -108,6 +122,10 @@ func (u *updater) down(ctx *supervisor.Ctx, m supervisor.Down) error {
 		u.watched = nil
 	}
 	if !ok || errors.Is(m.Reason, supervisor.ErrNormal) {
+		return nil
+	}
+	if number == u.flipping {
+		u.flipEnded(ctx, m.Reason)
 		return nil
 	}
 	return u.step(ctx, firmware.TransferLost(number, m.Reason))

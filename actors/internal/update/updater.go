@@ -39,6 +39,7 @@ type updater struct {
 	log     *zerolog.Logger
 
 	rebooting string // why; empty: it was not asked for
+	flipping  uint64 // the transfer whose applier flips; 0: none
 }
 
 // updaterMemory is what an updater leaves to the next one in the same process.
@@ -109,6 +110,11 @@ func (u *updater) Receive(ctx *supervisor.Ctx, msg any) error {
 		return nil
 	case errand.Done:
 		return u.errandDone(ctx, m)
+	case flipEnded:
+		if m.run == u.flipping {
+			u.flipEnded(ctx, m.err)
+		}
+		return nil
 	case transferUp:
 		u.watch(ctx, m)
 		return nil
@@ -138,6 +144,8 @@ func (u *updater) input(msg any) (firmware.Input, bool) {
 		return firmware.RebootWanted(m.Reason), true
 	case prepared:
 		return firmware.Prepared(m.run, m.off), true
+	case fetchesItself:
+		return firmware.FetchesItself(m.run), true
 	case attemptStarted:
 		return firmware.AttemptStarted(m.run, m.off, m.total), true
 	case advanced:
@@ -147,7 +155,7 @@ func (u *updater) input(msg any) (firmware.Input, bool) {
 	case fetchFailed:
 		return firmware.FetchFailed(m.run, m.err), true
 	case applied:
-		return firmware.Applied(m.run, false), true
+		return firmware.Applied(m.run, m.flips), true
 	case applyFailed:
 		return firmware.ApplyFailed(m.run, m.err), true
 	default:

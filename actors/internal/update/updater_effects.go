@@ -33,7 +33,9 @@ func (u *updater) apply(ctx *supervisor.Ctx, e firmware.Effect) (unsaved, err er
 		_ = u.door.Transfers.applier().Send(finish{run: e.Plan.Run}) // not there: its end was noticed
 	case firmware.DoStop:
 		u.stopTransfer(ctx)
-	case firmware.DoFlip, firmware.DoCommit, firmware.DoRevert:
+	case firmware.DoFlip:
+		u.flip(ctx, e)
+	case firmware.DoCommit, firmware.DoRevert:
 		u.writeBoot(ctx, e)
 	case firmware.DoInspect:
 		u.errands.Run(ctx, errand.Errand{
@@ -107,6 +109,26 @@ func (u *updater) reboot(ctx *supervisor.Ctx, reason string) {
 	u.rebooting = reason
 	ctx.Monitor(u.door.Client)
 	_ = u.door.Client.Send(message.DoReboot{Reason: reason}) // not alive: its monitor says so
+}
+
+// flip has the applier flip, or the boot record written.
+func (u *updater) flip(ctx *supervisor.Ctx, e firmware.Effect) {
+	if !e.ByApplier {
+		u.writeBoot(ctx, e)
+		return
+	}
+	u.flipping = e.Plan.Run
+	if err := u.door.Transfers.applier().Send(flip{run: e.Plan.Run}); err != nil {
+		u.flipEnded(ctx, err)
+	}
+}
+
+// flipEnded reads the boot record after a flip by the applier.
+func (u *updater) flipEnded(ctx *supervisor.Ctx, err error) {
+	u.flipping = 0
+	u.errands.Run(ctx, errand.Errand{Name: "boot record", Do: func(gctx context.Context) any {
+		return firmware.FlipDone(err, u.door.bootState(gctx))
+	}})
 }
 
 // writeBoot has the boot record written and reads it anew.

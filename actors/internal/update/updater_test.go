@@ -50,16 +50,16 @@ func updaterAlone(t *testing.T, downloads http.RoundTripper, test func(*alone)) 
 	actortest.Run(t, func(w *actortest.World) {
 		a := &alone{World: w, slots: firmwaretest.NewDevice(running, 1<<20)}
 		transfers := update.Transfers{
-			Branch: w.Branch("transfers"), Applier: a.slots,
+			Branch: w.Branch("transfers"),
 			Downloads: update.Downloads{
 				Client: func() *http.Client { return &http.Client{Transport: downloads} },
 			},
-			Updater: w.Sys.Ref("updater/actor"), Board: &a.board, Rand: w.Rand, Log: w.Log,
+			Board: &a.board, Rand: w.Rand, Log: w.Log,
 		}
 		door := update.Door{
 			Machine: firmware.Config{DecideWithin: time.Minute, RebootWithin: time.Minute},
-			Slots:   a.slots, Journal: &journal{},
-			Channel: w.Peer("channel"), Client: w.Peer("client"),
+			Slots:   a.slots, Applier: a.slots, Journal: &journal{},
+			Self: w.Sys.Ref("updater/actor"), Channel: w.Peer("channel"), Client: w.Peer("client"),
 			Transfers: &transfers, Board: &a.board, Events: a, Log: w.Log,
 		}
 		a.ref = w.Start("updater", func(h supervisor.Heir) supervisor.Behavior {
