@@ -17,6 +17,7 @@ PROGRAMS := \
 	losetup:mount \
 	node:nodejs npm:npm \
 	nginx:nginx \
+	xdelta3:xdelta3 \
 	/usr/lib/python3/dist-packages/websockets:python3-websockets
 
 # Modules of their own below tests/, and packages of npm that tests there use.

@@ -43,6 +43,7 @@ var rows = []row{
 	{"firmware/internal/blockcache", nil, purely},
 	{"firmware/internal/fat", nil, purely},
 	{"firmware/internal/ubootenv", nil, purely},
+	{"firmware/internal/vcdiff", nil, purely},
 	{"firmware/slotdev", []string{
 		"firmware", "firmware/slotdev/bootrecord", "firmware/slotdev/internal/...",
 	}, false},
