@@ -106,6 +106,7 @@ func refused(t *testing.T, f extensions.Factory, opts Options) {
 func slow(t *testing.T, f extensions.Factory, opts Options) {
 	h := NewHost(t, f)
 	h.Attach()
+	h.Drain() // an extension may push as soon as it is attached
 	h.Refuse(extensions.ErrBusy)
 	opts.Provoke(h)
 	h.Advance(time.Minute)
