@@ -13,7 +13,7 @@
 //	├─ extensions              dynamic: <name>, temporary, 3 in 30 s ── <name>
 //	├─ update                  rest_for_one  3 in 60 s
 //	│  ├─ updater              reads the journal when it starts
-//	│  └─ transfers            dynamic: downloader, applier; temporary, watched by updater
+//	│  └─ transfers            from the first update on; dynamic: downloader, applier; temporary
 //	└─ link                    one_for_one   5 in 30 s
 //	   ├─ connection           keeps the socket in its heir slot
 //	   ├─ channel/device

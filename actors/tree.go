@@ -85,7 +85,9 @@ func (p *parts) resolve(sys *supervisor.System, name string) {
 	p.extension.Channel = topics[message.TopicExtensions]
 	p.updater.Channel, p.updater.Client = topics[message.TopicDevice], embedder
 	p.updater.Self = updater
-	p.transfers.Branch = branch.Branch{Sys: sys, Path: name + "/update/transfers"}
+	p.transfers.Branch = branch.Branch{
+		Sys: sys, Path: name + "/update/transfers", Parent: name + "/update",
+	}
 	p.client.Updater, p.client.Connection = updater, connection
 }
 
@@ -146,7 +148,8 @@ func (p *parts) linkSpec() *supervisor.Spec {
 }
 
 // updateSpec: rest_for_one, because a transfer is worth nothing without the updater that ordered
-// it: a new updater reads the journal and orders anew.
+// it: a new updater reads the journal and orders anew. The updater has the supervisor of transfers
+// started behind itself when it orders the first one.
 func (p *parts) updateSpec() *supervisor.Spec {
 	return &supervisor.Spec{
 		Name: "update", Strategy: supervisor.RestForOne,
@@ -156,11 +159,6 @@ func (p *parts) updateSpec() *supervisor.Spec {
 				ID:    "updater",
 				New:   func(h supervisor.Heir) supervisor.Behavior { return update.New(&p.updater, h) },
 				Start: 30 * time.Second, // it reads and syncs a file on a medium that may be slow
-			},
-			{
-				ID: "transfers",
-				// temporary children, watched by the updater, which decides about retries
-				Supervisor: &supervisor.Spec{Name: "transfers", Strategy: supervisor.Dynamic},
 			},
 		},
 	}

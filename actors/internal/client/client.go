@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"github.com/hublink-go/hublink/actors/internal/drive"
 	"github.com/hublink-go/hublink/actors/internal/errand"
 	"github.com/hublink-go/hublink/actors/internal/message"
 	"github.com/hublink-go/hublink/firmware"
@@ -19,17 +19,13 @@ import (
 const hangUpWithin = 2 * time.Second
 
 // client runs the embedder's callbacks, one at a time and in order, each in a linked goroutine with
-// a deadline. A panic in one ends that callback: whoever waits for an answer takes the default.
+// a deadline. A panic in one ends that callback, and its default applies.
 type client struct {
 	door    *Door
-	waiting []any
-	busy    bool
-	number  uint64 // of the callback under way
+	backlog backlog
+	timer   drive.Timer
 	log     *zerolog.Logger
 }
-
-// maxWaiting bounds the callbacks that wait for a slow one; beyond it the oldest fact makes room.
-const maxWaiting = 64
 
 // callbackEnded: from the callback's goroutine or its deadline. Lost with a crash, like the
 // callback.
@@ -43,90 +39,56 @@ func New(door *Door) supervisor.Behavior {
 // Init has nothing to ask for.
 func (c *client) Init(*supervisor.Ctx) error { return nil }
 
-// Receive handles one message; see the table in the package documentation.
+// Receive handles one message; see the table in package actors.
 func (c *client) Receive(ctx *supervisor.Ctx, msg any) error {
 	switch m := msg.(type) {
 	case callbackEnded:
-		if m.number == c.number {
-			c.busy = false
-		}
+		c.backlog.end(m.number)
+	case drive.Tick:
+		c.backlog.expire(time.Now())
 	case message.Decide, message.DoReboot, message.TellProgress, message.TellError,
 		message.TellConnected, message.TellDisconnected, message.TellIdentify:
-		c.enqueue(msg)
+		if c.backlog.put(msg) {
+			c.log.Warn().Msg("callbacks are slower than what happens; the oldest is left out")
+		}
 	default:
 		return ctx.Unexpected(msg)
 	}
 	c.next(ctx)
+	c.timer.Arm(ctx, c.backlog.deadline())
 	return nil
 }
 
 // Terminate has nothing to undo: callbacks end with their context.
 func (c *client) Terminate(*supervisor.Ctx, error) {}
 
-// enqueue keeps the newest progress only, and nothing without bound.
-func (c *client) enqueue(msg any) {
-	if _, ok := msg.(message.TellProgress); ok {
-		for i, w := range c.waiting {
-			if _, ok := w.(message.TellProgress); ok {
-				c.waiting[i] = msg
-				return
-			}
-		}
-	}
-	if len(c.waiting) >= maxWaiting {
-		c.log.Warn().Msg("callbacks are slower than what happens, the oldest is left out")
-		oldest := max(0, slices.IndexFunc(c.waiting, isFact))
-		c.waiting = slices.Delete(c.waiting, oldest, oldest+1)
-	}
-	c.waiting = append(c.waiting, msg)
-}
-
-// isFact reports whether nobody waits for what the callback does.
-func isFact(msg any) bool {
-	switch msg.(type) {
-	case message.Decide, message.DoReboot:
-		return false
-	default:
-		return true
-	}
-}
-
+// next runs the next message that has a callback.
 func (c *client) next(ctx *supervisor.Ctx) {
-	for !c.busy && len(c.waiting) > 0 {
-		msg := c.waiting[0]
-		c.waiting = c.waiting[1:]
+	for msg, ok := c.backlog.next(); ok; msg, ok = c.backlog.next() {
 		if f := c.callback(msg); f != nil {
 			c.run(ctx, f)
 		}
 	}
-	if len(c.waiting) == 0 {
-		c.waiting = nil
-	}
 }
 
-// run starts f and lets the queue go on when f returns or its deadline has passed, whichever comes
+// run starts f. The backlog goes on when f returns or its deadline has passed, whichever comes
 // first.
 func (c *client) run(ctx *supervisor.Ctx, f func(context.Context)) {
-	c.number++
-	c.busy = true
-	ended := callbackEnded{number: c.number}
-	deadline := c.door.Callbacks.Deadline
-	self := ctx.Self()
-	timer := ctx.After(deadline, ended)
+	patience, self := c.door.Callbacks.Deadline, ctx.Self()
+	ended := callbackEnded{number: c.backlog.begin(time.Now().Add(patience))}
 	ctx.Go("callback", func(gctx context.Context) error {
-		gctx, cancel := context.WithTimeout(gctx, deadline)
+		gctx, cancel := context.WithTimeout(gctx, patience)
 		defer cancel()
 		c.guard(gctx, f)
-		if gctx.Err() == nil { // else the timer says so, or the client has ended and waits for nothing
-			timer.Stop()
+		if gctx.Err() == nil { // else the deadline has passed, or the client has ended
 			_ = self.Send(ended)
 		}
 		return nil
 	})
 }
 
-// guard keeps a panic of the embedder's to this one callback: the device must not give up because
-// one of them fails every time.
+// guard recovers a panic of a callback and logs it: the device must not give up because one of them
+// fails every time.
 func (c *client) guard(ctx context.Context, f func(context.Context)) {
 	var panicked *supervisor.PanicError
 	if errors.As(errand.Try(func() error { f(ctx); return nil }), &panicked) {
@@ -137,7 +99,7 @@ func (c *client) guard(ctx context.Context, f func(context.Context)) {
 	}
 }
 
-// callback returns what to run for msg; nil when the embedder does not care.
+// callback returns what to run for msg; nil when the embedder has no callback for it.
 func (c *client) callback(msg any) func(context.Context) {
 	cl := &c.door.Callbacks
 	switch m := msg.(type) {
@@ -182,7 +144,7 @@ func (c *client) decide(o firmware.Offer) func(context.Context) {
 	}
 }
 
-// hangUp closes the socket politely, after all that was sent: the machine may be gone any moment.
+// hangUp closes the socket after all that was sent, because the machine may be gone at any moment.
 func (c *client) hangUp(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, hangUpWithin)
 	defer cancel()
@@ -201,7 +163,7 @@ func (c *client) reboot(reason string) func(context.Context) {
 			}
 			c.log.Error().
 				Err(err).
-				Msg("reboot failed; ending instead, so that the init system starts the device anew")
+				Msg("the reboot callback failed; the agent ends, so that the init system starts it again")
 			reason = fmt.Sprintf("%s (the reboot callback failed: %v)", reason, err)
 		}
 		c.door.Reboot(reason)

@@ -2,14 +2,12 @@ package link
 
 import (
 	"context"
-	"net/http"
 	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/hublink-go/hublink/protocol/auth"
-	"github.com/hublink-go/hublink/protocol/transport"
 	"github.com/hublink-go/hublink/supervisor"
 )
 
@@ -32,17 +30,6 @@ func (c *Clock) Start(stored time.Time) {
 
 // Now returns the best known time.
 func (c *Clock) Now() time.Time { return c.core.Load().Now(time.Now()) }
-
-// refused takes the hub's time from a refusal of the signature: a wrong clock is the usual reason
-// for one.
-func (h *Hub) refused(ctx *supervisor.Ctx, r *transport.RefusedError, log *zerolog.Logger) {
-	if r.Status != http.StatusUnauthorized || h.Secret == nil {
-		return
-	}
-	if date, err := http.ParseTime(r.Header.Get("Date")); err == nil {
-		h.Clock.refused(ctx, date, log)
-	}
-}
 
 // refused takes in the hub's time, as a refusal of the device's time shows it.
 func (c *Clock) refused(ctx *supervisor.Ctx, date time.Time, log *zerolog.Logger) {

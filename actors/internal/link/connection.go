@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"github.com/hublink-go/hublink/actors/internal/board"
 	"github.com/hublink-go/hublink/actors/internal/buffer"
 	"github.com/hublink-go/hublink/actors/internal/dialplan"
@@ -20,18 +18,13 @@ import (
 // framesPerTurn is how many frames one turn of the actor handles before it lets others run.
 const framesPerTurn = 16
 
+const linkKey = "link"
+
+// adopted: from connection to itself, first message after a crash. Never lost alone.
+type adopted struct{}
+
 // writes are the buffers that messages are encoded into.
 var writes = buffer.Pool{Size: 1024}
-
-// connection moves messages between the socket and the channels of one device. It reads envelopes,
-// never payloads, and keeps the link in its heir slot: when it crashes, its next incarnation goes
-// on with the same socket and the same generation.
-type connection struct {
-	door  *Door
-	link  *link
-	timer drive.Timer
-	log   *zerolog.Logger
-}
 
 // New makes an incarnation of connection.
 func New(door *Door, h supervisor.Heir) supervisor.Behavior {

@@ -10,17 +10,6 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-const linkKey = "link"
-
-// Messages of connection to itself.
-type (
-	// wake: from the reader or the dialer of the link; something waits there. Lost: the next start
-	// drains it.
-	wake struct{}
-	// adopted: from connection to itself, first message after a crash. Never lost alone.
-	adopted struct{}
-)
-
 // dial starts one attempt. The request is signed in the goroutine that dials, at the moment of
 // dialling: a signature is good for 90 seconds, a backoff can be longer.
 func (c *connection) dial(ctx *supervisor.Ctx) {

@@ -7,10 +7,13 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/rs/zerolog"
+
 	"github.com/hublink-go/hublink/actors/internal/dialplan"
 	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/protocol/auth"
 	"github.com/hublink-go/hublink/protocol/transport"
+	"github.com/hublink-go/hublink/supervisor"
 )
 
 // The names of the serializers in Status.
@@ -108,4 +111,15 @@ func (h *Hub) via(u *url.URL) *url.URL {
 		return proxy
 	}
 	return u // the dial reports the error
+}
+
+// refused takes the hub's time from a refusal of the signature: a wrong clock is the usual reason
+// for one.
+func (h *Hub) refused(ctx *supervisor.Ctx, r *transport.RefusedError, log *zerolog.Logger) {
+	if r.Status != http.StatusUnauthorized || h.Secret == nil {
+		return
+	}
+	if date, err := http.ParseTime(r.Header.Get("Date")); err == nil {
+		h.Clock.refused(ctx, date, log)
+	}
 }

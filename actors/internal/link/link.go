@@ -16,6 +16,10 @@ const (
 	inboxBytes = 1 << 20 // of payload
 )
 
+// wake: from the reader or the dialer of the link; something waits there. Lost: the next start
+// drains it.
+type wake struct{}
+
 // link is what the connection actor keeps in its heir slot: everything that is tied to the byte
 // stream, and nothing else. When the actor crashes, its next incarnation finds the stream exactly
 // where it was: a frame that was taken from the inbox is never seen twice, an effect that was

@@ -5,27 +5,8 @@ import (
 	"time"
 
 	"github.com/hublink-go/hublink/actors/internal/dialplan"
-	"github.com/hublink-go/hublink/actors/internal/drive"
-	"github.com/hublink-go/hublink/actors/internal/message"
-	"github.com/hublink-go/hublink/actors/internal/resend"
-	"github.com/hublink-go/hublink/protocol"
 	"github.com/hublink-go/hublink/supervisor"
 )
-
-// cores are what decides about the socket. They live in the link, so that a crash of connection
-// forgets nothing.
-type cores struct {
-	core  protocol.Socket              // as of the last finished step
-	plan  plan                         // as of the last dial that came to its end
-	taken [message.Topics]resend.Taken // the last transmission taken over from each topic
-}
-
-// plan decides when and how the hub is dialled.
-type plan struct {
-	network    dialplan.Network
-	urls       dialplan.URLs
-	serializer dialplan.Serializer
-}
 
 // probed: from the goroutine of a probe; err says what is missing on the way to the hub, nil that
 // there is a way. Lost with a crash: connection dials anew, which probes anew.
@@ -76,9 +57,4 @@ func (c *connection) probe(ctx *supervisor.Ctx) {
 		_ = self.Send(probed{err: hub.probe(ctx, urls)}) // an actor that has crashed probes anew
 		return nil
 	})
-}
-
-// arm sets the one timer to the next deadline of the cores.
-func (c *connection) arm(ctx *supervisor.Ctx) {
-	c.timer.Arm(ctx, drive.Earliest(c.link.core.Deadline(), c.link.plan.network.Deadline()))
 }

@@ -2,7 +2,6 @@ package update
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/hublink-go/hublink/actors/internal/errand"
@@ -105,28 +104,4 @@ func (u *updater) watch(ctx *supervisor.Ctx, m transferUp) {
 		return
 	}
 	ctx.Monitor(ref)
-}
-
-// down: an actor of a transfer has ended, one that is done has said so before; or the client has,
-// while it was to reboot.
-func (u *updater) down(ctx *supervisor.Ctx, m supervisor.Down) error {
-	if m.Ref == u.door.Client {
-		if !errors.Is(m.Reason, supervisor.ErrShutdown) {
-			u.door.Reboot(u.rebooting)
-		}
-		return nil
-	}
-	number, ok := u.watched[m.Ref]
-	delete(u.watched, m.Ref)
-	if len(u.watched) == 0 {
-		u.watched = nil
-	}
-	if !ok || errors.Is(m.Reason, supervisor.ErrNormal) {
-		return nil
-	}
-	if number == u.flipping {
-		u.flipEnded(ctx, m.Reason)
-		return nil
-	}
-	return u.step(ctx, firmware.TransferLost(number, m.Reason))
 }

@@ -2,9 +2,8 @@ package update
 
 import (
 	"context"
+	"errors"
 	"time"
-
-	"github.com/rs/zerolog"
 
 	"github.com/hublink-go/hublink/actors/internal/board"
 	"github.com/hublink-go/hublink/actors/internal/drive"
@@ -14,42 +13,6 @@ import (
 	"github.com/hublink-go/hublink/protocol/hub"
 	"github.com/hublink-go/hublink/supervisor"
 )
-
-const (
-	memoryKey = "memory"
-	// stateWithin bounds the reading of the boot record.
-	stateWithin = 3 * time.Second
-	// bootWriteWithin bounds the writing of the boot record.
-	bootWriteWithin = 30 * time.Second
-	// askClientAgain is when a client that was not alive is asked again.
-	askClientAgain = time.Second
-)
-
-// updater drives the update machine of one device: it reads journal and boot record when it starts,
-// saves the one and has the other written, and orders downloads. What takes time it leaves to
-// errands and to the actors of a transfer.
-type updater struct {
-	door    *Door
-	core    firmware.Machine
-	timer   drive.Timer
-	errands errand.Queue // of effects, in their order; the result is a firmware.Input or a message
-	watched map[supervisor.Ref]uint64
-	callers []supervisor.Caller // who wants a commit
-	memory  *updaterMemory      // nil while there is nothing that the next incarnation has to know
-	log     *zerolog.Logger
-
-	rebooting string // why; empty: it was not asked for
-	flipping  uint64 // the transfer whose applier flips; 0: none
-}
-
-// updaterMemory is what an updater leaves to the next one in the same process.
-type updaterMemory struct{ firmware.Memory }
-
-// Close implements io.Closer: nobody inherits, and nothing is missed.
-func (*updaterMemory) Close() error { return nil }
-
-// askClient: from its own timer; the client was not alive when it had to decide.
-type askClient struct{ uuid string }
 
 // New makes an incarnation of updater.
 func New(door *Door, h supervisor.Heir) supervisor.Behavior {
@@ -75,13 +38,6 @@ func (u *updater) Init(ctx *supervisor.Ctx) error {
 	return u.tellParams()
 }
 
-// load reads what is on disk.
-func (u *updater) load(ctx context.Context) (disk firmware.OnDisk) {
-	disk.Journal, disk.JournalErr = u.door.Journal.Load()
-	disk.Boot = u.door.bootState(ctx)
-	return disk
-}
-
 // start starts the core from what is on disk.
 func (u *updater) start(ctx *supervisor.Ctx, disk firmware.OnDisk) error {
 	if err := u.step(ctx, firmware.Started(disk)); err != nil {
@@ -99,15 +55,12 @@ func (u *updater) Receive(ctx *supervisor.Ctx, msg any) error {
 	}
 	switch m := msg.(type) {
 	case drive.Tick:
-		return u.step(ctx, firmware.Tick())
+		return u.tick(ctx)
 	case message.AskParams:
 		return u.tellParams()
 	case message.CommitWanted:
 		u.callers = append(u.callers, ctx.Caller())
 		return u.step(ctx, firmware.CommitWanted())
-	case askClient:
-		u.askClient(ctx, m.uuid)
-		return nil
 	case errand.Done:
 		return u.errandDone(ctx, m)
 	case flipEnded:
@@ -177,6 +130,38 @@ func (u *updater) errandDone(ctx *supervisor.Ctx, m errand.Done) error {
 	}
 }
 
+// tick: the deadline of the core has come, or the time to ask the client again.
+func (u *updater) tick(ctx *supervisor.Ctx) error {
+	if u.again.due(time.Now()) {
+		u.askClient()
+	}
+	return u.step(ctx, firmware.Tick())
+}
+
+// down: an actor of a transfer has ended, one that is done has said so before; or the client has,
+// while it was to reboot.
+func (u *updater) down(ctx *supervisor.Ctx, m supervisor.Down) error {
+	if m.Ref == u.door.Client {
+		if !errors.Is(m.Reason, supervisor.ErrShutdown) {
+			u.door.Reboot(u.rebooting)
+		}
+		return nil
+	}
+	number, ok := u.watched[m.Ref]
+	delete(u.watched, m.Ref)
+	if len(u.watched) == 0 {
+		u.watched = nil
+	}
+	if !ok || errors.Is(m.Reason, supervisor.ErrNormal) {
+		return nil
+	}
+	if number == u.flipping {
+		u.flipEnded(ctx, m.Reason)
+		return nil
+	}
+	return u.step(ctx, firmware.TransferLost(number, m.Reason))
+}
+
 // Terminate has nothing to undo: the journal has all that the next incarnation needs.
 func (u *updater) Terminate(*supervisor.Ctx, error) {}
 
@@ -197,7 +182,7 @@ func (u *updater) step(ctx *supervisor.Ctx, in firmware.Input) error {
 			return u.step(ctx, firmware.PersistFailed(saved))
 		}
 	}
-	u.timer.Arm(ctx, u.core.Deadline())
+	u.timer.Arm(ctx, drive.Earliest(u.core.Deadline(), u.again.at))
 	return nil
 }
 

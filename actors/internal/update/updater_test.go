@@ -59,7 +59,8 @@ func updaterAlone(t *testing.T, downloads http.RoundTripper, test func(*alone)) 
 		door := update.Door{
 			Machine: firmware.Config{DecideWithin: time.Minute, RebootWithin: time.Minute},
 			Slots:   a.slots, Applier: a.slots, Journal: &journal{},
-			Self: w.Sys.Ref("updater/actor"), Channel: w.Peer("channel"), Client: w.Peer("client"),
+			Self: w.Sys.Ref("updater/actor"), Channel: w.Peer("channel"),
+			Client:    w.Sys.Ref("client/actor"),
 			Transfers: &transfers, Board: &a.board, Events: a, Log: w.Log,
 		}
 		a.ref = w.Start("updater", func(h supervisor.Heir) supervisor.Behavior {
@@ -92,8 +93,22 @@ func (a *alone) offer(data []byte) *firmware.Offer {
 	}
 }
 
+// A client that is being restarted is asked again.
+func TestUpdaterAloneAsksTheClientAgain(t *testing.T) {
+	updaterAlone(t, nil, func(a *alone) {
+		a.Tell(a.ref, message.ChannelUp{}, message.Offered{Offer: a.offer([]byte("new"))})
+		a.Settle(3 * time.Second)
+		a.Peer("client")
+		a.Settle(time.Second)
+		require.Len(t, a.Sent("client"), 1)
+		a.Settle(10 * time.Second)
+		require.Empty(t, a.Sent("client"), "once")
+	})
+}
+
 func TestUpdaterAloneAsksTheClient(t *testing.T) {
 	updaterAlone(t, nil, func(a *alone) {
+		a.Peer("client")
 		got := a.Sent("channel")
 		require.Equal(t, message.AskChannel{}, got[0])
 		require.EqualValues(t, running, got[1].(message.JoinParams).Join.Metadata)
@@ -119,6 +134,7 @@ func TestUpdaterAloneInstalls(t *testing.T) {
 	}
 	served := roundTrip(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(data) })
 	updaterAlone(t, served, func(a *alone) {
+		a.Peer("client")
 		a.Tell(a.ref, message.ChannelUp{Validated: true}, message.Offered{Offer: a.offer(data)})
 		a.Tell(a.ref, message.Decided{UUID: "u1", Decision: firmware.Apply()})
 		a.Settle(10 * time.Second)

@@ -3,6 +3,7 @@ package update
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/hublink-go/hublink/actors/internal/errand"
 	"github.com/hublink-go/hublink/actors/internal/message"
@@ -24,7 +25,7 @@ func (u *updater) apply(ctx *supervisor.Ctx, e firmware.Effect) (unsaved, err er
 	case firmware.DoValidated:
 		u.push(hub.FirmwareValidated(), 0)
 	case firmware.DoDecide:
-		u.askClient(ctx, e.Offer.UUID)
+		u.askClient()
 	case firmware.DoPrepare:
 		u.prepare(ctx, e)
 	case firmware.DoFetch:
@@ -91,15 +92,16 @@ func (u *updater) progress(e firmware.Effect) {
 	}
 }
 
-// askClient asks for a decision about the offer, if it still stands. A client that is not alive is
-// asked again.
-func (u *updater) askClient(ctx *supervisor.Ctx, uuid string) {
-	offer, _, _ := u.core.Update()
-	if u.core.State() != firmware.Deciding || offer.UUID != uuid {
+// askClient asks for a decision about the offer, if one is awaited. A client that is being
+// restarted is asked again.
+func (u *updater) askClient() {
+	u.again.clear()
+	if u.core.State() != firmware.Deciding {
 		return
 	}
+	offer, _, _ := u.core.Update()
 	if u.door.Client.Send(message.Decide{Offer: *offer}) != nil {
-		ctx.After(askClientAgain, askClient{uuid: uuid})
+		u.again.set(time.Now().Add(askClientAgain))
 	}
 }
 
@@ -151,6 +153,13 @@ func (u *updater) writeBoot(ctx *supervisor.Ctx, e firmware.Effect) {
 			return firmware.RevertDone(err, u.door.bootState(wctx))
 		}
 	}})
+}
+
+// load reads what is on disk.
+func (u *updater) load(ctx context.Context) (disk firmware.OnDisk) {
+	disk.Journal, disk.JournalErr = u.door.Journal.Load()
+	disk.Boot = u.door.bootState(ctx)
+	return disk
 }
 
 // bootState reads the boot record.
