@@ -18,9 +18,9 @@ var rooms = []string{
 // mayTime are the functions of rooms that use time in another way, "package.function", each with
 // its reason.
 var mayTime = map[string]string{
-	"actors/internal/extension.Now":      "the clock of an extension's host",
-	"actors/internal/extension.setAlarm": "the timer of an extension",
-	"actors/internal/link.waiting":       "how long the wait is, for the log",
+	"actors/internal/extension.Now":       "the clock of an extension's host",
+	"actors/internal/extension.Terminate": "bounds the last calls of an extension",
+	"actors/internal/link.waiting":        "how long the wait is, for the log",
 }
 
 // An actor decides nothing, which shows in its use of time: it has one timer and hands the time to

@@ -75,7 +75,7 @@ func (c *client) next(ctx *supervisor.Ctx) {
 // first.
 func (c *client) run(ctx *supervisor.Ctx, f func(context.Context)) {
 	patience, self := c.door.Callbacks.Deadline, ctx.Self()
-	ended := callbackEnded{number: c.backlog.begin(time.Now().Add(patience))}
+	ended := callbackEnded{number: c.backlog.begin(drive.In(patience))}
 	ctx.Go("callback", func(gctx context.Context) error {
 		gctx, cancel := context.WithTimeout(gctx, patience)
 		defer cancel()

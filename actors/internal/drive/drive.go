@@ -48,6 +48,9 @@ func (t *Timer) stop() {
 	}
 }
 
+// In returns the deadline that is d from now.
+func In(d time.Duration) time.Time { return time.Now().Add(d) }
+
 // Earliest returns the first of the deadlines; the zero time means that there is none.
 func Earliest(deadlines ...time.Time) (first time.Time) {
 	for _, d := range deadlines {

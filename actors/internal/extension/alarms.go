@@ -4,44 +4,41 @@ import (
 	"slices"
 	"time"
 
-	"github.com/hublink-go/hublink/supervisor"
+	"github.com/hublink-go/hublink/actors/internal/drive"
 )
 
-// alarms are the timers of an extension that have not rung.
-type alarms struct {
-	list []namedTimer
-	last uint64
-}
+// alarms is a core: the timers of an extension that have not rung. The zero value has none.
+type alarms struct{ list []alarm }
 
-type namedTimer struct {
-	name   string
-	number uint64
-	timer  supervisor.Timer
+type alarm struct {
+	name string
+	at   time.Time
 }
 
 // set replaces the timer of that name; a negative duration removes it.
-func (a *alarms) set(ctx *supervisor.Ctx, name string, after time.Duration) {
-	if i := a.find(name); i >= 0 {
-		a.list[i].timer.Stop()
-		a.list = slices.Delete(a.list, i, i+1)
-	}
+func (a *alarms) set(now time.Time, name string, after time.Duration) {
+	a.list = slices.DeleteFunc(a.list, func(t alarm) bool { return t.name == name })
 	if after >= 0 {
-		a.last++
-		t := ctx.After(after, alarm{name: name, number: a.last})
-		a.list = append(a.list, namedTimer{name: name, number: a.last, timer: t})
+		a.list = append(a.list, alarm{name: name, at: now.Add(after)})
 	}
 }
 
-// rang removes the timer of m and reports whether it was still in force.
-func (a *alarms) rang(m alarm) bool {
-	i := a.find(m.name)
-	if i < 0 || a.list[i].number != m.number {
-		return false
+// ring removes the timer that rings first, if its time has come, and returns its name.
+func (a *alarms) ring(now time.Time) (name string, ok bool) {
+	first := a.deadline()
+	if first.IsZero() || now.Before(first) {
+		return "", false
 	}
+	i := slices.IndexFunc(a.list, func(t alarm) bool { return t.at.Equal(first) })
+	name = a.list[i].name
 	a.list = slices.Delete(a.list, i, i+1)
-	return true
+	return name, true
 }
 
-func (a *alarms) find(name string) int {
-	return slices.IndexFunc(a.list, func(t namedTimer) bool { return t.name == name })
+// deadline returns when the next timer rings; the zero time means that there is none.
+func (a *alarms) deadline() (first time.Time) {
+	for _, t := range a.list {
+		first = drive.Earliest(first, t.at)
+	}
+	return first
 }

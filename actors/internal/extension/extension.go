@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/hublink-go/hublink/actors/internal/board"
+	"github.com/hublink-go/hublink/actors/internal/drive"
 	"github.com/hublink-go/hublink/actors/internal/message"
 	"github.com/hublink-go/hublink/extensions"
 	"github.com/hublink-go/hublink/supervisor"
@@ -28,9 +29,10 @@ type extension struct {
 	number   uint64 // of the incarnation
 	attached bool
 	queue    eventQueue // events that wait for Handle
-	timers   alarms
+	alarms   alarms
 	call     *handleCall // the call that is under way; nil means none
-	due      supervisor.Timer
+	due      time.Time   // the deadline of call; zero means none
+	timer    drive.Timer
 	log      *zerolog.Logger
 }
 
@@ -43,18 +45,11 @@ type (
 		name        string
 		after       time.Duration
 	}
-	// alarm: from its own timer.
-	alarm struct {
-		name   string
-		number uint64
-	}
 	// handled: from the goroutine of a call of Handle. Dies with it.
 	handled struct {
 		call *handleCall
 		err  error
 	}
-	// overdue: from its own timer; the deadline of the call is over.
-	overdue struct{ call *handleCall }
 )
 
 // Spec describes the branch of one extension: a supervisor of its own, temporary, so that a crash
@@ -117,33 +112,38 @@ func (e *extension) Receive(ctx *supervisor.Ctx, msg any) error {
 		e.host.window.sent(m.Bytes)
 	case setTimer:
 		if m.incarnation == e.number {
-			e.timers.set(ctx, m.name, m.after)
+			e.alarms.set(time.Now(), m.name, m.after)
 		}
-	case alarm:
-		if e.timers.rang(m) {
-			e.add(extensions.Event{Kind: extensions.Tick, Name: m.name})
+	case drive.Tick:
+		if err := e.tick(time.Now()); err != nil {
+			return err
 		}
 	case handled:
 		if m.call != e.call {
 			return nil
 		}
-		e.due.Stop()
-		e.call = nil
+		e.call, e.due = nil, time.Time{}
 		if m.err != nil {
 			return m.err
-		}
-	case overdue:
-		if m.call != e.call {
-			return nil
-		}
-		if err := e.hung(); err != nil {
-			return err
 		}
 	default:
 		return ctx.Unexpected(msg)
 	}
 	e.next(ctx)
+	e.timer.Arm(ctx, drive.Earliest(e.alarms.deadline(), e.due))
 	return nil
+}
+
+// tick queues the events of the timers that ring, and reports a call that has passed its deadline.
+func (e *extension) tick(now time.Time) error {
+	for name, ok := e.alarms.ring(now); ok; name, ok = e.alarms.ring(now) {
+		e.add(extensions.Event{Kind: extensions.Tick, Name: name})
+	}
+	if e.due.IsZero() || now.Before(e.due) {
+		return nil
+	}
+	e.due = time.Time{}
+	return e.hung()
 }
 
 // Terminate notes why the extension ended. When it was stopped, Terminate waits for the call that
@@ -219,7 +219,7 @@ func (e *extension) next(ctx *supervisor.Ctx) {
 	e.begin(event, func(call *handleCall) {
 		_ = self.Send(handled{call: call, err: call.err}) // the incarnation has ended: not needed
 	})
-	e.due = ctx.After(deadlineOf(e.factory), overdue{call: e.call})
+	e.due = drive.In(deadlineOf(e.factory))
 }
 
 // begin calls Handle in a goroutine, which ends with the call.

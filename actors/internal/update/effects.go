@@ -3,8 +3,8 @@ package update
 import (
 	"context"
 	"fmt"
-	"time"
 
+	"github.com/hublink-go/hublink/actors/internal/drive"
 	"github.com/hublink-go/hublink/actors/internal/errand"
 	"github.com/hublink-go/hublink/actors/internal/message"
 	"github.com/hublink-go/hublink/firmware"
@@ -101,7 +101,7 @@ func (u *updater) askClient() {
 	}
 	offer, _, _ := u.core.Update()
 	if u.door.Client.Send(message.Decide{Offer: *offer}) != nil {
-		u.again.set(time.Now().Add(askClientAgain))
+		u.again.set(drive.In(askClientAgain))
 	}
 }
 
