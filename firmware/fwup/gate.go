@@ -51,6 +51,8 @@ type Gate struct {
 	spool   Spool
 	spooled int64
 	scratch []byte
+	// bypassed means that the archive is applied without the gate.
+	bypassed bool
 }
 
 // missing is a task and the resources of it that have not been seen.
@@ -124,6 +126,13 @@ func Candidates(m *fwfile.Meta, prefix string) []*fwfile.Task {
 // Read of it are the gate's.
 func (g *Gate) Archive() *fwfile.Reader { return g.in }
 
+// Bypass returns the reader of the archive for a caller that applies it by itself. The gate keeps
+// nothing from then on and must not be used any more.
+func (g *Gate) Bypass() *fwfile.Reader {
+	g.bypassed, g.pending = true, bytes.Buffer{}
+	return g.in
+}
+
 // Next returns the next bytes of the archive that may be given to fwup, valid until the next call.
 // It returns io.EOF when the archive is complete and verified and only Tail is left; other errors
 // mean that fwup must not get another byte.
@@ -190,6 +199,9 @@ func (g *Gate) release(offset int64) {
 
 // keep stores bytes of the archive: in memory, and behind a tail that has grown in the spool.
 func (g *Gate) keep(p []byte) error {
+	if g.bypassed {
+		return nil
+	}
 	if g.spool == nil && g.holding && g.cfg.Spool != nil &&
 		g.pending.Len()+len(p) > g.cfg.SpoolAt {
 		s, err := g.cfg.Spool()

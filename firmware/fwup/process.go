@@ -63,6 +63,12 @@ func (p Program) Version(ctx context.Context) (string, error) {
 	return version, nil
 }
 
+// Installed reports whether the program is there.
+func (p Program) Installed() bool {
+	_, err := exec.LookPath(p.path())
+	return err == nil
+}
+
 func (p Program) path() string {
 	if p.Path == "" {
 		return "fwup"
@@ -183,6 +189,10 @@ func (r *Process) verdict() error {
 		return nil
 	}
 }
+
+// Kill ends the program with its children. Write and Finish then fail. It may be called from any
+// goroutine.
+func (r *Process) Kill() { _ = killGroup(r.cmd) }
 
 // Abort kills the program with its children, then closes its input, in this order: a cut archive
 // may look complete to it. It waits for the end.

@@ -40,6 +40,10 @@ var rows = []row{
 	{"firmware/fwfile", []string{"firmware/internal/inflate"}, purely},
 	{"firmware/internal/inflate", nil, purely},
 	{"firmware/fwup", []string{"firmware", "firmware/fwfile"}, false},
+	{"firmware/native", []string{"firmware/fwfile", "firmware/internal/..."}, false},
+	{"firmware/fwdev", []string{
+		"firmware", "firmware/fwfile", "firmware/fwup", "firmware/native",
+	}, false},
 	{"firmware/internal/blockcache", nil, purely},
 	{"firmware/internal/fat", nil, purely},
 	{"firmware/internal/ubootenv", nil, purely},

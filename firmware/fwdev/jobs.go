@@ -1,0 +1,223 @@
+package fwdev
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/hublink-go/hublink/firmware/fwfile"
+	"github.com/hublink-go/hublink/firmware/fwup"
+	"github.com/hublink-go/hublink/firmware/native"
+)
+
+// choose decides who applies the archive and lets OnArchive judge it.
+func (s *stream) choose(ctx context.Context, gate *fwup.Gate) (job, error) {
+	cfg := &s.a.cfg
+	seen := Archive{Meta: gate.Archive().Meta(), Signer: gate.Archive().Signer(), Task: s.task()}
+	var n *nativeJob
+	if cfg.Mode != Program {
+		var err error
+		n, err = s.native(gate)
+		switch {
+		case err == nil:
+			seen.Native, seen.Task = true, n.run.Task().Name
+		case cfg.Mode == Auto && errors.Is(err, native.ErrUnsupported) && cfg.Fwup.Installed():
+		default:
+			return nil, err
+		}
+	}
+	if cfg.OnArchive != nil {
+		if err := cfg.OnArchive(seen); err != nil {
+			if n != nil {
+				n.close()
+			}
+			return nil, err
+		}
+	}
+	if n != nil {
+		return n, nil
+	}
+	return s.program(ctx, gate)
+}
+
+// native opens the disk and checks that package native can do the task.
+func (s *stream) native(gate *fwup.Gate) (*nativeJob, error) {
+	disk, err := s.a.open(s.a.cfg.Disk)
+	if err != nil {
+		return nil, err
+	}
+	run, err := native.Open(disk, gate.Archive().Meta(),
+		native.Options{Task: s.task(), Info: s.a.cfg.Info})
+	if err == nil {
+		err = s.a.untouched(run.Task(), gate.Archive().Meta())
+	}
+	if err != nil {
+		return nil, errors.Join(err, disk.Close())
+	}
+	return &nativeJob{disk: disk, run: run, archive: gate.Bypass()}, nil
+}
+
+// nativeJob applies with package native.
+type nativeJob struct {
+	disk    Disk
+	run     *native.Run
+	archive *fwfile.Reader
+	begun   bool
+}
+
+func (j *nativeJob) read() error {
+	j.begun = true
+	if err := j.run.Begin(); err != nil {
+		return err
+	}
+	for {
+		e, err := j.archive.Next()
+		if errors.Is(err, io.EOF) {
+			return j.run.Ready()
+		}
+		if err != nil {
+			return err
+		}
+		if err := j.run.Resource(e, j.archive); err != nil {
+			return err
+		}
+	}
+}
+
+func (j *nativeJob) flip(context.Context) error {
+	return errors.Join(j.run.Finish(), j.disk.Close())
+}
+
+// abort runs the task's on-error, which tidies up files that on-finish would have moved.
+func (j *nativeJob) abort() {
+	if j.begun {
+		_ = j.run.Fail() // the update has failed for another reason, which is reported
+	}
+	j.close()
+}
+
+func (j *nativeJob) close() { _ = j.disk.Close() }
+
+// program starts fwup, which waits for the archive.
+func (s *stream) program(ctx context.Context, gate *fwup.Gate) (job, error) {
+	cfg := &s.a.cfg
+	for _, t := range fwup.Candidates(gate.Archive().Meta(), s.task()) {
+		if err := s.a.untouched(t, gate.Archive().Meta()); err != nil {
+			return nil, err
+		}
+	}
+	p, err := cfg.Fwup.Start(ctx, fwup.Apply{
+		Device: cfg.Disk, Task: s.task(), Keys: cfg.Keys().Keys,
+		OnFrame: func(f fwup.Frame) {
+			if f.Type == fwup.Warning && cfg.Info != nil {
+				cfg.Info(f.Text)
+			}
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &programJob{gate: gate, process: p}, nil
+}
+
+// programJob applies with the fwup program.
+type programJob struct {
+	gate    *fwup.Gate
+	process *fwup.Process
+	over    bool
+}
+
+func (j *programJob) read() error {
+	for {
+		b, err := j.gate.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := j.process.Write(b); err != nil {
+			return err
+		}
+	}
+}
+
+// flip gives the program the bytes that were held back, by which it flips.
+func (j *programJob) flip(ctx context.Context) error {
+	j.over = true
+	stop := context.AfterFunc(ctx, j.process.Kill)
+	defer stop()
+	if _, err := io.Copy(j.process, j.gate.Tail()); err != nil {
+		j.process.Abort()
+		return err
+	}
+	return j.process.Finish()
+}
+
+func (j *programJob) abort() {
+	if !j.over {
+		j.process.Abort()
+	}
+}
+
+// untouched refuses a task that would write to a range that is in use.
+func (a *Applier) untouched(t *fwfile.Task, m *fwfile.Meta) error {
+	used, err := a.cfg.InUse(a.cfg.Disk)
+	if err != nil {
+		return fmt.Errorf("find out which parts of %s are in use: %w", a.cfg.Disk, err)
+	}
+	check := func(c fwfile.Call, resource int64) error {
+		from, to, ok := writes(c, resource)
+		for _, u := range used {
+			if ok && from < u.To && u.From < to {
+				return fmt.Errorf("task %q of the archive would write to %s: %s, %s; nothing was written",
+					t.Name, a.cfg.Disk, c.Name(), u.What)
+			}
+		}
+		return nil
+	}
+	var errs []error
+	for _, calls := range [][]fwfile.Call{t.OnInit, t.OnFinish} {
+		for _, c := range calls {
+			errs = append(errs, check(c, 0))
+		}
+	}
+	for _, on := range t.OnResource {
+		length := int64(0)
+		if r := m.Resource(on.Resource); r != nil {
+			length = r.Length()
+		}
+		for _, c := range on.Calls {
+			errs = append(errs, check(c, length))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// writes returns the range of the disk that a call writes to, if it is a raw one.
+func writes(c fwfile.Call, resource int64) (from, to int64, ok bool) {
+	args := c.Args()
+	if len(args) == 0 {
+		return 0, 0, false
+	}
+	at, err := strconv.ParseInt(args[0], 0, 64)
+	if err != nil || at < 0 || at > 1<<53 {
+		return 0, 0, false
+	}
+	n := (resource + 511) / 512
+	switch c.Name() {
+	case "raw_write":
+	case "raw_memset", "trim", "fat_mkfs":
+		if len(args) < 2 {
+			return 0, 0, false
+		}
+		if n, err = strconv.ParseInt(args[1], 0, 64); err != nil || n < 0 || n > 1<<53 {
+			return 0, 0, false
+		}
+	default:
+		return 0, 0, false
+	}
+	return at * 512, (at + n) * 512, true
+}

@@ -1,0 +1,181 @@
+package fwdev
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/hublink-go/hublink/firmware"
+	"github.com/hublink-go/hublink/firmware/fwfile"
+	"github.com/hublink-go/hublink/firmware/fwup"
+)
+
+// maxHeld bounds what is held back in memory without a SpoolDir.
+const maxHeld = 64 << 20
+
+// ErrOtherFirmware means that the archive is not the firmware that was offered.
+var ErrOtherFirmware = errors.New("the archive is another firmware than the one that was offered")
+
+// errAborted ends the reader of a stream that is given up.
+var errAborted = errors.New("the update was called off")
+
+// Begin makes ready for an archive: it takes back a flip that was not booted, because tasks choose
+// the slot by the boot record.
+func (a *Applier) Begin(ctx context.Context, target firmware.Target) (firmware.Staging, error) {
+	state, err := a.cfg.Slots.State(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !state.Validated {
+		return nil, errors.New("the running firmware is on trial; " +
+			"commit it or let its trial end before the next update")
+	}
+	if state.Next != state.Active {
+		if err := a.cfg.Slots.Revert(ctx); err != nil {
+			return nil, fmt.Errorf("take back the flip that was not booted: %w", err)
+		}
+	}
+	return firmware.InOrder(a.stream(ctx, target)), nil
+}
+
+// stream begins to read an archive in a goroutine, which ends with Finish or Abort.
+func (a *Applier) stream(ctx context.Context, target firmware.Target) *stream {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	in, out := io.Pipe()
+	s := &stream{a: a, target: target, out: out, done: make(chan struct{}), cancel: cancel}
+	go func() {
+		defer close(s.done)
+		s.err = s.read(ctx, in)
+		if s.err != nil {
+			in.CloseWithError(s.err) //nolint:errcheck // never fails
+		}
+	}()
+	return s
+}
+
+// stream applies one archive. It implements firmware.Stream.
+type stream struct {
+	a      *Applier
+	target firmware.Target
+	out    *io.PipeWriter
+	cancel context.CancelFunc
+
+	done  chan struct{} // closed when the archive was read; what follows is set before
+	err   error
+	job   job
+	spool *os.File
+}
+
+// job applies an archive whose head was read.
+type job interface {
+	// read applies all but the flip and verifies the archive to its end.
+	read() error
+	// flip makes the new firmware boot next.
+	flip(ctx context.Context) error
+	// abort undoes what can be undone and ends the job, after an error or instead of flip.
+	abort()
+}
+
+// Write gives the next bytes to the reader. It fails with what the reader found wrong.
+func (s *stream) Write(p []byte) (int, error) { return s.out.Write(p) }
+
+// Finish waits until the archive was verified and everything but the flip is on the disk.
+func (s *stream) Finish(ctx context.Context) error {
+	s.out.Close() //nolint:errcheck // never fails
+	select {
+	case <-s.done:
+		return s.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Flip makes the new firmware boot next. It is called after Finish has returned nil.
+func (s *stream) Flip(ctx context.Context) error {
+	defer s.close()
+	return s.job.flip(ctx)
+}
+
+// Abort gives the archive up.
+func (s *stream) Abort() error {
+	s.cancel()
+	s.out.CloseWithError(errAborted) //nolint:errcheck // never fails
+	<-s.done
+	if s.job != nil {
+		s.job.abort()
+	}
+	s.close()
+	return nil
+}
+
+func (s *stream) close() {
+	s.cancel()
+	if s.spool != nil {
+		_ = s.spool.Close()
+		_ = os.Remove(s.spool.Name())
+		s.spool = nil
+	}
+}
+
+// read reads the archive to its end.
+func (s *stream) read(ctx context.Context, in io.Reader) error {
+	cfg := &s.a.cfg
+	gate, err := fwup.NewGate(in, fwup.GateConfig{
+		Options: cfg.Keys(), Tasks: s.tasks, Spool: s.openSpool,
+	})
+	if err != nil {
+		return err
+	}
+	meta := gate.Archive().Meta()
+	if s.target.UUID != "" && s.target.UUID != meta.UUID {
+		return fmt.Errorf("%w: its uuid is %s, not %s", ErrOtherFirmware, meta.UUID, s.target.UUID)
+	}
+	if s.job, err = s.choose(ctx, gate); err != nil {
+		return err
+	}
+	return s.job.read()
+}
+
+func (s *stream) tasks(m *fwfile.Meta) []*fwfile.Task { return fwup.Candidates(m, s.task()) }
+
+func (s *stream) task() string {
+	if s.a.cfg.Task == "" {
+		return "upgrade"
+	}
+	return s.a.cfg.Task
+}
+
+// openSpool makes the file for what is held back.
+func (s *stream) openSpool() (fwup.Spool, error) {
+	if s.a.cfg.SpoolDir == "" {
+		return &memory{}, nil
+	}
+	f, err := os.CreateTemp(s.a.cfg.SpoolDir, "archive-*.tail")
+	s.spool = f
+	return f, err
+}
+
+// memory is a spool in memory with a bound.
+type memory struct{ b []byte }
+
+func (m *memory) Write(p []byte) (int, error) {
+	if len(m.b)+len(p) > maxHeld {
+		return 0, fmt.Errorf("more than %d bytes follow the last resource of the task; "+
+			"set a folder for them", maxHeld)
+	}
+	m.b = append(m.b, p...)
+	return len(p), nil
+}
+
+func (m *memory) ReadAt(p []byte, off int64) (int, error) {
+	if off >= int64(len(m.b)) {
+		return 0, io.EOF
+	}
+	n := copy(p, m.b[off:])
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
