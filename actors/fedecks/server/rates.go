@@ -3,64 +3,54 @@ package server
 import (
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
-// maxAddresses bounds what is remembered; about 1 MB.
+// maxAddresses bounds how many addresses are remembered. They take about 1.4 MB.
 const maxAddresses = 10_000
 
-// rates limits connection attempts for each address: a bucket that fills up again with time.
+// rates limits the connection attempts of each address with a token bucket.
 type rates struct {
-	perSecond float64
-	burst     float64
+	limit rate.Limit
+	burst int
 
 	mu      sync.Mutex
-	buckets map[string]bucket
+	buckets map[string]*rate.Limiter
 	swept   time.Time
 }
 
-type bucket struct {
-	left float64
-	at   time.Time
-}
-
+// newRates returns a limit of perSecond attempts for each address, burst of them at once. A negative
+// perSecond means no limit.
 func newRates(perSecond float64, burst int) *rates {
-	return &rates{perSecond: perSecond, burst: float64(burst), buckets: map[string]bucket{}}
+	return &rates{limit: rate.Limit(perSecond), burst: burst, buckets: map[string]*rate.Limiter{}}
 }
 
+// allow reports whether addr may attempt to connect now, and counts the attempt.
 func (r *rates) allow(addr string, now time.Time) bool {
-	if r.perSecond < 0 {
+	if r.limit < 0 {
 		return true
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	b, ok := r.buckets[addr]
-	if !ok {
+	b := r.buckets[addr]
+	if b == nil {
 		if len(r.buckets) >= maxAddresses {
 			r.sweep(now)
 		}
-		b = bucket{left: r.burst, at: now}
+		b = rate.NewLimiter(r.limit, r.burst)
+		r.buckets[addr] = b
 	}
-	b.left = r.level(b, now)
-	b.at = now
-	allowed := b.left >= 1
-	if allowed {
-		b.left--
-	}
-	r.buckets[addr] = b
-	return allowed
+	return b.AllowN(now, 1)
 }
 
-func (r *rates) level(b bucket, now time.Time) float64 {
-	return min(r.burst, b.left+max(0, now.Sub(b.at).Seconds())*r.perSecond)
-}
-
-// sweep makes room: it forgets who has a full bucket again, at most once a second because that
-// looks at all, and if that is nobody, somebody.
+// sweep makes room for one address. It forgets the addresses whose bucket is full again, at most
+// once a second, because that looks at all of them. When there are none, it forgets any one.
 func (r *rates) sweep(now time.Time) {
 	if now.Sub(r.swept) >= time.Second {
 		r.swept = now
 		for addr, b := range r.buckets {
-			if r.level(b, now) >= r.burst {
+			if b.TokensAt(now) >= float64(r.burst) {
 				delete(r.buckets, addr)
 			}
 		}
