@@ -75,7 +75,7 @@ func TestComesBackWithItsTokenAfterARestart(t *testing.T) {
 	})
 }
 
-// Fault 2 of the original: a refused token is tried for ever, and nobody is told to log in.
+// Fault 2 of the original: a refused token is tried for ever, and no event asks for a login.
 func TestRefusedTokenEndsInUnregistered(t *testing.T) {
 	for name, change := range map[string]func(r *rig){
 		"expired":        func(r *rig) { time.Sleep(29 * 24 * time.Hour) },

@@ -14,17 +14,17 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// What callers see of the protocol.
+// The types of protocol/fedecks that callers of a client need.
 type (
-	// Event is what happened; see the constants.
+	// Event is one thing that happened to a client.
 	Event = fedecks.Event
-	// EventKind names an event.
+	// EventKind names the kind of an Event.
 	EventKind = fedecks.EventKind
-	// Status is where a client stands.
+	// Status is the state of a client.
 	Status = fedecks.Status
 )
 
-// The events.
+// The kinds of events; package protocol/fedecks describes each.
 const (
 	EventUnregistered        = fedecks.EventUnregistered
 	EventConnectionScheduled = fedecks.EventConnectionScheduled
@@ -39,7 +39,7 @@ const (
 	EventTokenTrouble        = fedecks.EventTokenTrouble
 )
 
-// The states.
+// The states of a client; package protocol/fedecks describes each.
 const (
 	Idle         = fedecks.Idle
 	Unregistered = fedecks.Unregistered
@@ -49,38 +49,39 @@ const (
 	Stopped      = fedecks.Stopped
 )
 
-// Config of a client. Zero fields mean the value given with them.
+// Config configures a client. A zero field means the value given with it.
 type Config struct {
 	Name      string // first part of the actors' paths; "fedecks-client"
 	URL       string // of the server, with its path; ws or wss; needed
 	DeviceID  string // 1 to 125 octets; needed
-	TokenFile string // its directory is made if need be; empty: the token is kept in memory only
+	TokenFile string // made with its directory if missing; empty: the token is kept in memory
 	Times     Times
-	// messages that may wait for a connection; zero: Send fails while there is none
+	// messages that may wait for a connection; zero: Send fails without a connection
 	Queue int
 	Codec fedecks.Codec // which atoms the server may send
-	// OnEvent is told everything, one call at a time and in order; Subscribe adds more. While it
-	// blocks up to 1,024 events wait, then the oldest are dropped, which an EventDropped with
-	// ErrEventsLost says. It may call the client, but for Stop and Wait, which wait for it.
+	// OnEvent is called for every event, one at a time and in order; Subscribe adds more callbacks.
+	// While it blocks, up to 1,024 events wait; then the oldest are dropped, and an EventDropped with
+	// ErrEventsLost reports it. It may call all methods of the client except Stop, Wait and Run, which
+	// wait for it.
 	OnEvent func(Event)
 	Dialer  transport.Dialer // nil: a *transport.WebSocket with the system's roots
 	Logger  zerolog.Logger
-	System  *supervisor.System // to live in; nil: an own one
+	System  *supervisor.System // in which the actors live; nil: a System of the client
 	Seed    uint64             // of the jitter; zero: a random one
 }
 
-// Times of a client. Zero means the value given with the field.
+// Times are the times of a client. A zero field means the value given with it.
 type Times struct {
-	ConnectDelay time.Duration // the first attempt after a start comes within this; 10 s
-	BackoffMin   time.Duration // least wait before an attempt after a failure; 1 s
-	BackoffMax   time.Duration // greatest; 60 s
+	ConnectDelay time.Duration // the first attempt after a start comes within it; 10 s
+	BackoffMin   time.Duration // shortest wait after a failed attempt; 1 s
+	BackoffMax   time.Duration // longest wait after failed attempts; 60 s
 	Ping         time.Duration // between pings; 19 s
 	Pong         time.Duration // how long a pong may take, at most Ping; 10 s
 	Handshake    time.Duration // how long an attempt may take; 30 s
 }
 
-// maxMessage is what the default dialer takes and sends: both ends of the original have no limit,
-// and 8 MiB are known to be used.
+// maxMessage is the largest message of the default dialer. The original has no limit at either end,
+// and messages of 8 MiB are known. The number is ours.
 const maxMessage = 16 << 20
 
 func (c Config) withDefaults() (Config, *url.URL, error) {

@@ -17,12 +17,12 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// Messages to connector. Those of its goroutines name the incarnation and the connection that they
-// belong to.
+// Messages to connector. Those of its goroutines carry the incarnation and the generation of the
+// connection that they belong to.
 type (
-	login     struct{ credentials etf.Map } // from anybody
-	send      struct{ data []byte }         // from anybody, a Call; answered with sent
-	reconnect struct{}                      // from anybody
+	login     struct{ credentials etf.Map } // from Client.Login
+	send      struct{ data []byte }         // from Client.Send, a Call; answered with sent
+	reconnect struct{}                      // from Client.Reconnect
 
 	opened struct {
 		of
@@ -37,7 +37,7 @@ type (
 		link *link
 		data []byte
 	}
-	ponged struct { // with the device's id
+	ponged struct { // a pong with the id of the device
 		of
 		link *link
 	}
@@ -53,24 +53,24 @@ func (login) String() string { return "login" }
 // LogValue keeps credentials out of logs.
 func (login) LogValue() slog.Value { return slog.StringValue("login") }
 
-// of is a connection of one incarnation.
+// of identifies a connection: the incarnation of the connector, and the generation.
 type of struct{ incarnation, gen uint64 }
 
 // sent answers send.
 type sent struct{ err error }
 
-// Limits of a connection.
+// Limits of a connection. The numbers are ours.
 const (
-	inbox = 4                // messages that may wait for the connector, then the stream stands
-	grace = 30 * time.Second // a connector may be late by this, longer than a write can block
+	inbox = 4                // messages that may wait for the connector; then the reader waits
+	grace = 30 * time.Second // how late a connector may be: longer than a write can block
 )
 
-// connector owns the connections of a client: one that is up, and while a login replaces it,
-// another.
+// connector is the actor that owns the connections of a client: one that is up, and a second one
+// while a login replaces the first.
 type connector struct {
 	client  *Client
 	core    fedecks.Client
-	self    of // with the generation left out
+	self    of // without a generation
 	links   map[uint64]*link
 	cancels map[uint64]context.CancelFunc // of dials
 	waiting map[uint64]supervisor.Caller  // senders, by tag
@@ -79,11 +79,11 @@ type connector struct {
 	held    time.Time // the deadline that the handle knows
 }
 
-// link is one connection with the room for what was read from it.
+// link is one connection and the room for the messages that its reader may hand over.
 type link struct {
 	conn   transport.Conn
 	space  chan struct{} // one token for each message that was not handled
-	ponged atomic.Bool   // a pong was not handled: more of them say nothing new
+	ponged atomic.Bool   // a pong is in the mailbox, so further ones are dropped
 }
 
 func newConnector(c *Client) *connector {
@@ -92,17 +92,18 @@ func newConnector(c *Client) *connector {
 		seed = rand.Uint64() //nolint:gosec // jitter, not a secret
 	}
 	return &connector{
-		client: c, core: fedecks.NewClient(c.cfg.core(), rand.New(rand.NewPCG(seed, 0))), //nolint:gosec // jitter, not a secret
-		links: map[uint64]*link{}, cancels: map[uint64]context.CancelFunc{},
+		client: c,
+		core:   fedecks.NewClient(c.cfg.core(), rand.New(rand.NewPCG(seed, 0))), //nolint:gosec // jitter
+		links:  map[uint64]*link{}, cancels: map[uint64]context.CancelFunc{},
 		waiting: map[uint64]supervisor.Caller{},
 	}
 }
 
-// Init asks for the token and starts the core. It may wait for the store, which is up and waits for
-// nobody.
+// Init asks for the token and starts the core. The Call of the store cannot deadlock: the store is
+// up and calls no other actor.
 func (c *connector) Init(ctx *supervisor.Ctx) error {
 	c.self = of{incarnation: ctx.Incarnation()}
-	_ = c.client.ref(nameHandle).Send(hold{}) // of the previous connector nothing holds
+	_ = c.client.ref(nameHandle).Send(hold{}) // a hold of the previous connector does not count
 	stored, err := supervisor.Call[tokenIs](ctx.Context(), c.client.ref(nameStore), askToken{})
 	if err != nil {
 		return err
@@ -146,7 +147,8 @@ func (c *connector) Receive(ctx *supervisor.Ctx, msg any) error {
 	}
 }
 
-// Terminate closes what is open, politely when the client stops, and says which messages are lost.
+// Terminate closes the connections, with a close frame when the client stops, and emits an event
+// for each message that is lost.
 func (c *connector) Terminate(_ *supervisor.Ctx, reason error) {
 	for _, e := range c.core.Step(time.Now(), fedecks.ClientInput{Kind: fedecks.ClientStop}, nil) {
 		if e.Kind == fedecks.DoRefuse {
@@ -162,8 +164,8 @@ func (c *connector) Terminate(_ *supervisor.Ctx, reason error) {
 	}
 }
 
-// ours steps the core with something that happened to a connection, unless that belongs to an
-// earlier incarnation.
+// ours feeds the core with in, which happened to connection o. It ignores connections of an earlier
+// incarnation.
 func (c *connector) ours(ctx *supervisor.Ctx, o of, in fedecks.ClientInput) error {
 	if o.incarnation != c.self.incarnation {
 		return nil
@@ -210,7 +212,7 @@ func (c *connector) lost(ctx *supervisor.Ctx, m lost) error {
 	return c.ours(ctx, m.of, fedecks.ClientInput{Kind: fedecks.ClientLost, Cause: m.err})
 }
 
-// step feeds the core and carries out what it wants.
+// step feeds the core and carries out its effects.
 func (c *connector) step(ctx *supervisor.Ctx, in fedecks.ClientInput) error {
 	effects := c.core.Step(time.Now(), in, nil)
 	c.client.status.Store(uint32(c.core.Status()))
@@ -240,9 +242,8 @@ func (c *connector) apply(ctx *supervisor.Ctx, e fedecks.ClientEffect) error {
 	case fedecks.DoHangup:
 		c.hangup(ctx, e)
 	case fedecks.DoStore:
-		_ = c.client.ref(nameStore).
-			Send(saveToken{token: e.Token})
-	// a store that restarts takes this connector along
+		// not lost alone: a store that restarts restarts this connector too
+		_ = c.client.ref(nameStore).Send(saveToken{token: e.Token})
 	case fedecks.DoEvent:
 		c.announce(e.Event)
 	case fedecks.DoRefuse:

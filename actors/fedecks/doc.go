@@ -1,10 +1,12 @@
-// Package fedecks is the device's end of Fedecks: a link to a server that carries Erlang terms both
-// ways, is made once with credentials and afterwards comes back by itself with a token.
+// Package fedecks is the device's end of Fedecks: a connection to a server that carries Erlang
+// terms both ways. The device logs in once with credentials; afterwards the client connects by
+// itself with a token that the server gave it.
 //
-// Most people need two calls: [Client.Login], once in a device's life, and [Client.Send].
+// Most programs need two calls: [Client.Login], once in the life of a device, and [Client.Send].
 //
 //	c, err := fedecks.New(fedecks.Config{
-//		URL: "wss://example.com/fedecks/websocket", DeviceID: hostname, TokenFile: "/var/lib/app/fedecks.token",
+//		URL: "wss://example.com/fedecks/websocket", DeviceID: hostname,
+//		TokenFile: "/var/lib/app/fedecks.token",
 //		OnEvent: func(e fedecks.Event) { ... },
 //	})
 //	err = c.Start(ctx)
@@ -13,33 +15,44 @@
 //
 // # The tree
 //
-//	<name>              rest_for_one
-//	├─ events           runs the callbacks; one that panics hurts nobody, one that blocks delays later events only
-//	├─ store            the token file
-//	├─ handle           the dead man's handle: a connector that does not come back in time is replaced
-//	└─ connector        dials, reads, writes; what it does when is decided by the core in protocol/fedecks
+//	<name>         rest_for_one
+//	├─ events      runs the callbacks; recovers a panic; a callback that blocks delays events only
+//	├─ store       reads and writes the token file
+//	├─ handle      the dead man's handle: replaces a connector that does not come back in time
+//	└─ connector   dials, reads, writes; drives the core in protocol/fedecks
 //
-// Whoever crashes takes those below along: a new connector asks the store for the token and begins
-// anew. Messages that waited in the queue of a connector that crashed are lost, each with an event.
+// An actor that crashes restarts those below it too: a new connector asks the store for the token
+// and starts the core anew. Messages in the queue of a connector that crashed are lost, each with
+// an event.
 //
 // # The token
 //
-// It stands in one file that only its owner can read, in the original's format, and is replaced
-// atomically. A damaged file is set aside with ".damaged" behind its name. A file that cannot be
-// written costs nothing but the next start: the client goes on with what it has in memory. Both are
-// told as [EventTokenTrouble]. Credentials are held for one attempt and never written.
+// The token file is readable by its owner only, has the format of the original, and is replaced
+// atomically. The store renames a damaged file to the same name with ".damaged" behind it. When a
+// file cannot be written, the client goes on with the token in memory and may need a login after
+// its next start. [EventTokenTrouble] tells of both. Credentials are kept for one attempt and never
+// written to disk.
 //
-// A token that the server refuses ends in [EventUnregistered]. It is tried once more after the next
-// start, because servers err too.
+// When the server refuses the token, the client emits [EventUnregistered] and stops trying. It
+// tries the same token once more after its next start, because a server may be wrong.
+//
+// # Lifecycle
+//
+// [New], then [Client.Start] and [Client.Stop], or [Client.Run], which does both. [Client.Done] is
+// closed when the client has ended; [Client.Wait] returns why.
 //
 // # Messages between the actors
 //
-//	from        to          message     meaning                               if lost
-//	connector   store       askToken    which token is there? (a Call)        both restart
-//	connector   store       saveToken   keep this one                         the next one comes within hours
-//	connector   handle      hold        I shall be back by then               the handle lets go: a new connector
-//	all         events      tell        an event                              the next one says so (ErrEventsLost)
-//	goroutines  connector   opened, dialFailed, inward, ponged, lost          the connector has ended
-//	anybody     connector   login, send, reconnect                            the caller gets an error
-//	Stop        both ends   quit        hang up; tell what is to be told      the stop comes all the same
+//	from        to         message          meaning                         if lost
+//	connector   store      askToken         asks for the token (a Call)     both restart
+//	connector   store      saveToken        stores this token               the next comes in hours
+//	connector   handle     hold             the connector is back by then   a new connector starts
+//	all         events     tell             an event                        the next tell reports it
+//	Client      connector  login, send,
+//	                       reconnect        see Client                      the caller gets an error
+//	Stop        both ends  quit             hang up; tell what waits        the stop goes on
+//	goroutines  connector  opened,
+//	                       dialFailed,
+//	                       inward, ponged,
+//	                       lost             of one connection               the connector has ended
 package fedecks

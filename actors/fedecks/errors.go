@@ -6,6 +6,6 @@ import (
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
-// tooBig says that a message was refused before a byte of it was written: the connection is as it
-// was.
+// tooBig reports whether a message was refused for its size before any byte of it was written. The
+// connection is not affected.
 func tooBig(err error) bool { return errors.Is(err, transport.ErrMessageTooBig) }

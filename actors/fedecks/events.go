@@ -12,14 +12,14 @@ import (
 
 // Messages to events.
 type (
-	// tell: from all actors; e happened. The numbers follow each other, so a gap means that events were
+	// tell: from all actors; e happened. The numbers are consecutive, so a gap means that events were
 	// dropped.
 	tell struct {
 		e      Event
 		number uint64
 	}
-	// quit: from Stop, a Call. The events actor answers with done when the callbacks have returned from
-	// all earlier events; the connector hangs up first.
+	// quit: from Stop, a Call. The connector hangs up and answers with done. The events actor answers
+	// with done when the callbacks have returned from all earlier events.
 	quit struct{}
 )
 

@@ -45,7 +45,7 @@ var faults = []struct {
 	},
 	{
 		2,
-		"a refused token is tried for ever, and nobody is told to log in",
+		"a refused token is tried for ever, and no event asks for a login",
 		[]string{"TestRefusedTokenEndsInUnregistered", "TestRefusedTokenIsTold"},
 	},
 	{
@@ -316,7 +316,7 @@ func TestFailedSendEndsTheConnection(t *testing.T) {
 	})
 }
 
-// Whoever has lost messages that were queued hears of it, also when the connector itself crashes.
+// An event reports queued messages that are lost, also when the connector itself crashes.
 func TestQueueOfACrashedConnectorIsTold(t *testing.T) {
 	inVirtualTime(t, func(r *rig) {
 		r.cfg.Queue = 8

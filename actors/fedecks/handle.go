@@ -9,7 +9,7 @@ import (
 
 // Messages to handle.
 type (
-	// hold: from connector, it will be back by then; the zero time: it waits for others.
+	// hold: from connector; it comes back by until. The zero time means that it plans nothing.
 	hold struct{ until time.Time }
 	// letGo: from its timer.
 	letGo struct{}
@@ -17,9 +17,9 @@ type (
 
 var errLetGo = errors.New("the connector did not come back in time")
 
-// handle is the dead man's handle: it crashes when the connector does not come back in time, stuck
-// in a write or a loop, and the supervisor then replaces both. Dead links are the connector's own
-// business.
+// handle is the dead man's handle. It crashes when the connector does not come back in time because
+// a write or a loop hangs, and the supervisor then replaces both. Connections that are dead are
+// found by the connector itself.
 type handle struct{ timer supervisor.Timer }
 
 // Init waits for the first hold.

@@ -20,7 +20,7 @@ type (
 	saveToken struct{ token string } // from connector
 )
 
-// tokenIs is the answer to askToken; empty: there is none.
+// tokenIs answers askToken. An empty token means that there is none.
 type tokenIs struct{ token string }
 
 // String keeps the token out of logs.
@@ -35,14 +35,15 @@ func (tokenIs) String() string { return "tokenIs" }
 // LogValue keeps the token out of logs.
 func (tokenIs) LogValue() slog.Value { return slog.StringValue("tokenIs") }
 
-// store keeps the token in memory and in a file.
+// store is the actor that keeps the token in memory and in a file.
 type store struct {
 	client *Client
 	path   string // empty: in memory only
 	token  string
 }
 
-// Init reads the file. Nothing that it holds keeps the client from starting.
+// Init reads the file. It emits an event for a file that cannot be read, and starts without a
+// token.
 func (s *store) Init(*supervisor.Ctx) error {
 	if s.path == "" {
 		return nil
@@ -85,14 +86,14 @@ func (s *store) Terminate(*supervisor.Ctx, error) {}
 func (s *store) trouble(err error) {
 	s.client.log.Error().
 		Err(err).
-		Msg("trouble with the token file, after a restart the device may have to log in again")
+		Msg("token file not readable or writable; after a restart the device may have to log in again")
 	s.client.emit(Event{Kind: EventTokenTrouble, Reason: err})
 }
 
-// maxFile bounds what is read: larger ones hold no token.
+// maxFile is the largest file in bytes that is read. A file with a token is smaller.
 const maxFile = 8 << 10
 
-// readToken gives the token in a file; empty: there is none.
+// readToken returns the token in the file at path, or "" if there is no file.
 func readToken(path string) (string, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -113,7 +114,8 @@ func readToken(path string) (string, error) {
 	return token, nil
 }
 
-// writeToken replaces the file atomically; when it returns, a power loss finds the new content.
+// writeToken replaces the file at path atomically. After it has returned, a power loss leaves the
+// new content.
 func writeToken(path, token string) error {
 	data, err := fedecks.TokenFile(token)
 	if err != nil {

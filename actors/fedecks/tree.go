@@ -6,7 +6,7 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// Names of the actors.
+// Names of the actors below the root.
 const (
 	nameEvents    = "events"
 	nameStore     = "store"
@@ -14,11 +14,11 @@ const (
 	nameConnector = "connector"
 )
 
-// maxEvents is how many events wait for a callback that blocks.
+// maxEvents is how many events may wait for a callback that blocks. The number is ours.
 const maxEvents = 1024
 
-// spec is the whole tree. rest_for_one: a connector is worth nothing without the token and the
-// handle that it was started with; and what it has to say shall be heard.
+// spec returns the tree of a client. It is rest_for_one, because a connector depends on the token
+// and the handle that it started with, and on the events actor for its events.
 func (c *Client) spec() supervisor.Spec {
 	return supervisor.Spec{
 		Name: c.cfg.Name, Strategy: supervisor.RestForOne,

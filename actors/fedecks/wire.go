@@ -9,8 +9,8 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// dial makes one attempt in a goroutine, which ends with the attempt or the actor. The credentials
-// live as long as it does.
+// dial makes one attempt in a goroutine, which ends with the attempt or the actor. Only that
+// goroutine keeps the credentials.
 func (c *connector) dial(ctx *supervisor.Ctx, e fedecks.ClientEffect) {
 	cl, self, id := c.client, ctx.Self(), of{incarnation: c.self.incarnation, gen: e.Gen}
 	limited, cancel := context.WithTimeout(context.Background(), cl.cfg.Times.Handshake)
@@ -21,7 +21,7 @@ func (c *connector) dial(ctx *supervisor.Ctx, e fedecks.ClientEffect) {
 		defer stop()
 		conn, err := cl.dial(limited, e)
 		if err != nil {
-			_ = self.Send(dialFailed{of: id, err: err}) // a connector that has ended waits for nothing
+			_ = self.Send(dialFailed{of: id, err: err}) // lost when the connector has ended
 			return nil
 		}
 		if self.Send(opened{of: id, conn: conn}) != nil {
@@ -39,13 +39,11 @@ func (c *Client) dial(ctx context.Context, e fedecks.ClientEffect) (transport.Co
 	if err != nil {
 		return nil, err
 	}
-	return c.cfg.Dialer.Dial(
-		ctx,
-		transport.Request{URL: c.url, Header: http.Header{fedecks.HeaderAuth: {header}}},
-	)
+	h := http.Header{fedecks.HeaderAuth: {header}}
+	return c.cfg.Dialer.Dial(ctx, transport.Request{URL: c.url, Header: h})
 }
 
-// read moves messages and pongs from a connection to the connector until the connection ends.
+// read passes messages and pongs of a connection to the connector until the connection ends.
 func (c *connector) read(ctx *supervisor.Ctx, id of, l *link) {
 	self := ctx.Self()
 	if p, ok := l.conn.(transport.Pinger); ok {
@@ -59,11 +57,11 @@ func (c *connector) read(ctx *supervisor.Ctx, id of, l *link) {
 		for {
 			kind, data, err := l.conn.ReadMessage(nil)
 			if err != nil {
-				_ = self.Send(lost{of: id, err: err}) // a connector that has ended knows
-				return nil                            //nolint:nilerr // what the end means is the connector's to say
+				_ = self.Send(lost{of: id, err: err}) // lost when the connector has ended
+				return nil                            //nolint:nilerr // the connector judges the end
 			}
 			if kind != transport.Binary {
-				continue // all of Fedecks is binary
+				continue // Fedecks sends binary messages only
 			}
 			select {
 			case l.space <- struct{}{}:
@@ -75,7 +73,7 @@ func (c *connector) read(ctx *supervisor.Ctx, id of, l *link) {
 	})
 }
 
-// write sends one message and tells who waits for it. After a failed write the reader ends and says
+// write sends one message and answers its sender. After a failed write the reader ends and reports
 // why.
 func (c *connector) write(e fedecks.ClientEffect) {
 	l := c.links[e.Gen]
@@ -94,12 +92,12 @@ func (c *connector) write(e fedecks.ClientEffect) {
 func (c *connector) ping(e fedecks.ClientEffect) {
 	if l := c.links[e.Gen]; l != nil {
 		if p, ok := l.conn.(transport.Pinger); ok {
-			_ = p.Ping(e.Data) // a failure ends the reading too
+			_ = p.Ping(e.Data) // a failure ends the reader, which reports it
 		}
 	}
 }
 
-// hangup closes in a goroutine, because a peer that does not answer may take its time.
+// hangup closes in a goroutine, because Close waits for the answer of the peer.
 func (c *connector) hangup(ctx *supervisor.Ctx, e fedecks.ClientEffect) {
 	l := c.links[e.Gen]
 	if l == nil {
@@ -112,8 +110,8 @@ func (c *connector) hangup(ctx *supervisor.Ctx, e fedecks.ClientEffect) {
 	})
 }
 
-// answer tells the sender of a message. One that was told already, since its message stood in the
-// queue, hears of a loss as an event.
+// answer answers the sender of the message with tag. A sender whose message entered the queue was
+// answered before; answer then emits an event if the message was lost.
 func (c *connector) answer(tag uint64, err error) {
 	caller, waits := c.waiting[tag]
 	delete(c.waiting, tag)

@@ -25,8 +25,8 @@ type Bus struct {
 
 var _ server.Bus = (*Bus)(nil)
 
-// Open starts the embedded server, if the configuration wants one, and connects. An external server
-// that cannot be reached yet is no error: it is tried until Close.
+// Open starts the embedded server, unless cfg has a URL, and connects. An external server that
+// cannot be reached is no error: the bus tries it until Close.
 func Open(ctx context.Context, cfg Config) (*Bus, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -37,20 +37,20 @@ func Open(ctx context.Context, cfg Config) (*Bus, error) {
 		log:     cfg.Logger.With().Str("actor", "natsbus").Logger(),
 	}
 	opts := []nats.Option{
-		nats.Name(
-			"hublink fedecks",
-		), nats.MaxReconnects(-1), nats.ReconnectWait(time.Second), nats.RetryOnFailedConnect(true),
-		nats.ReconnectBufSize(-1), // what cannot be sent now is not sent at all
+		nats.Name("hublink fedecks"), nats.MaxReconnects(-1), nats.ReconnectWait(time.Second),
+		nats.RetryOnFailedConnect(true),
+		nats.ReconnectBufSize(-1), // a message that cannot be sent now is never sent
 		nats.PingInterval(10 * time.Second), nats.MaxPingsOutstanding(2),
 		nats.ConnectHandler(func(*nats.Conn) { b.log.Info().Msg("connected to NATS") }),
 		nats.ReconnectHandler(func(*nats.Conn) { b.log.Info().Msg("connected to NATS again") }),
 		nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
 			if !nc.IsClosed() {
-				b.log.Warn().Err(err).Msg("connection to NATS is lost, other nodes cannot be reached")
+				b.log.Warn().Err(err).
+					Msg("connection to NATS lost, other nodes cannot be reached; connecting again")
 			}
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			b.log.Warn().Err(err).Msg("NATS has lost messages or refuses some")
+			b.log.Warn().Err(err).Msg("NATS dropped or refused messages")
 		}),
 	}
 	url := cfg.URL
@@ -75,7 +75,8 @@ func Open(ctx context.Context, cfg Config) (*Bus, error) {
 		return nil, fmt.Errorf("nats bus: connect: %w", err)
 	}
 	if !b.nc.IsConnected() {
-		b.log.Warn().Err(b.nc.LastError()).Msg("NATS cannot be reached, trying again until it can")
+		b.log.Warn().Err(b.nc.LastError()).
+			Msg("NATS cannot be reached, trying again every second; check URL and network")
 	}
 	return b, nil
 }
@@ -94,7 +95,7 @@ func (b *Bus) stop() {
 	}
 }
 
-// Addr is where the embedded server listens for others, host:port; empty: nowhere.
+// Addr returns the host:port at which the embedded server listens for others, "" without one.
 func (b *Bus) Addr() string {
 	if b.srv != nil {
 		if addr := b.srv.ClusterAddr(); addr != nil {
@@ -104,13 +105,14 @@ func (b *Bus) Addr() string {
 	return ""
 }
 
-// Subjects below that of the cluster.
+// Subjects below the subject of the cluster.
 const (
 	toAll  = "all"
 	toNode = "node."
 )
 
-// Publish sends data to a node, or to all. ErrTooLarge, ErrBusDown, or what NATS says.
+// Publish sends data to a node, or to all when to is empty. It returns server.ErrTooLarge,
+// server.ErrBusDown, or an error of NATS.
 func (b *Bus) Publish(to string, data []byte) error {
 	subject := b.subject + toAll
 	if to != "" {
@@ -125,12 +127,7 @@ func (b *Bus) Publish(to string, data []byte) error {
 	err := b.nc.Publish(subject, data)
 	switch {
 	case errors.Is(err, nats.ErrMaxPayload):
-		return fmt.Errorf(
-			"publish %d bytes: %w, which is %d",
-			len(data),
-			server.ErrTooLarge,
-			b.nc.MaxPayload(),
-		)
+		return fmt.Errorf("publish %d bytes: %w: %d", len(data), server.ErrTooLarge, b.nc.MaxPayload())
 	case errors.Is(err, nats.ErrReconnectBufExceeded),
 		errors.Is(err, nats.ErrConnectionClosed),
 		errors.Is(err, nats.ErrDisconnected):
@@ -141,7 +138,7 @@ func (b *Bus) Publish(to string, data []byte) error {
 	return nil
 }
 
-// Join subscribes to what is for all and for the node.
+// Join subscribes to the messages for all nodes and for node.
 func (b *Bus) Join(node string, receive func(data []byte)) (leave func(), err error) {
 	if !server.ValidNode(node) {
 		return nil, fmt.Errorf("join as %q: %w", node, server.ErrNodeName)
@@ -156,6 +153,6 @@ func (b *Bus) Join(node string, receive func(data []byte)) (leave func(), err er
 		return nil, fmt.Errorf("join as %q: %w", node, err)
 	}
 	return func() {
-		_ = sub.Unsubscribe() // a connection that is closed has no subscriptions
+		_ = sub.Unsubscribe() // fails when the connection is closed, and the subscription with it
 	}, nil
 }

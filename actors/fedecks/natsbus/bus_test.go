@@ -32,7 +32,7 @@ func open(t *testing.T, cfg natsbus.Config) *natsbus.Bus {
 	return bus
 }
 
-// external runs a NATS server as somebody else would.
+// external runs a NATS server that is not embedded.
 func external(t *testing.T, opts natsserver.Options) (srv *natsserver.Server, url string) {
 	t.Helper()
 	opts.Host, opts.NoSigs, opts.NoLog = "127.0.0.1", true, true
@@ -52,7 +52,7 @@ func external(t *testing.T, opts natsserver.Options) (srv *natsserver.Server, ur
 
 func TestEmbeddedAlone(t *testing.T) {
 	bus := open(t, natsbus.Config{MaxMessage: 64 << 10})
-	require.Empty(t, bus.Addr(), "nobody else can reach it")
+	require.Empty(t, bus.Addr(), "no other process can reach it")
 	bustest.Run(
 		t,
 		bustest.Options{Open: func(*testing.T, int) server.Bus { return bus }, Max: 64 << 10},

@@ -15,37 +15,37 @@ import (
 	"github.com/hublink-go/hublink/actors/fedecks/server"
 )
 
-// Config of a bus. Zero fields mean what is given with them; the zero Config is a server in this
-// process that nobody else can reach.
+// Config configures a bus. A zero field means the value given with it. The zero Config is a server
+// inside this process that no other process can reach.
 type Config struct {
-	// of the cluster, of up to 64 letters, digits, - and _; nodes of other names are not heard;
+	// name of the cluster, up to 64 letters, digits, - and _; nodes of other clusters are not heard;
 	// "fedecks"
 	Name string
-	// URL names external servers, nats://, tls://, ws:// or wss://, several with commas between;
-	// credentials may be in it. Empty: a server in this process.
+	// URL has the addresses of external servers, nats://, tls://, ws:// or wss://, with commas between
+	// them. They may contain credentials. Empty: a server inside this process.
 	URL         string
-	Credentials string // file with the credentials for the external servers, as nsc writes it; none
-	// Listen is the host and port for other embedded servers, port 0 for any that is free; empty:
-	// nobody.
+	Credentials string // file with credentials for the external servers, as nsc writes it; none
+	// Listen is the host and port for other embedded servers; port 0 means any free one. Empty: the
+	// server does not listen.
 	Listen string
-	// hosts and ports of some of the others, this one may be among them; those not there yet are tried
-	// again
+	// hosts and ports of some of the other embedded servers, tried until they answer; the own address
+	// may be among them
 	Routes []string
-	Secret string // that embedded servers show each other
-	// for external servers, or between embedded ones: then with a certificate and for both roles; none
+	Secret string // shared by the embedded servers
+	// TLS to external servers, or between embedded ones; those need a certificate for both roles; none
 	TLS *tls.Config
-	// MaxMessage is the largest message of an embedded server, in bytes, the same on all; 8 MiB. From
-	// 64 KiB to 64 MiB.
+	// MaxMessage is the largest message of an embedded server in bytes, the same on all, from 64 KiB
+	// to 64 MiB; 8 MiB
 	MaxMessage int
 	Logger     zerolog.Logger
 }
 
 const (
-	leastBytes = 64 << 10 // nodes tell each other of many devices at once
+	leastBytes = 64 << 10 // a part of the state of a node has to fit
 	mostBytes  = 64 << 20
 )
 
-// Validate says what is wrong with a configuration, all of it at once; Open does too.
+// Validate returns all errors of the configuration at once. Open calls it.
 func (c Config) Validate() error {
 	_, err := c.withDefaults()
 	return err
@@ -69,7 +69,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.URL == "" && c.Credentials != "",
 		"credentials are for external servers, but there is no URL",
 	)
-	check(c.Listen == "" && len(c.Routes) > 0, "routes lead to and fro, so they need Listen")
+	check(c.Listen == "" && len(c.Routes) > 0, "Routes need Listen: the other servers connect back")
 	check(
 		c.MaxMessage < leastBytes || c.MaxMessage > mostBytes,
 		"MaxMessage %d: from %d to %d",
@@ -88,7 +88,8 @@ func (c Config) withDefaults() (Config, error) {
 		open := c.Secret == "" && (c.TLS == nil || c.TLS.ClientAuth != tls.RequireAndVerifyClientCert)
 		check(
 			open && !loopback(host),
-			"listen on %s: whoever reaches it can push to every device; set a Secret, or TLS that verifies client certificates",
+			"listen on %s: any process that reaches it can push to every device; "+
+				"set a Secret, or TLS that verifies client certificates",
 			c.Listen,
 		)
 	}
@@ -103,7 +104,7 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// checkURLs names a bad URL without what may be secret in it.
+// checkURLs returns an error for a bad URL. The error does not show credentials.
 func checkURLs(all string) error {
 	for i, one := range strings.Split(all, ",") {
 		u, err := url.Parse(strings.TrimSpace(one))

@@ -1,6 +1,7 @@
-// Package natsbus is a server.Bus over NATS: Fedecks servers on several machines that are one.
+// Package natsbus is a server.Bus over NATS, for Fedecks servers on several machines that act as
+// one.
 //
-// Most people need two calls: [Open], whose result goes into the configuration of a server, and
+// Most programs need two calls: [Open], whose result goes into the configuration of a server, and
 // [Bus.Close], after the server has stopped.
 //
 //	bus, err := natsbus.Open(ctx, natsbus.Config{
@@ -10,25 +11,26 @@
 //
 // # Three forms
 //
-// The zero [Config] is a NATS server in this process that nobody else can reach. With Listen it is
-// one of several, each in the process of a Fedecks server: they connect to each other and learn of
-// further ones by themselves, so a newcomer needs to know one. With URL there is no server here,
-// but a connection to those that somebody else runs. Then a server that cannot be reached is a
-// warning and no error, at the start as later: devices are served by each node alone until it comes
-// back.
+// The zero [Config] is a NATS server inside this process that no other process can reach. With
+// Listen it is one of several such servers, each in the process of a Fedecks server. They connect
+// to each other and pass on the addresses that they know, so a new one needs the address of one
+// other. With URL the bus connects to NATS servers that run elsewhere. A server that cannot be
+// reached then is a warning in the log and no error, at the start and later: each node serves its
+// own devices until the server is back.
 //
 // # What holds
 //
-// Every node has one subscription, with a wildcard, whatever the number of its devices; what is for
-// another node is dropped by its subject. Messages come at most once and in order, and none waits
-// for a server that is away: Publish says [server.ErrBusDown] then, because a push that comes
-// minutes later is worse than an error. Data beyond Config.MaxMessage, or what an external server
-// allows, is [server.ErrTooLarge].
+// Every node has one subscription, with a wildcard, however many devices it has; it drops messages
+// for other nodes by their subject. Messages arrive once at most and in order. No message waits for
+// a server that is away: Publish returns [server.ErrBusDown], because a push that arrives minutes
+// later is worse than an error. Publish returns [server.ErrTooLarge] for data beyond
+// Config.MaxMessage, or beyond the limit of an external server.
 //
-// # Who may talk
+// # Security
 //
-// Whoever reaches the bus can push to every device. So Listen on anything but loopback needs a
-// Secret or TLS with client certificates, and an external server should ask for credentials. An
-// embedded server that listens for others also opens a port on loopback, because NATS does not do
-// the one without the other; it takes nobody but this process. Secrets are in no log and no error.
+// A process that reaches the bus can push to every device. Listen on any other address than
+// loopback therefore needs a Secret or TLS with client certificates, and an external server should
+// ask for credentials. An embedded server that listens for others also opens a port for clients on
+// loopback, because NATS opens both or none; only this process has the token for it. Secrets appear
+// in no log and no error.
 package natsbus

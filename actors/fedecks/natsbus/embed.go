@@ -15,13 +15,13 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// startWithin bounds the start of an embedded server.
+// startWithin bounds the start of an embedded server. The number is ours.
 const startWithin = 10 * time.Second
 
-// routeUser is the name that goes with the secret of embedded servers.
+// routeUser is the user name that goes with the secret of embedded servers.
 const routeUser = "hublink"
 
-// embed starts a server in this process and gives the token that it takes connections with.
+// embed starts a server inside this process and returns it with the token that its clients need.
 func embed(
 	ctx context.Context,
 	cfg Config,
@@ -29,12 +29,13 @@ func embed(
 ) (srv *natsserver.Server, token string, err error) {
 	token = rand.Text()
 	opts := &natsserver.Options{
-		DontListen: true, NoSigs: true, MaxPayload: int32(cfg.MaxMessage), Authorization: token, //nolint:gosec // Config bounds it
-		// The port for clients, which is only opened when there is one for servers.
+		DontListen: true, NoSigs: true, Authorization: token,
+		MaxPayload: int32(cfg.MaxMessage), //nolint:gosec // Config bounds it
+		// the port for clients, which NATS opens only together with the one for servers
 		Host: "127.0.0.1", Port: natsserver.RANDOM_PORT,
 	}
 	if cfg.Listen != "" {
-		opts.DontListen = false // without a port for clients NATS does not open that for servers
+		opts.DontListen = false // NATS opens the port for servers only together with the one for clients
 		if err := cluster(opts, cfg); err != nil {
 			return nil, "", err
 		}
@@ -61,8 +62,8 @@ func embed(
 	return srv, token, nil
 }
 
-// ready waits in steps, because a server that has failed to open its port does not say so to who
-// waits.
+// ready reports whether srv accepts connections within wait. It waits in steps, because
+// ReadyForConnections does not return early when srv fails to open its port.
 func ready(srv *natsserver.Server, l *logger, wait time.Duration) bool {
 	for end := time.Now().Add(wait); time.Now().Before(end) && l.failure() == ""; {
 		if srv.ReadyForConnections(100 * time.Millisecond) {
@@ -72,7 +73,7 @@ func ready(srv *natsserver.Server, l *logger, wait time.Duration) bool {
 	return false
 }
 
-// cluster puts what servers need to find each other into the options.
+// cluster sets the options with which embedded servers find each other.
 func cluster(opts *natsserver.Options, cfg Config) error {
 	host, port, err := hostPort(cfg.Listen)
 	if err != nil {
@@ -101,7 +102,7 @@ func cluster(opts *natsserver.Options, cfg Config) error {
 	return nil
 }
 
-// logger writes what the embedded server says, without secrets.
+// logger writes the log of the embedded server to log, without secrets.
 type logger struct {
 	log     zerolog.Logger
 	secrets []string
@@ -125,8 +126,8 @@ func (l *logger) write(level zerolog.Level, format string, args []any) string {
 	return text
 }
 
-// Noticef, Warnf, Errorf, Fatalf, Debugf and Tracef are what the server calls. Its errors are other
-// servers' that come and go.
+// Noticef, Warnf, Errorf, Fatalf, Debugf and Tracef implement the logger of the NATS server. Errors
+// are logged as warnings: they tell of other servers that come and go.
 func (l *logger) Noticef(format string, args ...any) { l.write(zerolog.DebugLevel, format, args) }
 func (l *logger) Warnf(format string, args ...any)   { l.write(zerolog.WarnLevel, format, args) }
 func (l *logger) Errorf(format string, args ...any)  { l.write(zerolog.WarnLevel, format, args) }

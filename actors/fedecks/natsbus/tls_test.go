@@ -19,7 +19,7 @@ import (
 	"github.com/hublink-go/hublink/actors/fedecks/server/bustest"
 )
 
-// identity is a certificate for both roles, and whoever trusts it.
+// identity is a certificate for both roles, and the pool that trusts it.
 func identity(t *testing.T) *tls.Config {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

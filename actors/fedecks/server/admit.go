@@ -42,7 +42,8 @@ func (g *gate) admit(r *http.Request) (device string, refused int) {
 	var failed *callbackError
 	switch {
 	case errors.As(err, &failed):
-		g.log.Error().Err(err).Str("device", device).Msg("request refused with status 500: a callback failed")
+		g.log.Error().Err(err).Str("device", device).
+			Msg("request refused with status 500: a callback failed")
 		return device, http.StatusInternalServerError
 	case err != nil:
 		g.refused(ctx, r, device, err)
@@ -55,8 +56,8 @@ func (g *gate) admit(r *http.Request) (device string, refused int) {
 	return device, 0
 }
 
-// foreign reports whether the request comes from a web page of another site (RFC 6455 section 10.2).
-// Devices send no Origin.
+// foreign reports whether the request comes from a web page of another site (RFC 6455 section
+// 10.2). Devices send no Origin.
 func foreign(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	if origin == "" {
@@ -155,7 +156,7 @@ func (g *gate) refused(ctx context.Context, r *http.Request, device string, err 
 	if g.cfg.Handler.SocketError == nil {
 		return
 	}
-	_ = g.call("SocketError", device, func() error { // a panic is logged
+	_ = g.call("SocketError", device, func() error { // call logs a panic
 		g.cfg.Handler.SocketError(ctx, SocketError{Device: device, Addr: r.RemoteAddr, Err: err})
 		return nil
 	})

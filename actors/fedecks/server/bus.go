@@ -7,18 +7,18 @@ import (
 	"sync"
 )
 
-// Bus carries what the servers of a cluster say to each other. [Local] is one in this process;
-// package natsbus has one over NATS; a new one shall pass the tests of package bustest. It belongs
-// to whoever made it: a server joins and leaves it, and does not close it.
+// Bus carries the messages between the servers of a cluster. [Local] is one inside a process,
+// package natsbus has one over NATS, and a new one has to pass the tests of package bustest. The
+// embedder opens and closes a Bus; a server joins and leaves it.
 type Bus interface {
-	// Publish sends data to one node or, if to is empty, to all, perhaps to the one that publishes
-	// too. Data may be lost, but comes at most once, and what one goroutine publishes comes to each
-	// node in order. Publish does not wait for the receivers; it may keep data, which must not be
-	// changed any more. Errors: ErrTooLarge, ErrBusDown, or others of the bus.
+	// Publish sends data to the node named to, or to all nodes when to is empty; then the sender may
+	// receive it too. Data may be lost, but arrives once at most, and data of one goroutine arrives at
+	// each node in order. Publish does not wait for the receivers. It may keep data, which must not
+	// change afterwards. It returns ErrTooLarge, ErrBusDown, or other errors of the bus.
 	Publish(to string, data []byte) error
-	// Join takes part under a name, of up to 64 letters, digits, - and _, until leave is called. What
-	// is published to all and to the name is given to receive, which must not block, may keep data and
-	// must not change it. Calls under way may end after leave.
+	// Join adds a node until leave is called. Its name has up to 64 letters, digits, - and _. The bus
+	// calls receive with the data that is published to all and to node. Receive must not block or
+	// change data, and may keep data. A call of receive may still run after leave has returned.
 	Join(node string, receive func(data []byte)) (leave func(), err error)
 }
 
@@ -29,16 +29,16 @@ var (
 	ErrNodeName = errors.New("name of a node is up to 64 letters, digits, - and _")
 )
 
-// Local is a bus of servers in one process. The zero Local is empty and ready.
+// Local is a Bus of servers in one process. The zero Local is ready to use.
 type Local struct {
 	mu    sync.RWMutex
 	nodes map[string]*localNode
 }
 
-// localNode is one that takes part; its address tells it from a later one of the same name.
+// localNode is a node that joined. Its address tells it from a later one of the same name.
 type localNode struct{ receive func(data []byte) }
 
-// Join takes part. A name can be there once.
+// Join adds a node. It returns an error when a node of that name is there.
 func (l *Local) Join(node string, receive func(data []byte)) (leave func(), err error) {
 	if !ValidNode(node) {
 		return nil, fmt.Errorf("join as %q: %w", node, ErrNodeName)
@@ -62,7 +62,7 @@ func (l *Local) Join(node string, receive func(data []byte)) (leave func(), err 
 	}, nil
 }
 
-// Publish calls the receivers before it returns.
+// Publish sends data to one node or to all. It calls the receivers before it returns.
 func (l *Local) Publish(to string, data []byte) error {
 	l.mu.RLock()
 	receivers := make([]func([]byte), 0, len(l.nodes))
@@ -78,7 +78,7 @@ func (l *Local) Publish(to string, data []byte) error {
 	return nil
 }
 
-// ValidNode says whether a name can be that of a node.
+// ValidNode reports whether name can be the name of a node.
 func ValidNode(name string) bool {
 	odd := func(c rune) bool {
 		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-' &&

@@ -46,7 +46,7 @@ func (g *greenhouse) established(_ context.Context, s *server.Session) error {
 	return nil
 }
 
-// received takes what a device says; whoever reports a temperature is answered.
+// received handles a term of a device. It answers a report of a temperature.
 func (g *greenhouse) received(
 	_ context.Context,
 	s *server.Session,

@@ -14,8 +14,9 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// exchange is the actor between the registry and the other nodes. It drives the core of the cluster.
-// Pushes, broadcasts and disconnects of other nodes go from the bus to the connections directly.
+// exchange is the actor between the registry and the other nodes. It drives the core of the
+// cluster. Pushes, broadcasts and disconnects of other nodes go from the bus to the connections
+// directly.
 type exchange struct {
 	srv   *Server
 	core  *cluster.Core
@@ -45,7 +46,8 @@ func (x *exchange) Init(ctx *supervisor.Ctx) (err error) {
 		return fmt.Errorf("join the bus: %w", err)
 	}
 	x.step(ctx, cluster.Input{Kind: cluster.InStart})
-	x.srv.reg.attach(func(msg any) { _ = self.Send(msg) }) // lost with a crash: the next incarnation attaches anew
+	// what is lost with a crash is told again: the next incarnation attaches anew
+	x.srv.reg.attach(func(msg any) { _ = self.Send(msg) })
 	return nil
 }
 
@@ -57,7 +59,8 @@ func (x *exchange) hear(self supervisor.Ref, data []byte) {
 		if !x.odd.Swap(true) {
 			level = zerolog.WarnLevel
 		}
-		x.log.WithLevel(level).Err(err).Msg("a message on the bus cannot be read, dropped; is a node of another version there?")
+		x.log.WithLevel(level).Err(err).
+			Msg("a message on the bus cannot be read, dropped; check the versions of the nodes")
 		return
 	}
 	s := x.srv
@@ -113,7 +116,8 @@ func (x *exchange) apply(ctx *supervisor.Ctx, e cluster.Effect) {
 		err := x.srv.tell(e.Node, e.Message)
 		switch {
 		case errors.Is(err, ErrTooLarge):
-			x.log.Error().Err(err).Msg("the bus refuses a message between nodes as too large; raise its limit to 64 KiB or more")
+			x.log.Error().Err(err).
+				Msg("the bus refuses a message between nodes as too large; raise its limit to 64 KiB")
 		case err != nil:
 			// the bus itself logs that it is down
 			x.log.Debug().Err(err).Msg("a message to other nodes is lost, the next beat heals it")
@@ -136,7 +140,8 @@ func (x *exchange) apply(ctx *supervisor.Ctx, e cluster.Effect) {
 		if e.Bye {
 			x.log.Info().Str("other", e.Node).Msg("another node has stopped")
 		} else {
-			x.log.Warn().Str("other", e.Node).Msg("another node is silent, its devices count as disconnected")
+			x.log.Warn().Str("other", e.Node).
+				Msg("another node is silent, its devices count as disconnected")
 		}
 	case cluster.DoConflict:
 		x.log.Error().Msg("another node has the name of this one; configure a name of its own for each")

@@ -132,7 +132,7 @@ func (l *line) listen(ctx *supervisor.Ctx) {
 		case more:
 			l.listen(ctx)
 		case err != nil:
-			_ = self.Send(lost{err: err}) // an actor that has ended knows
+			_ = self.Send(lost{err: err}) // lost when the actor has ended
 		}
 		return nil
 	})

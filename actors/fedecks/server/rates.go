@@ -20,8 +20,8 @@ type rates struct {
 	swept   time.Time
 }
 
-// newRates returns a limit of perSecond attempts for each address, burst of them at once. A negative
-// perSecond means no limit.
+// newRates returns a limit of perSecond attempts for each address, burst of them at once. A
+// negative perSecond means no limit.
 func newRates(perSecond float64, burst int) *rates {
 	return &rates{limit: rate.Limit(perSecond), burst: burst, buckets: map[string]*rate.Limiter{}}
 }

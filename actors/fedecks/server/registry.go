@@ -19,8 +19,8 @@ type Presence struct {
 	Node     string            // of its newest connection, see Cluster.Node; empty: a server alone
 }
 
-// registry keeps the roster and the revocations of a server under one lock. It tells the watchers of
-// presence and the cluster what has changed.
+// registry keeps the roster and the revocations of a server under one lock. It tells the watchers
+// of presence and the cluster what has changed.
 type registry struct {
 	node  string
 	watch watch
@@ -113,8 +113,8 @@ func (r *registry) connected(device string) bool {
 }
 
 // revoke makes tokens of device that were signed at micros or before worthless, in microseconds of
-// Unix time. It marks the connections of the device and returns those that were not marked before. A
-// time that is not later than the known one changes nothing.
+// Unix time. It marks the connections of the device and returns those that were not marked before.
+// A time that is not later than the known one changes nothing.
 func (r *registry) revoke(device string, micros int64) (marked []*Session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -138,8 +138,8 @@ func (r *registry) signAt(s *Session) time.Time {
 	return r.revoked.SignAt(time.Now(), s.member.Device)
 }
 
-// trusted reports whether s may be given a token. It is asked after the token was made: a token that
-// was made before a revocation is worthless, and one made after it is refused here.
+// trusted reports whether s may be given a token. It is asked after the token was made: a token
+// that was made before a revocation is worthless, and one made after it is refused here.
 func (r *registry) trusted(s *Session) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -174,7 +174,7 @@ func replayClient(t *testing.T, name string, lines []recorded) {
 		require.Equal(t, r.recordedCalls(), r.calls)
 	}
 	if strings.HasPrefix(name, "device_id_") {
-		require.Empty(t, r.calls, "nobody is asked about such a device")
+		require.Empty(t, r.calls, "Authenticate is not called for such a device")
 	}
 }
 

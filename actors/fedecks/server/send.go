@@ -10,10 +10,10 @@ import (
 	"github.com/hublink-go/hublink/protocol/fedecks"
 )
 
-// Push sends a term or Go value to a device, on all of its connections, to whichever node of the
-// cluster. It comes at most once, and nil means that it is on its way. ErrOffline, ErrBusy,
-// fedecks.ErrReserved, what encoding says, and for a device on another node what the bus says
-// (ErrTooLarge, ErrBusDown); whether too much waits for that device is not known here.
+// Push sends v, a term or Go value, on all connections of a device, on all nodes of the cluster.
+// The message arrives once at most on each; nil means that it is on its way. Push returns
+// ErrOffline, ErrBusy, fedecks.ErrReserved, or an error of the encoding. For a device on another
+// node it returns errors of the bus (ErrTooLarge, ErrBusDown) and does not learn of ErrBusy.
 func (s *Server) Push(device string, v any) error {
 	data, err := fedecks.Encode(v)
 	if err != nil {
@@ -23,7 +23,7 @@ func (s *Server) Push(device string, v any) error {
 	nodes, _ := s.reg.elsewhere(device)
 	for _, node := range nodes {
 		sent := s.tell(node, cluster.Message{Kind: cluster.KindPush, Device: device, Data: data})
-		if sent == nil || errors.Is(err, ErrOffline) { // one that got through is enough
+		if sent == nil || errors.Is(err, ErrOffline) { // one connection that takes it is enough
 			err = sent
 		}
 	}
@@ -33,8 +33,8 @@ func (s *Server) Push(device string, v any) error {
 	return nil
 }
 
-// Notify hands msg to HandleInfo of a device's connections on this node, because Go values do not
-// travel. ErrOffline, ErrBusy.
+// Notify passes msg to HandleInfo of the connections of a device on this node; Go values are not
+// sent to other nodes. It returns ErrOffline or ErrBusy.
 func (s *Server) Notify(device string, msg any) error {
 	err := s.deliver(device, info{msg: msg})
 	if nodes, _ := s.reg.elsewhere(device); errors.Is(err, ErrOffline) && len(nodes) > 0 {
@@ -51,20 +51,21 @@ func (s *Server) Notify(device string, msg any) error {
 	return nil
 }
 
-// deliver sends to the connections of a device here.
+// deliver sends msg to the connections of a device on this node.
 func (s *Server) deliver(device string, msg any) error {
 	err := ErrOffline
 	for i, sess := range s.reg.of(device) {
-		if sent := sess.send(msg); i == 0 || sent == nil { // one that got through is enough
+		if sent := sess.send(msg); i == 0 || sent == nil { // one connection that takes it is enough
 			err = sent
 		}
 	}
 	return err
 }
 
-// Broadcast sends a term or Go value to every connection of the cluster that has subscribed to the
-// topic, and says to how many of this node. Connections that are too slow are left out. An error of
-// the bus (ErrTooLarge, ErrBusDown) means that other nodes were not reached; this one was.
+// Broadcast sends v, a term or Go value, to every connection of the cluster that subscribed to
+// topic, and returns how many of this node took it. It leaves out connections that are too slow. An
+// error of the bus (ErrTooLarge, ErrBusDown) means that only the connections of this node were
+// reached.
 func (s *Server) Broadcast(topic string, v any) (int, error) {
 	data, err := fedecks.Encode(v)
 	if err != nil {
@@ -82,8 +83,8 @@ func (s *Server) Broadcast(topic string, v any) (int, error) {
 	return n, nil
 }
 
-// Publish hands msg to HandleInfo of every connection of this node that has subscribed to the
-// topic, and says to how many.
+// Publish passes msg to HandleInfo of every connection of this node that subscribed to topic, and
+// returns how many took it.
 func (s *Server) Publish(topic string, msg any) int { return s.spread(topic, info{msg: msg}) }
 
 func (s *Server) spread(topic string, msg any) (n int) {
@@ -95,8 +96,8 @@ func (s *Server) spread(topic string, msg any) (n int) {
 	return n
 }
 
-// Disconnect closes the connections of a device, on all nodes, with a code and a reason and says
-// how many there were.
+// Disconnect closes the connections of a device on all nodes with code and reason, and returns how
+// many there were.
 func (s *Server) Disconnect(device string, code int, reason string) int {
 	all := s.reg.of(device)
 	for _, sess := range all {
@@ -113,16 +114,16 @@ func (s *Server) Disconnect(device string, code int, reason string) int {
 				Err(err).
 				Str("device", device).
 				Str("other", node).
-				Msg("a device on another node cannot be disconnected")
+				Msg("device on another node not disconnected: the bus refuses the message; try again")
 			others = 0
 		}
 	}
 	return len(all) + others
 }
 
-// Revoke makes all tokens of a device that were made until now worthless, on all nodes, and closes
-// its connections. A node that cannot be reached now is told when it can. A login is still
-// possible: that is for Authenticate to refuse.
+// Revoke makes all tokens of a device that were made until now worthless on all nodes, and closes
+// its connections. A node that cannot be reached now learns it later. The device may still log in
+// with credentials; Authenticate can refuse that.
 func (s *Server) Revoke(device string) {
 	for _, sess := range s.reg.revoke(device, time.Now().UnixMicro()+1) {
 		sess.end(protocol.ClosePolicy, "revoked")

@@ -77,7 +77,7 @@ func (r *rig) run() {
 		require.NoError(r.t, r.listener.Close())
 		require.NoError(r.t, r.srv.Stop(context.Background()))
 		r.serving.Wait()
-		require.Empty(r.t, r.srv.Presence(), "nobody is left")
+		require.Empty(r.t, r.srv.Presence(), "no device is left")
 		require.NoError(r.t, r.srv.Stop(context.Background()), "stopping twice is fine")
 		time.Sleep(2 * time.Second) // until peers have been given up
 	})
@@ -442,8 +442,8 @@ func TestCallbackThatFailsEndsItsConnectionOnly(t *testing.T) {
 	})
 }
 
-// What the service says of a device's tokens may fail or take long: that is no verdict, and nobody
-// else's business.
+// A ValidFrom that panics or takes too long is a failure of the server (500), not a refusal of the
+// token, and does not delay other devices.
 func TestValidFromThatFails(t *testing.T) {
 	inVirtualTime(t, func(r *rig) {
 		r.cfg.Limits.Handshake = 5 * time.Second
@@ -504,7 +504,7 @@ func TestRequestIsJudgedBeforeCredentials(t *testing.T) {
 			require.Equal(r.t, tc.want, w.Code, name)
 			require.Empty(r.t, w.Body.String(), name)
 		}
-		require.Zero(r.t, r.asked, "nobody was asked")
+		require.Zero(r.t, r.asked, "Authenticate was not called")
 	})
 }
 

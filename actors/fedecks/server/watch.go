@@ -11,21 +11,21 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// PresenceEvent is a device that came or went. A new connection that takes the place of an older
-// one is neither.
+// PresenceEvent tells that a device joined or left. A new connection that replaces an older one
+// does neither.
 type PresenceEvent struct {
 	Device string
-	Joined bool // else it left
+	Joined bool // false: it left
 	At     time.Time
-	Node   string // to which it came, or where its last connection was; see Cluster.Node
+	Node   string // that it joined, or that had its last connection; see Cluster.Node
 	Missed int    // events before this one that were dropped because a watcher took too long
 }
 
-// maxUntold is how many events wait for a watcher that blocks.
+// maxUntold is how many events may wait for a watcher that blocks. The number is ours.
 const maxUntold = 65_536
 
-// watch tells watchers of presence, apart from those who have the news, who wait for nobody. A
-// goroutine does it while there is something to tell.
+// watch calls the watchers of presence. It does so in a goroutine of its own, which runs while
+// events wait, so that a watcher that blocks delays neither the registry nor a connection.
 type watch struct {
 	log zerolog.Logger
 
@@ -33,10 +33,10 @@ type watch struct {
 	watchers map[uint64]func(PresenceEvent)
 	key      uint64 // of the last watcher
 	untold   []PresenceEvent
-	idle     chan struct{} // closed when all is told; nil: nothing is being told
+	idle     chan struct{} // closed when no event waits; nil: none waits
 }
 
-// add makes f hear what comes from now on.
+// add calls f for every event from now on, until cancel is called.
 func (w *watch) add(f func(PresenceEvent)) (cancel func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -53,7 +53,7 @@ func (w *watch) add(f func(PresenceEvent)) (cancel func()) {
 	}
 }
 
-// tell takes an event. The order of calls is the order in which watchers hear.
+// tell takes an event. The watchers hear events in the order of the calls of tell.
 func (w *watch) tell(e PresenceEvent) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -71,7 +71,7 @@ func (w *watch) tell(e PresenceEvent) {
 	}
 }
 
-// run tells what there is to tell.
+// run calls the watchers until no event waits. Started by tell.
 func (w *watch) run() {
 	for {
 		w.mu.Lock()
@@ -101,7 +101,7 @@ func (w *watch) all() []func(PresenceEvent) {
 	return out
 }
 
-// call keeps a panic to this one call.
+// call calls f. It recovers a panic and logs it.
 func (w *watch) call(f func(PresenceEvent), e PresenceEvent) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -114,7 +114,7 @@ func (w *watch) call(f func(PresenceEvent), e PresenceEvent) {
 	f(e)
 }
 
-// wait returns when all has been told, or with ctx.
+// wait returns when no event waits, or when ctx ends.
 func (w *watch) wait(ctx context.Context) {
 	w.mu.Lock()
 	idle := w.idle
@@ -128,8 +128,8 @@ func (w *watch) wait(ctx context.Context) {
 	}
 }
 
-// WatchPresence makes f be called for every device that comes or goes, one call at a time and in
-// order, until cancel is called; a call under way may end after that. Nobody waits for f: while it
-// blocks up to 65,536 events wait, then the oldest are dropped, which Missed of the next one says,
-// and [Server.Presence] has the truth. Stop returns when all has been told, or after two seconds.
+// WatchPresence calls f for every device that joins or leaves, one call at a time and in order,
+// until cancel is called; a call may still run after that. While f blocks, up to 65,536 events
+// wait. Then the oldest are dropped, Missed of the next event counts them, and [Server.Presence]
+// has the current state. Stop returns when f has been called for all events, or after two seconds.
 func (s *Server) WatchPresence(f func(PresenceEvent)) (cancel func()) { return s.reg.watch.add(f) }

@@ -1,4 +1,4 @@
-// Package bustest is the contract of server.Bus as tests: whoever writes one calls [Run] with it.
+// Package bustest is the contract of server.Bus as tests. The tests of a Bus call [Run] with it.
 package bustest
 
 import (
@@ -13,18 +13,18 @@ import (
 	"github.com/hublink-go/hublink/actors/fedecks/server"
 )
 
-// Options say what is tested.
+// Options describe the bus under test.
 type Options struct {
-	// Open gives a bus to the node of that number, three in all; they may be the same. It closes it at
-	// the end of the test.
+	// Open returns the bus of a node, numbered 0 to 2; nodes may share one. It closes the bus at the
+	// end of the test.
 	Open func(t *testing.T, node int) server.Bus
-	// Max is the size in bytes beyond which data is refused; 0: there is none.
+	// Max is the largest size in bytes of data; 0: there is no limit.
 	Max int
-	// Within is how long the nodes may take to find each other, and a message to come; zero: 10 s.
+	// Within is how long nodes may take to find each other, and a message to arrive; zero: 10 s.
 	Within time.Duration
 }
 
-// Run tests a bus.
+// Run runs the tests of the contract.
 func Run(t *testing.T, o Options) {
 	if o.Within == 0 {
 		o.Within = 10 * time.Second
@@ -37,7 +37,7 @@ func Run(t *testing.T, o Options) {
 	}
 }
 
-// crew is three nodes that hear each other.
+// crew has three nodes that hear each other.
 type crew struct {
 	t     *testing.T
 	o     Options
@@ -48,7 +48,7 @@ type crew struct {
 
 func name(node int) string { return fmt.Sprintf("Node_%d-x", node) }
 
-// meet waits until everybody hears everybody: a bus may need a while for that.
+// meet opens the nodes and waits until each hears the others, for which a bus may need some time.
 func meet(t *testing.T, o Options) *crew {
 	c := &crew{t: t, o: o}
 	var mu sync.Mutex
@@ -82,7 +82,7 @@ func meet(t *testing.T, o Options) *crew {
 	timeout := time.After(o.Within)
 	for {
 		for i, b := range c.buses {
-			_ = b.Publish("", fmt.Append(nil, "hello ", i)) // not connected yet, maybe
+			_ = b.Publish("", fmt.Append(nil, "hello ", i)) // fails while the bus connects
 		}
 		select {
 		case <-all:
@@ -94,8 +94,7 @@ func meet(t *testing.T, o Options) *crew {
 	}
 }
 
-// expect takes messages of a node until one is want; others, which are other tests' or its own, are
-// given.
+// expect takes messages of a node until one is want, and returns those before it.
 func (c *crew) expect(node int, want string) (before []string) {
 	c.t.Helper()
 	timeout := time.After(c.o.Within)
@@ -136,7 +135,7 @@ func toAll(c *crew) {
 		timeout := time.After(c.o.Within)
 		for from := 0; from < len(c.buses); {
 			if from == to || got[fmt.Sprint("end ", from)] > 0 {
-				from++ // whether a node hears itself is open
+				from++ // the contract leaves open whether a node hears itself
 				continue
 			}
 			select {
@@ -163,11 +162,11 @@ func toOne(c *crew) {
 	c.publish(0, name(1), "for 1")
 	c.publish(0, name(2), "for 2")
 	c.publish(0, "", "end")
-	c.none(c.expect(1, "for 1"), "what is for one is for nobody else")
-	c.none(c.expect(1, "end"), "what is for one is for nobody else")
-	c.none(c.expect(2, "for 2"), "what is for one is for nobody else")
-	c.none(c.expect(2, "end"), "what is for one is for nobody else")
-	c.publish(0, "nobody", "lost")
+	c.none(c.expect(1, "for 1"), "data for one node reaches no other")
+	c.none(c.expect(1, "end"), "data for one node reaches no other")
+	c.none(c.expect(2, "for 2"), "data for one node reaches no other")
+	c.none(c.expect(2, "end"), "data for one node reaches no other")
+	c.publish(0, "absent", "lost")
 }
 
 func inOrder(c *crew) {
@@ -180,7 +179,7 @@ func inOrder(c *crew) {
 		c.publish(0, to, fmt.Sprint(i))
 	}
 	for i := range n {
-		c.none(c.expect(1, fmt.Sprint(i)), "what one goroutine publishes comes in order, to whomever")
+		c.none(c.expect(1, fmt.Sprint(i)), "data of one goroutine arrives in order")
 	}
 }
 
@@ -222,10 +221,8 @@ func large(c *crew) {
 	if c.o.Max == 0 {
 		return
 	}
-	if err := c.buses[0].Publish(name(1), append([]byte(whole), 'x')); !errors.Is(
-		err,
-		server.ErrTooLarge,
-	) {
+	err := c.buses[0].Publish(name(1), append([]byte(whole), 'x'))
+	if !errors.Is(err, server.ErrTooLarge) {
 		c.t.Fatalf("a byte more: %v, want ErrTooLarge", err)
 	}
 	c.publish(0, name(1), "after")
@@ -249,15 +246,15 @@ func leaving(c *crew) {
 		select {
 		case s := <-got:
 			if s != "back" {
-				continue // of those who look for each other
+				continue // of meet
 			}
 			if len(c.inbox[1]) > 0 {
-				c.t.Fatalf("who has left has got %q", <-c.inbox[1])
+				c.t.Fatalf("the subscription that was left has got %q", <-c.inbox[1])
 			}
 			return
 		case <-again.C:
 		case <-timeout:
-			c.t.Fatal("who comes back hears nothing")
+			c.t.Fatal("a node that joined again hears nothing")
 		}
 	}
 }

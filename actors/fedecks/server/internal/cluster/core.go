@@ -6,67 +6,67 @@ import (
 	"time"
 )
 
-// Times of the exchange: a node that is killed right after a beat is missed after Dead.
+// Times between nodes. The numbers are ours.
 const (
-	Beat  = 3 * time.Second // between two beats
-	Dead  = 8 * time.Second // without a sign of a node until it counts as dead
-	again = time.Second     // between two questions for the same state
+	Beat  = 3 * time.Second // between two beats of a node
+	Dead  = 8 * time.Second // silence after which a node counts as dead
+	again = time.Second     // between two requests for the same state
 )
 
-// partBytes bounds one part of a state, roughly.
+// partBytes is the size after which a part of a state ends; the last change may exceed it.
 const partBytes = 32 << 10
 
-// Config of a core.
+// Config configures a [Core].
 type Config struct {
 	Node     string        // name, unique in the cluster
-	Epoch    int64         // greater than that of the node of this name before
-	AllowAll bool          // several connections of a device live side by side
-	Life     time.Duration // how long revocations matter; zero: for ever
+	Epoch    int64         // greater than that of an earlier node of this name
+	AllowAll bool          // a device may have several connections
+	Life     time.Duration // how long revocations are kept; zero: for ever
 }
 
-// Kinds of input. The zero kind says that time has passed.
+// The kinds of input. The zero kind means that time has passed.
 const (
-	InStart    InputKind = iota + 1 // first of all
-	InReceived                      // Message of another node
-	// Device has Entry here now; Newest is the number of its newest connection
+	InStart    InputKind = iota + 1 // the first input
+	InReceived                      // Message of another node arrived
+	// Device has Entry on this node now; Newest is the number of its newest connection
 	InLocal
-	// tokens of Device made until Time are worthless; zero: until now by the cluster's clock
+	// tokens of Device made until Time are worthless; zero: until now by the clock of the cluster
 	InRevoked
-	InStop // last of all
+	InStop // the last input
 )
 
-// InputKind says what happened.
+// InputKind names an input.
 type InputKind uint8
 
-// Input is what happened.
+// Input is one thing that happened to a node. Kind says which fields are set.
 type Input struct {
 	Kind    InputKind
 	Message Message
 	Device  string
-	Entry   Entry // Stamp is the core's to give
+	Entry   Entry // without a Stamp, which the core sets
 	Newest  uint64
 	Time    int64
 }
 
-// Kinds of effects.
+// The kinds of effects.
 const (
-	DoSend   EffectKind = iota + 1 // Message to Node, or to all if that is empty
+	DoSend   EffectKind = iota + 1 // send Message to Node, or to all nodes when Node is empty
 	DoRemote                       // Device has Entry on Node now
 	DoStamp                        // the connection of Device with number Newest has the stamp Time
-	// close the connections of Device here up to number Newest: there is a newer one on Node
+	// close the connections of Device on this node up to number Newest: Node has a newer one
 	DoReplace
-	// tokens of Device made until Time are worthless; close its connections here
+	// tokens of Device made until Time are worthless; close its connections on this node
 	DoRevoke
-	DoNodeUp // Node is heard
-	// Node is not heard any more, or has said that it stops; its devices have gone before
+	DoNodeUp // Node was heard for the first time
+	// Node is silent, or stops; DoRemote has removed its devices before
 	DoNodeDown
-	DoConflict // another node has this one's name
+	DoConflict // another node has the name of this one
 )
 
-// EffectKind says what is to be done.
+// EffectKind names an effect.
 type EffectKind uint8
 
-// Effect is what is to be done, in order.
+// Effect is one thing to do, in order. Kind says which fields are set.
 type Effect struct {
 	Kind    EffectKind
 	Node    string
@@ -75,27 +75,27 @@ type Effect struct {
 	Entry   Entry
 	Newest  uint64
 	Time    int64
-	Bye     bool // of DoNodeDown: it said so
+	Bye     bool // of DoNodeDown: the node has announced that it stops
 }
 
-// Core is one node's view of the cluster. It belongs to one goroutine.
+// Core is the view that one node has of the cluster. It belongs to one goroutine.
 type Core struct {
 	cfg     Config
 	clock   hybrid
-	seq     uint64 // of the last change
+	seq     uint64 // number of the newest change of this node
 	own     map[string]local
 	peers   map[string]*peer
 	revoked map[string]int64
-	beat    time.Time // next; zero: not started, or stopped
+	beat    time.Time // time of the next beat; zero: not started, or stopped
 }
 
-// local is a device that is connected here.
+// local is a device that is connected to this node.
 type local struct {
 	entry  Entry
 	newest uint64
 }
 
-// New gives a core that has heard nothing yet.
+// New returns a core that knows no other node.
 func New(cfg Config) *Core {
 	return &Core{
 		cfg:     cfg,
@@ -105,7 +105,8 @@ func New(cfg Config) *Core {
 	}
 }
 
-// Deadline is when Step wants to be called again; zero: never.
+// Deadline returns when Step has to be called at the latest; the zero time means that no time is
+// set.
 func (c *Core) Deadline() time.Time {
 	next := c.beat
 	for _, p := range c.peers {
@@ -116,7 +117,7 @@ func (c *Core) Deadline() time.Time {
 	return next
 }
 
-// Step appends what is to be done to out. Times are never earlier than before.
+// Step takes in what happened at now and appends what to do to out. now must not go back.
 func (c *Core) Step(now time.Time, in Input, out []Effect) []Effect {
 	if c.beat.IsZero() && in.Kind != InStart {
 		return out
@@ -138,11 +139,11 @@ func (c *Core) Step(now time.Time, in Input, out []Effect) []Effect {
 	return c.passed(now, out)
 }
 
-// passed does what is due.
+// passed handles the times that have come.
 func (c *Core) passed(now time.Time, out []Effect) []Effect {
 	if late := now.Sub(c.Deadline()); late > Beat {
-		// This node was asleep, so what the others said may still be waiting: they are given the time
-		// that it slept.
+		// The process was asleep, and messages of the others may still wait for it. They are given the
+		// time that it slept.
 		for _, p := range c.peers {
 			if p.heard = p.heard.Add(late); p.heard.After(now) {
 				p.heard = now
@@ -162,7 +163,7 @@ func (c *Core) passed(now time.Time, out []Effect) []Effect {
 	return c.send(now, "", Message{Kind: KindBeat}, out)
 }
 
-// forget drops revocations of tokens that have expired since.
+// forget drops revocations whose tokens have expired.
 func (c *Core) forget(now time.Time) {
 	if c.cfg.Life <= 0 {
 		return
@@ -176,13 +177,13 @@ func (c *Core) send(now time.Time, to string, m Message, out []Effect) []Effect 
 	return append(out, Effect{Kind: DoSend, Node: to, Message: m})
 }
 
-// announce sends one change of this node's.
+// announce sends one change of this node to all others.
 func (c *Core) announce(now time.Time, ch Change, out []Effect) []Effect {
 	c.seq++
 	return c.send(now, "", Message{Kind: KindChange, Changes: []Change{ch}}, out)
 }
 
-// changed takes what has become of a device here.
+// changed takes in a change of a device of this node.
 func (c *Core) changed(now time.Time, in Input, out []Effect) []Effect {
 	before, known := c.own[in.Device]
 	if in.Entry.Sessions == 0 {
@@ -220,7 +221,7 @@ func (c *Core) revoke(now time.Time, in Input, out []Effect) []Effect {
 	return c.announce(now, Change{Device: in.Device, Revoked: at}, out)
 }
 
-// state is all that this node knows of itself, in parts that follow each other.
+// state sends the whole state of this node to node to, in consecutive parts.
 func (c *Core) state(now time.Time, to string, out []Effect) []Effect {
 	var parts [][]Change
 	var part []Change
@@ -251,11 +252,11 @@ func metaBytes(meta map[string]string) (n int) {
 	return n
 }
 
-// hybrid is a clock that runs with that of the node that is most ahead, and never gives a time
-// twice. Microseconds of Unix time.
+// hybrid is a clock that follows the clock that is most ahead in the cluster and returns no time
+// twice. Its times are microseconds of Unix time.
 type hybrid struct {
-	ahead int64 // of the machine's clock
-	last  int64 // greatest time given or seen
+	ahead int64 // how far it is ahead of the clock of the machine
+	last  int64 // the greatest time returned or seen
 }
 
 func (h *hybrid) now(t time.Time) int64 { return max(t.UnixMicro()+h.ahead, h.last) }

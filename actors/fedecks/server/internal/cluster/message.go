@@ -8,26 +8,26 @@ import (
 	"github.com/hublink-go/hublink/protocol/etf"
 )
 
-// Kinds of messages between nodes. Those from KindPush on do not concern the core: they are for the
-// connections of a node.
+// The kinds of messages between nodes. Those from KindPush on are for the connections of a node and
+// do not pass through the core.
 const (
-	KindBeat   = "beat"   // I live, and this many changes have I made
-	KindChange = "change" // my next change
-	KindWant   = "want"   // tell me your whole state
-	KindState  = "state"  // one part of it
-	KindBye    = "bye"    // I stop
+	KindBeat   = "beat"   // the node lives; Seq counts its changes
+	KindChange = "change" // the next change of the node
+	KindWant   = "want"   // asks for the whole state of the receiver
+	KindState  = "state"  // one part of the state of the node
+	KindBye    = "bye"    // the node stops
 
 	KindPush       = "push"       // Data is for Device
 	KindBroadcast  = "broadcast"  // Data is for the subscribers of Topic
 	KindDisconnect = "disconnect" // Device is to be closed with Code and Reason
 )
 
-// Message is what nodes say to each other. All of it may be lost.
+// Message is a message between nodes. Any of them may be lost.
 type Message struct {
 	Version int    `etf:"v"`
 	Kind    string `etf:"k"`
 	From    string `etf:"n"` // name of the node
-	// when it started; tells a node from the one of the same name before it
+	// when the node started; tells it from an earlier node of the same name
 	Epoch int64  `etf:"e,omitempty"`
 	Clock int64  `etf:"c,omitempty"` // of the node, microseconds of Unix time
 	Seq   uint64 `etf:"q,omitempty"` // number of its last change
@@ -43,18 +43,18 @@ type Message struct {
 	Reason string `etf:"r,omitempty"`
 }
 
-// Change is what has become of a device on a node. With Revoked it says only that tokens made until
-// then are worthless.
+// Change is the new state of a device on a node. With Revoked it says only that tokens of the
+// device made until then are worthless.
 type Change struct {
 	Device  string `etf:"d"`
 	Entry   Entry  `etf:"e,omitempty"`
 	Revoked int64  `etf:"r,omitempty"` // microseconds of Unix time
 }
 
-// Entry is a device as one node knows it. The zero Entry: it is not connected there.
+// Entry is the state of a device on one node. The zero Entry means that it is not connected there.
 type Entry struct {
 	Sessions int `etf:"s,omitempty"`
-	// of the oldest connection, microseconds of Unix time by the node's own clock
+	// of the oldest connection, microseconds of Unix time by the clock of the node
 	Since int64 `etf:"t,omitempty"`
 	// of the newest connection, microseconds of the hybrid clock
 	Stamp int64             `etf:"c,omitempty"`
@@ -63,13 +63,13 @@ type Entry struct {
 
 const version = 1
 
-// MaxMeta is the size of metadata, in bytes, that other nodes are shown.
+// MaxMeta is the largest size in bytes of metadata that is sent to other nodes. The number is ours.
 const MaxMeta = 4096
 
-// ErrVersion is a message in a form that this program does not know: a node runs a newer one.
+// ErrVersion: the message has another version of the format, of a node with a newer program.
 var ErrVersion = errors.New("message of another version")
 
-// Encode gives the octets of a message.
+// Encode returns the octets of m.
 func Encode(m Message) ([]byte, error) {
 	m.Version = version
 	data, err := etf.Marshal(m)
@@ -79,13 +79,13 @@ func Encode(m Message) ([]byte, error) {
 	return data, nil
 }
 
-// decoder bounds what a message may hold; its octets are bounded by what carries them.
+// decoder bounds the contents of a message; the bus bounds its size.
 var decoder = etf.Decoder{Limits: etf.Limits{Bytes: 64 << 20, Elements: 1 << 20, Depth: 8}}
 
-// latest is the end of the hybrid clock; beyond it is nobody's time.
+// latest is the latest time that a message may carry. It protects the hybrid clock.
 var latest = time.Date(2250, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
 
-// Decode reads a message. It refers to nothing in data.
+// Decode reads a message. The message does not refer to data.
 func Decode(data []byte) (Message, error) {
 	var m Message
 	if err := decoder.Unmarshal(data, &m); err != nil {

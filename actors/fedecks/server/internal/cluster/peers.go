@@ -10,17 +10,17 @@ import (
 type peer struct {
 	epoch   int64
 	heard   time.Time
-	asked   time.Time // for its state; zero: not since that was known
-	known   bool      // the state up to seq
+	asked   time.Time // when its state was asked for; zero: not since the state was known
+	known   bool      // the state up to seq is known
 	seq     uint64
 	devices map[string]Entry
 	coming  *coming
 }
 
-// coming is a state of which some parts are still to come.
+// coming is a state of which parts are missing.
 type coming struct {
 	seq     uint64
-	next    int // part
+	next    int // the part that is expected
 	devices map[string]Entry
 }
 
@@ -34,7 +34,7 @@ func (c *Core) received(now time.Time, m Message, out []Effect) []Effect {
 	p := c.peers[m.From]
 	switch {
 	case p != nil && m.Epoch < p.epoch:
-		return out // the words of the dead
+		return out // of an earlier node of this name
 	case p != nil && m.Epoch > p.epoch:
 		out = c.lose(m.From, p, false, out)
 		p = nil
@@ -50,7 +50,7 @@ func (c *Core) received(now time.Time, m Message, out []Effect) []Effect {
 		p = &peer{epoch: m.Epoch, devices: map[string]Entry{}}
 		c.peers[m.From] = p
 		out = append(out, Effect{Kind: DoNodeUp, Node: m.From})
-		out = c.send(now, m.From, Message{Kind: KindBeat}, out) // so that a newcomer need not wait
+		out = c.send(now, m.From, Message{Kind: KindBeat}, out) // a new node learns of this one at once
 	}
 	p.heard = now
 	switch m.Kind {
@@ -68,7 +68,7 @@ func (c *Core) received(now time.Time, m Message, out []Effect) []Effect {
 	return out
 }
 
-// lose forgets a node and its devices.
+// lose removes a node and its devices.
 func (c *Core) lose(name string, p *peer, bye bool, out []Effect) []Effect {
 	delete(c.peers, name)
 	for _, device := range slices.Sorted(maps.Keys(p.devices)) {
@@ -77,7 +77,7 @@ func (c *Core) lose(name string, p *peer, bye bool, out []Effect) []Effect {
 	return append(out, Effect{Kind: DoNodeDown, Node: name, Bye: bye})
 }
 
-// ask wants the whole state of a node, unless that is on its way.
+// ask asks a node for its whole state, unless it was asked a moment ago.
 func (c *Core) ask(now time.Time, name string, p *peer, out []Effect) []Effect {
 	p.known = false
 	if !p.asked.IsZero() && now.Sub(p.asked) < again {
@@ -87,11 +87,11 @@ func (c *Core) ask(now time.Time, name string, p *peer, out []Effect) []Effect {
 	return c.send(now, name, Message{Kind: KindWant}, out)
 }
 
-// follow takes the next changes of a node.
+// follow takes in the next changes of a node.
 func (c *Core) follow(now time.Time, p *peer, m Message, out []Effect) []Effect {
 	switch {
 	case p.known && m.Seq <= p.seq:
-		return out // known
+		return out // known before
 	case !p.known || m.Seq != p.seq+1:
 		return c.ask(now, m.From, p, out)
 	}
@@ -102,8 +102,8 @@ func (c *Core) follow(now time.Time, p *peer, m Message, out []Effect) []Effect 
 	return out
 }
 
-// collect takes a part of a node's state; the last one puts all of it in the place of what was
-// known.
+// collect takes in a part of the state of a node. The last part replaces what was known of the
+// node.
 func (c *Core) collect(now time.Time, p *peer, m Message, out []Effect) []Effect {
 	if p.known && m.Seq <= p.seq {
 		return out
@@ -139,7 +139,8 @@ func (c *Core) collect(now time.Time, p *peer, m Message, out []Effect) []Effect
 	return out
 }
 
-// learn takes one change of a node, and judges whether a connection here is the older one.
+// learn takes in one change of a node, and decides whether a connection of this node is the older
+// one.
 func (c *Core) learn(node string, devices map[string]Entry, ch Change, out []Effect) []Effect {
 	if ch.Revoked != 0 {
 		if ch.Revoked > c.revoked[ch.Device] {
@@ -165,7 +166,7 @@ func (c *Core) learn(node string, devices map[string]Entry, ch Change, out []Eff
 	return out
 }
 
-// newer says whether a connection on another node is newer than one here.
+// newer reports whether a connection on another node is newer than one with stamp mine on this one.
 func (c *Core) newer(stamp int64, node string, mine int64) bool {
 	return stamp > mine || stamp == mine && node > c.cfg.Node
 }

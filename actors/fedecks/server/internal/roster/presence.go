@@ -20,8 +20,8 @@ type remote struct {
 // Place is a device on another node.
 type Place struct{ Node, Device string }
 
-// SetRemote sets what node has of device; the zero Entry means that it has no connection. It reports
-// whether the device came online or went offline with that, and whether it is online now.
+// SetRemote sets what node has of device; the zero Entry means that it has no connection. It
+// reports whether the device came online or went offline with that, and whether it is online now.
 func (r *Roster[S]) SetRemote(node, device string, e cluster.Entry) (changed, online bool) {
 	before := r.Online(device)
 	others := slices.DeleteFunc(r.remote[device], func(o remote) bool { return o.node == node })

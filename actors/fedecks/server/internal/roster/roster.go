@@ -58,8 +58,8 @@ func (r *Roster[S]) Join(m *Member[S], revoked bool) (older []S, came bool) {
 	return older, came
 }
 
-// Leave removes m and its subscriptions. It reports whether m was there, and whether the device went
-// offline with it.
+// Leave removes m and its subscriptions. It reports whether m was there, and whether the device
+// went offline with it.
 func (r *Roster[S]) Leave(m *Member[S]) (was, left bool) {
 	i := slices.Index(r.devices[m.Device], m)
 	if i < 0 {

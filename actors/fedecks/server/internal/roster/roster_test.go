@@ -126,7 +126,8 @@ func TestUpTo(t *testing.T) {
 		r.Join(m, false)
 		all = append(all, m)
 	}
-	require.Equal(t, []string{"a", "b"}, r.UpTo("dev-1", all[1].Number()), "a newer one came meanwhile")
+	older := r.UpTo("dev-1", all[1].Number())
+	require.Equal(t, []string{"a", "b"}, older, "a newer one came meanwhile")
 	require.Empty(t, r.UpTo("dev-2", all[1].Number()))
 	require.Equal(t, []string{"a", "b", "c"}, r.Of("dev-1"))
 }
@@ -254,8 +255,8 @@ func FuzzRoster(f *testing.F) {
 	})
 }
 
-// Whatever the clocks say, a token that is made after a revocation counts, one made before does not,
-// and a connection let in before does not go on.
+// Whatever the clocks say, a token that is made after a revocation counts, one made before does
+// not, and a connection let in before does not go on.
 func FuzzRevocations(f *testing.F) {
 	f.Add([]byte{0, 1, 2, 3, 200, 1, 2})
 	f.Add([]byte{250, 0, 1, 2, 0, 1, 3})
