@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -129,6 +131,9 @@ func printStatus(w io.Writer, s control.Status, format string) error {
 		row("update", fmt.Sprintf("%s: %s %d %%", u.UUID, u.Stage, u.Percent))
 	}
 	row("extensions", strings.Join(s.Extensions, ", "))
+	for _, name := range slices.Sorted(maps.Keys(s.ExtensionProblems)) {
+		row("", name+": "+s.ExtensionProblems[name])
+	}
 	row("agent", s.Version)
 	_, err := io.WriteString(w, out.String())
 	return err

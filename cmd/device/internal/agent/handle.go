@@ -33,7 +33,7 @@ func (h handle) Status() control.Status {
 		Slot:       s.Slot,
 		Problem:    s.Problem,
 		Serializer: s.Serializer,
-		Extensions: s.Extensions,
+		Extensions: s.Extensions, ExtensionProblems: s.ExtensionProblems,
 	}
 	if u := s.Update; u != nil {
 		out.Update = &control.Update{UUID: u.UUID, Stage: u.Stage, Percent: u.Percent}

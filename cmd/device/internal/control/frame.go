@@ -90,6 +90,8 @@ type Status struct {
 	Problem    string   `json:"problem,omitempty"`    // why the device is not connected
 	Serializer string   `json:"serializer,omitempty"` // of the last socket: "json" or "msgpack"
 	Extensions []string `json:"extensions,omitempty"`
+	// by extension: why it is not attached, or what went wrong since it was
+	ExtensionProblems map[string]string `json:"extension_problems,omitempty"`
 }
 
 // Firmware describes the running firmware; unknown values are null.

@@ -1,7 +1,7 @@
 // Package chaos crashes the actors of devices while updates run again and again, and counts what
 // that costs.
 //
-//	plan, err := chaos.NewPlan(seed, kinds, kills, devices, limits) // who dies when; pure
+//	plan, err := chaos.NewPlan(seed, kinds, kills, devices, limits) // which actor dies when; pure
 //	result, err := chaos.Run(ctx, config)                           // carries a plan out against a simulated hub
 //
 // Every kill is a panic inside Receive, at a point that the seed chooses: before a message, between

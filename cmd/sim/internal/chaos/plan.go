@@ -30,14 +30,18 @@ const (
 	maxKills = 16 // of one device: more would not fit in the time
 )
 
-// DeviceLimits are the intensities of the supervisors of package actors.
-func DeviceLimits() Limits {
-	return Limits{
-		"":                  {Max: 3, Within: time.Minute},
-		"link":              {Max: 5, Within: 30 * time.Second},
-		"update":            {Max: 3, Within: time.Minute},
-		"extensions/health": {Max: 3, Within: 30 * time.Second},
+// DeviceLimits are the intensities of the supervisors of package actors, on a device with these
+// extensions.
+func DeviceLimits(extensions []string) Limits {
+	limits := Limits{
+		"":       {Max: 3, Within: time.Minute},
+		"link":   {Max: 5, Within: 30 * time.Second},
+		"update": {Max: 3, Within: time.Minute},
 	}
+	for _, name := range extensions {
+		limits["extensions/"+name] = supervisor.Intensity{Max: 3, Within: 30 * time.Second}
+	}
+	return limits
 }
 
 // NewPlan spreads kills evenly over the kinds and, by the seed, over the devices, so that no
@@ -67,18 +71,15 @@ func NewPlan(seed uint64, what []Kind, kills, devices int, limits Limits) (Plan,
 	return plan, nil
 }
 
-// feasible says why a plan cannot be made.
+// feasible returns why a plan cannot be made, or nil.
 func feasible(what []Kind, kills, devices int, limits Limits) error {
 	if len(what) == 0 || kills < 1 || devices < 1 {
 		return errors.New("plan kills: at least one kind, one kill and one device are needed")
 	}
 	if need := devicesFor(what, kills, limits); need > devices {
 		return fmt.Errorf(
-			"%d kills are too many for %d devices, whose supervisors would give up, as they must: take at least %d devices",
-			kills,
-			devices,
-			need,
-		)
+			"%d kills are too many for %d devices, whose supervisors would give up, as they must: "+
+				"take at least %d devices", kills, devices, need)
 	}
 	return nil
 }
@@ -93,9 +94,10 @@ func decks(what []Kind, kills int) [][]Kind {
 		if i < kills%len(what) {
 			n++
 		}
-		name := victims[k].counted
-		if victims[k].uncounted {
-			name = "nobody counts " + k.String()
+		v := k.victim()
+		name := v.counted
+		if v.uncounted {
+			name = "not counted: " + string(k)
 		}
 		if byName[name] == nil {
 			order = append(order, name)
@@ -115,10 +117,10 @@ func decks(what []Kind, kills int) [][]Kind {
 func devicesFor(what []Kind, kills int, limits Limits) int {
 	need := (kills + maxKills - 1) / maxKills
 	for _, deck := range decks(what, kills) {
-		if len(deck) == 0 || victims[deck[0]].uncounted {
+		if len(deck) == 0 || deck[0].victim().uncounted {
 			continue
 		}
-		each := max(1, limits[victims[deck[0]].counted].Max)
+		each := max(1, limits[deck[0].victim().counted].Max)
 		need = max(need, (len(deck)+each-1)/each)
 	}
 	return need

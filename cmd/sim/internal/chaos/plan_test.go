@@ -2,20 +2,24 @@ package chaos
 
 import (
 	"encoding/json"
+	"maps"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
 
+// exts are the extensions of the devices here.
+var exts = []string{"health"}
+
 func all(t require.TestingT) []Kind {
-	kinds, err := ParseKinds("all")
+	kinds, err := ParseKinds("all", exts)
 	require.NoError(t, err)
 	return kinds
 }
 
 func TestPlanKeepsBelowTheLimits(t *testing.T) {
-	limits := DeviceLimits()
+	limits := DeviceLimits(exts)
 	rapid.Check(t, func(t *rapid.T) {
 		kinds := rapid.SliceOfNDistinct(rapid.SampledFrom(all(t)), 1, -1, rapid.ID[Kind]).Draw(t, "kinds")
 		kills := rapid.IntRange(1, 600).Draw(t, "kills")
@@ -24,20 +28,15 @@ func TestPlanKeepsBelowTheLimits(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, plan, devices)
 
-		var byKind Kills
+		byKind := Kills{}
 		for _, list := range plan {
 			bySupervisor := map[string]int{}
 			for _, k := range list {
 				byKind[k.Kind]++
-				if v := victims[k.Kind]; !v.uncounted {
+				if v := k.Kind.victim(); !v.uncounted {
 					bySupervisor[v.counted]++
-					require.LessOrEqual(
-						t,
-						bySupervisor[v.counted],
-						limits[v.counted].Max,
-						"supervisor %q would give up",
-						v.counted,
-					)
+					require.LessOrEqual(t, bySupervisor[v.counted], limits[v.counted].Max,
+						"supervisor %q would give up", v.counted)
 				}
 				require.GreaterOrEqual(t, k.After, minPause)
 				require.Less(t, k.Spare, maxSpare)
@@ -51,12 +50,12 @@ func TestPlanKeepsBelowTheLimits(t *testing.T) {
 }
 
 func TestPlanOf200(t *testing.T) {
-	plan, err := NewPlan(1, all(t), 200, 20, DeviceLimits())
+	plan, err := NewPlan(1, all(t), 200, 20, DeviceLimits(exts))
 	require.NoError(t, err)
-	again, err := NewPlan(1, all(t), 200, 20, DeviceLimits())
+	again, err := NewPlan(1, all(t), 200, 20, DeviceLimits(exts))
 	require.NoError(t, err)
 	require.Equal(t, plan, again, "the same seed gives the same schedule")
-	other, err := NewPlan(2, all(t), 200, 20, DeviceLimits())
+	other, err := NewPlan(2, all(t), 200, 20, DeviceLimits(exts))
 	require.NoError(t, err)
 	require.NotEqual(t, plan, other)
 	for _, list := range plan {
@@ -74,30 +73,38 @@ func TestPlanRefuses(t *testing.T) {
 		{"more than the supervisors bear", "all", 200, 10, "take at least 15 devices"},
 		{"one kind", "client", 10, 3, "take at least 4 devices"},
 		{
-			"more than the time allows, though nobody counts them", "applier", 1000, 20,
+			"more than the time allows, though no supervisor counts them", "applier", 1000, 20,
 			"take at least 63 devices",
 		},
-		{"nothing", "all", 0, 20, "at least one"},
-		{"nobody", "all", 10, 0, "at least one"},
+		{"no kills", "all", 0, 20, "at least one"},
+		{"no devices", "all", 10, 0, "at least one"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			kinds, err := ParseKinds(c.kill)
+			kinds, err := ParseKinds(c.kill, exts)
 			require.NoError(t, err)
-			_, err = NewPlan(1, kinds, c.kills, c.devices, DeviceLimits())
+			_, err = NewPlan(1, kinds, c.kills, c.devices, DeviceLimits(exts))
 			require.ErrorContains(t, err, c.want)
-			cfg := Config{Kinds: kinds, Kills: c.kills, Devices: c.devices}
+			cfg := Config{Kinds: kinds, Kills: c.kills, Devices: c.devices, Extensions: withHealth(t)}
 			require.Equal(t, err, cfg.Validate())
 		})
 	}
 }
 
 func TestParseKinds(t *testing.T) {
-	for k := range kinds {
-		got, err := ParseKinds(k.String())
+	two := []string{"health", "pulse"}
+	for _, k := range Kinds(two) {
+		got, err := ParseKinds(string(k), two)
 		require.NoError(t, err)
 		require.Equal(t, []Kind{k}, got)
 	}
-	_, err := ParseKinds("hub")
+	got, err := ParseKinds("extension", two)
+	require.NoError(t, err)
+	require.Equal(t, []Kind{Extension("health"), "extension/pulse"}, got)
+	_, err = ParseKinds("extension/pulse", exts)
+	require.Error(t, err, "the devices do not have it")
+	_, err = ParseKinds("extension", nil)
+	require.Error(t, err, "the devices have none")
+	_, err = ParseKinds("hub", exts)
 	require.ErrorContains(
 		t,
 		err,
@@ -106,7 +113,10 @@ func TestParseKinds(t *testing.T) {
 }
 
 func TestResult(t *testing.T) {
-	good := Result{Kills: Kills{1, 1, 1, 1, 1, 1, 1, 1}, UpdatesStarted: 2, UpdatesCompleted: 2}
+	good := Result{Kills: Kills{}, UpdatesStarted: 2, UpdatesCompleted: 2}
+	for _, k := range all(t) {
+		good.Kills[k] = 1
+	}
 	good.judge(8)
 	data, err := json.Marshal(good)
 	require.NoError(t, err)
@@ -118,7 +128,7 @@ func TestResult(t *testing.T) {
 		string(data),
 	)
 	for name, spoil := range map[string]func(*Result){
-		"a kill too few":      func(r *Result) { r.Kills[Client] = 0 },
+		"a kill too few":      func(r *Result) { r.Kills = maps.Clone(r.Kills); r.Kills[Client] = 0 },
 		"a socket dropped":    func(r *Result) { r.SocketDrops = 1 },
 		"an update lost":      func(r *Result) { r.UpdatesCompleted = 1 },
 		"no update at all":    func(r *Result) { r.UpdatesStarted, r.UpdatesCompleted = 0, 0 },

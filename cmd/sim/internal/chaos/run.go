@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hublink-go/hublink/cmd/sim/internal/report"
+	"github.com/hublink-go/hublink/extensions"
 	"github.com/hublink-go/hublink/firmware"
 	"github.com/hublink-go/hublink/protocol/hubtest"
 	"github.com/hublink-go/hublink/supervisor"
@@ -29,12 +30,16 @@ type Config struct {
 	Devices int
 	Seed    uint64
 	Print   *report.Printer
+	// what the devices have; the hub serves each of them
+	Extensions []extensions.Factory
 }
 
-// Validate says why a run with cfg cannot be.
+// Validate returns why a run with cfg cannot be, or nil.
 func (cfg *Config) Validate() error {
-	return feasible(cfg.Kinds, cfg.Kills, cfg.Devices, DeviceLimits())
+	return feasible(cfg.Kinds, cfg.Kills, cfg.Devices, cfg.limits())
 }
+
+func (cfg *Config) limits() Limits { return DeviceLimits(namesOf(cfg.Extensions)) }
 
 // run is one run.
 type run struct {
@@ -53,16 +58,13 @@ type run struct {
 // Run carries out a plan that cfg describes. The error says what went wrong beside what the result
 // shows.
 func Run(ctx context.Context, cfg Config) (Result, error) {
-	plan, err := NewPlan(cfg.Seed, cfg.Kinds, cfg.Kills, cfg.Devices, DeviceLimits())
+	plan, err := NewPlan(cfg.Seed, cfg.Kinds, cfg.Kills, cfg.Devices, cfg.limits())
 	if err != nil {
 		return Result{}, err
 	}
 	before := runtime.NumGoroutine()
-	ctx, cancel := context.WithTimeoutCause(
-		ctx,
-		liveWithin,
-		fmt.Errorf("the run was not over within %v", liveWithin),
-	)
+	late := fmt.Errorf("the run was not over within %v", liveWithin)
+	ctx, cancel := context.WithTimeoutCause(ctx, liveWithin, late)
 	defer cancel()
 	r := &run{
 		cfg:      cfg,
@@ -79,7 +81,7 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 	return result, err
 }
 
-// carryOut brings hub and devices, lets them live, and counts.
+// carryOut starts hub and devices, lets them run, and counts.
 func (r *run) carryOut(ctx context.Context, plan Plan) (result Result, err error) {
 	if err := r.open(); err != nil {
 		return result, err
@@ -92,7 +94,7 @@ func (r *run) carryOut(ctx context.Context, plan Plan) (result Result, err error
 	return r.count(), err
 }
 
-// open starts the hub and the system that the devices live in.
+// open starts the hub and the system that the devices run in.
 func (r *run) open() (err error) {
 	r.sys, err = supervisor.NewSystem(
 		supervisor.Options{Name: "chaos", OnEvent: r.injector.event, Inject: r.injector.inject},
@@ -100,14 +102,14 @@ func (r *run) open() (err error) {
 	if err != nil {
 		return fmt.Errorf("start the devices: %w", err)
 	}
-	if r.hub, err = hubtest.Start(hubtest.Config{}); err != nil {
+	if r.hub, err = hubtest.Start(hubtest.Config{Custom: custom(r.cfg.Extensions)}); err != nil {
 		return errors.Join(fmt.Errorf("start the hub: %w", err), r.close())
 	}
 	r.http = &http.Client{Transport: r.hub.RoundTripper()}
 	return nil
 }
 
-// close ends what open has started.
+// close stops what open has started.
 func (r *run) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
@@ -122,13 +124,13 @@ func (r *run) close() error {
 func (r *run) newUnit(i int, kills []Kill) *unit {
 	name := fmt.Sprintf("chaos-%03d", i+1)
 	return &unit{
-		run: r, name: name, kills: kills, flash: newFlash(),
+		run: r, name: name, kills: kills, counts: Kills{}, flash: newFlash(),
 		hub:     r.hub.Device(name),
 		started: map[string]bool{}, news: make(chan struct{}),
 	}
 }
 
-// live runs all devices at the same time until each is through.
+// live runs all devices at the same time until each is done.
 func (r *run) live(ctx context.Context) error {
 	errs := make([]error, len(r.units))
 	var wg sync.WaitGroup
@@ -141,7 +143,10 @@ func (r *run) live(ctx context.Context) error {
 
 // count makes the result, once all devices are off.
 func (r *run) count() Result {
-	result := Result{IntensityExceeded: r.injector.gaveUps()}
+	result := Result{Kills: Kills{}, IntensityExceeded: r.injector.gaveUps()}
+	for _, f := range r.cfg.Extensions {
+		result.Kills[Extension(f.Name)] = 0
+	}
 	for _, u := range r.units {
 		for kind, n := range u.counts {
 			result.Kills[kind] += n
@@ -153,16 +158,10 @@ func (r *run) count() Result {
 	return result
 }
 
-// hit tells people of a kill.
+// hit prints a kill.
 func (r *run) hit(u *unit, t *target) {
-	r.cfg.Print.Line(
-		"%6.2fs  %s  %-28s %s, %s",
-		time.Since(r.began).Seconds(),
-		u.name,
-		t.path,
-		t.point,
-		t.msg,
-	)
+	r.cfg.Print.Line("%6.2fs  %s  %-28s %s, %s",
+		time.Since(r.began).Seconds(), u.name, t.path, t.point, t.msg)
 }
 
 // firmware is the image of a version; all devices are offered the same.
@@ -207,8 +206,8 @@ func description(version int) firmware.Metadata {
 	}
 }
 
-// leaked counts the goroutines that are there now and were not before, once those that were about
-// to end have done so.
+// leaked returns how many goroutines there are beyond before. It waits for those that are about to
+// end.
 func leaked(before int) int {
 	for deadline := time.Now().Add(endWithin); ; time.Sleep(20 * time.Millisecond) {
 		n := runtime.NumGoroutine() - before

@@ -9,17 +9,15 @@ import (
 	"time"
 
 	"github.com/hublink-go/hublink/actors"
-	"github.com/hublink-go/hublink/extensions"
-	"github.com/hublink-go/hublink/extensions/health"
 	"github.com/hublink-go/hublink/firmware/ramdev"
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
 
 const (
 	// an offer may be lost with the actor that held it; a hub repeats it, too
-	offerAgain  = 2 * time.Second
-	stopWithin  = 8 * time.Second
-	healthEvery = 300 * time.Millisecond
+	offerAgain = 2 * time.Second
+	stopWithin = 8 * time.Second
+	askEvery   = 300 * time.Millisecond
 )
 
 // unit is one device of a run: its flash, the agent that runs on it at the moment, and what was
@@ -64,7 +62,7 @@ func (u *unit) live(ctx context.Context) error {
 		defer close(done)
 		u.killAll(ctx)
 	})
-	reaper.Go(func() { u.checkHealth(ctx) }) // ends with ctx
+	reaper.Go(func() { u.ask(ctx) }) // ends with ctx
 	defer reaper.Wait()
 	defer cancel()
 	for version := 1; ; version++ {
@@ -79,7 +77,7 @@ func (u *unit) live(ctx context.Context) error {
 	}
 }
 
-// situation says where the device stands, for the one who has to find out.
+// situation describes the device for the error of a run.
 func (u *unit) situation() string {
 	s := u.agent.Status()
 	where := fmt.Sprintf("%s, runs %s, validated %v", s.Connection, s.Firmware["version"], s.Validated)
@@ -107,7 +105,7 @@ func (u *unit) boot(ctx context.Context) error {
 			Slots: u.flash, Applier: u.flash, Journal: u.flash,
 			HTTP: u.run.http, RetryDelay: time.Second,
 		},
-		Extensions: []extensions.Factory{health.New(health.Options{})},
+		Extensions: u.run.cfg.Extensions,
 		Client:     actors.Client{Deadline: time.Second},
 		OnEvent:    u.event,
 		Seed:       u.run.cfg.Seed + 1,
@@ -122,7 +120,7 @@ func (u *unit) boot(ctx context.Context) error {
 	return nil
 }
 
-// off stops the agent. What does not stop shows up as a goroutine that was left behind.
+// off stops the agent. What does not stop counts as a leaked goroutine.
 func (u *unit) off() {
 	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
 	defer cancel()
@@ -205,14 +203,16 @@ func (u *unit) await(ctx context.Context, ended <-chan error) error {
 	}
 }
 
-// checkHealth keeps the extension busy.
-func (u *unit) checkHealth(ctx context.Context) {
-	tick := time.NewTicker(healthEvery)
+// ask keeps the extensions busy.
+func (u *unit) ask(ctx context.Context) {
+	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			_ = u.hub.Extensions().CheckHealth() // it may be off
+			for _, f := range u.run.cfg.Extensions {
+				_ = u.hub.Extensions().Ask(f.Name) // lost while it is not attached
+			}
 		case <-ctx.Done():
 			return
 		}
@@ -242,8 +242,7 @@ func (u *unit) event(e actors.Event) {
 	u.news = make(chan struct{})
 }
 
-// look says whether the download of a firmware has begun; the channel is closed when something
-// happens.
+// look reports whether the download of a firmware has begun; news is closed at the next event.
 func (u *unit) look(uuid string) (started bool, news <-chan struct{}) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
