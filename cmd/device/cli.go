@@ -84,8 +84,8 @@ func newRun() *cobra.Command {
 		Short: "Connect to the hub and stay: update, roll back, report",
 		Long: `Run the agent until SIGTERM or SIGINT.
 
-Exit codes: 0 stopped on request; 1 the agent gave up; 2 wrong arguments; 75 the machine has to
-reboot to finish an update; 78 the configuration is wrong.`,
+Exit codes: 0 stopped on request; 1 the agent gave up; 2 wrong arguments; 75 the
+machine has to reboot to finish an update; 78 the configuration is wrong.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			file, err := config.Load(path)

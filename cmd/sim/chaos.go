@@ -16,9 +16,9 @@ func newChaos() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "chaos",
 		Short: "Updates again and again while actors crash",
-		Long: `Run devices against a simulated hub, update them again and again, and crash their
-actors in the middle of that: by a panic inside Receive, at a point that the seed
-chooses, and no more often than the supervisors of a device bear.
+		Long: `Run devices against a simulated hub, update them again and again, and crash
+their actors in the middle of that: by a panic inside Receive, at a point that
+the seed chooses, and no more often than the supervisors of a device bear.
 
 Exit code 0 only if no socket was dropped, every update that was started was
 completed, no supervisor gave up and nothing was left behind.`,

@@ -16,10 +16,12 @@ func newDemo() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "One update over the air, end to end: offer, download, reboot, trial, commit",
-		Long: `Start a simulated hub and a device that runs 1.0.0, offer it 1.1.0, and watch it come back on that and commit.
+		Long: `Start a simulated hub and a device that runs 1.0.0, offer it 1.1.0, and watch it
+come back on that and commit.
 
-Exit code 0 only if all of that happened; with the faults corrupt, truncated and oversized it cannot, and the device goes on running
-1.0.0. With cut and stall the download goes on where it stopped. It never takes longer than a minute.`,
+Exit code 0 only if all of that happened; with the faults corrupt, truncated and
+oversized it cannot, and the device goes on running 1.0.0. With cut and stall
+the download goes on where it stopped. It never takes longer than a minute.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o := demo.Options{Print: printer(cmd, asJSON)}

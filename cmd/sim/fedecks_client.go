@@ -38,17 +38,22 @@ func newFedecksClient() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "client",
 		Short: "A Fedecks device that prints what the server sends and sends the terms that are typed",
-		Long: `Run a device against a Fedecks server, in Go or in Elixir, until it is interrupted. It logs in where it has no token, keeps the token
-that it gets in a file, and from then on comes back with that. What happens and what the server says goes to standard output:
+		Long: `Run a device against a Fedecks server, in Go or in Elixir, until it is
+interrupted. It logs in where it has no token, keeps the token that it gets in a
+file, and from then on connects with that. What happens and what the server says
+goes to standard output:
 
   connected
   server > [1,2,3]
 
-A term that is typed, with its full stop, is sent: {temperature, 21.5}. It may go on over several lines; an empty line gives it up. Up
-to 100 terms wait for a connection. Ctrl-D ends the device; input that is not a terminal may end without that. The environment is
-asked for what no flag says: ` + envUsername + `, ` + envPassword + `.
+A term that is typed, with its full stop, is sent: {temperature, 21.5}. It may
+go on over several lines; an empty line discards it. Up to 100 terms wait for a
+connection. Ctrl-D ends the device; input that is not a terminal may end without
+that. The environment is asked for what no flag says: ` + envUsername + `,
+` + envPassword + `.
 
-Exit code 0 after an interrupt; 1 when the server takes neither a token nor the login.`,
+Exit code 0 after an interrupt; 1 when the server takes neither a token nor the
+login.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := o.config(cmd)

@@ -33,25 +33,32 @@ func newFedecksServer() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "server",
 		Short: "A Fedecks server that prints what devices send and pushes the terms that are typed",
-		Long: `Run a Fedecks server at ` + fedecks.Path + ` until it is interrupted. What devices do and say goes to standard output, a line each:
+		Long: `Run a Fedecks server at ` + fedecks.Path + ` until it is interrupted. What devices
+do and say goes to standard output, a line each:
 
   device-1 connected
   device-1 > {temperature,21.5}
 
-A term that is typed, with its full stop, is pushed to all devices, or to the one whose id stands before it:
+A term that is typed, with its full stop, is pushed to all devices, or to the
+one whose id stands before it:
 
   {ok, <<"x">>}.
   device-1 {ok, <<"x">>}.
 
-Servers on several machines are one with --nats-...: a device at one is reached from all, its newest connection wins, and what
-is printed of who comes and goes is that of all. Either each has a NATS server in it and is told where another one is, or all are told
-the URL of one that runs elsewhere. --secret, --salt, --username and --password have to be the same at all. On the first and the second machine:
+Servers on several machines are one with --nats-...: a device at one is reached
+from all, its newest connection wins, and what is printed of devices that
+connect and disconnect is that of all. Either each has a NATS server in it and
+is told where another one is, or all are told the URL of one that runs
+elsewhere. --secret, --salt, --username and --password have to be the same at
+all. On the first and the second machine:
 
   --node a --nats-listen 10.0.0.1:6222 --nats-secret S
   --node b --nats-listen 10.0.0.2:6222 --nats-secret S --nats-routes 10.0.0.1:6222
 
-A term may go on over several lines; an empty line gives it up. Ctrl-D ends the server; input that is not a terminal may end without
-that. The environment is asked for what no flag says: ` + envUsername + `, ` + envPassword + `, ` + envSecret + `, ` + envSalt + `,
+A term may go on over several lines; an empty line discards it. Ctrl-D ends the
+server; input that is not a terminal may end without that. The environment is
+asked for what no flag says: ` + envUsername + `, ` + envPassword + `,
+` + envSecret + `, ` + envSalt +`,
 ` + envNATSURL + `, ` + envNATSSecret + `.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -73,46 +80,22 @@ func (o *fedecksServerOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.listen, "listen", "127.0.0.1:4000", "address for devices")
 	f.StringVar(&o.username, "username", "", "that devices log in with; needed")
 	f.StringVar(&o.password, "password", "", "that devices log in with; needed")
-	f.StringArrayVar(
-		&o.secrets,
-		"secret",
-		nil,
-		"of the tokens; given again: older ones, whose tokens are still taken (default: a random one)",
-	)
+	f.StringArrayVar(&o.secrets, "secret", nil,
+		"of the tokens; given again: older ones, whose tokens are still taken (default: a random one)")
 	f.StringVar(&o.salt, "salt", "hublink", "of the tokens")
 	f.DurationVar(&o.refresh, "token-refresh", 3*time.Hour, "how often a device gets a new token")
 	f.DurationVar(&o.expiry, "token-expiry", 28*24*time.Hour, "how long a token is good")
-	f.StringVar(
-		&o.cert,
-		"tls-cert",
-		"",
-		"PEM file with the server's certificate; with --tls-key: wss instead of ws",
-	)
+	f.StringVar(&o.cert, "tls-cert", "",
+		"PEM file with the server's certificate; with --tls-key: wss instead of ws")
 	f.StringVar(&o.key, "tls-key", "", "PEM file with its key")
-	f.StringVar(
-		&o.nats.URL,
-		"nats-url",
-		"",
-		"of the NATS servers over which several Fedecks servers are one",
-	)
-	f.StringVar(
-		&o.nats.Listen,
-		"nats-listen",
-		"",
-		"address for other Fedecks servers: a NATS server in each of them",
-	)
-	f.StringSliceVar(
-		&o.nats.Routes,
-		"nats-routes",
-		nil,
-		"what one or more of the others have as --nats-listen",
-	)
-	f.StringVar(
-		&o.nats.Secret,
-		"nats-secret",
-		"",
-		"that they show each other; needed where --nats-listen is not on loopback",
-	)
+	f.StringVar(&o.nats.URL, "nats-url", "",
+		"of the NATS servers over which several Fedecks servers are one")
+	f.StringVar(&o.nats.Listen, "nats-listen", "",
+		"address for other Fedecks servers: a NATS server in each of them")
+	f.StringSliceVar(&o.nats.Routes, "nats-routes", nil,
+		"what one or more of the others have as --nats-listen")
+	f.StringVar(&o.nats.Secret, "nats-secret", "",
+		"that they show each other; needed where --nats-listen is not on loopback")
 	f.StringVar(&o.node, "node", "", "name of this one among them (default: a random one)")
 	verboseFlag(f, &o.verbose)
 }

@@ -22,17 +22,24 @@ func newFleet() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "fleet",
 		Short: "Many devices in one process against a hub in another",
-		Long: `Start a hub in a process of its own and many device agents in this one, over real sockets, and measure joins, memory and goroutines.
+		Long: `Start a hub in a process of its own and many device agents in this one, over
+real sockets, and measure joins, memory and goroutines.
 
-bytes_per_device is resident memory of the whole agent. socket_bytes_per_device of these are its socket: before the fleet starts, up to 2,000 bare
-sockets are dialled to the same hub, each with a goroutine that waits for a message, and measured in the same way. hub_bytes_per_device are heap and
-stacks of the hub's process.
+bytes_per_device is resident memory of the whole agent. socket_bytes_per_device
+of these are its socket: before the fleet starts, up to 2,000 bare sockets are
+dialled to the same hub, each with a goroutine that waits for a message, and
+measured in the same way. hub_bytes_per_device are heap and stacks of the hub's
+process.
 
-With --hub-restart the hub's process closes every socket with 1012 that long after the last join, ends, and is replaced 2 s later at the same address.
-What that costs is reported under "restart" and is no error: sockets closed, dials refused while there was no hub, upgrade requests that the new
-hub has seen, the most of them within a second, and when the last device was back. The rest of --duration begins then.
+With --hub-restart the hub's process closes every socket with 1012 that long
+after the last join, ends, and is replaced 2 s later at the same address. What
+that costs is reported under "restart" and is no error: sockets closed, dials
+refused while there was no hub, upgrade requests that the new hub has seen, the
+most of them within a second, and when the last device was back. The rest of
+--duration begins then.
 
-Exit code 0 only if all devices have joined and stayed, without an error, and are back within 30 s of a restart.`,
+Exit code 0 only if all devices have joined and stayed, without an error, and
+are back within 30 s of a restart.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkFleet(&cfg); err != nil {

@@ -32,9 +32,10 @@ func newHub() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "hub",
 		Short: "A simulated hub as a server, with an HTTP interface for its operator",
-		Long: `Run a simulated hub until it is interrupted; then it closes all sockets with 1012, as a hub that is being replaced. Devices connect to
---listen with the key and the secret that it prints; what an operator does goes over HTTP to --control, which describes itself at
-/openapi.json:
+		Long: `Run a simulated hub until it is interrupted; then it closes all sockets with
+1012, as a hub that is being replaced. Devices connect to --listen with the key
+and the secret that it prints; what an operator does goes over HTTP to
+--control, which describes itself at /openapi.json:
 
   curl 127.0.0.1:4002/v1/devices
   curl 127.0.0.1:4002/v1/devices/ID/push -d '{"event":"identify"}'
@@ -42,8 +43,9 @@ func newHub() *cobra.Command {
   curl 127.0.0.1:4002/v1/refuse -d '{"status":503,"reason":"later","times":3}'
   curl -X PATCH 127.0.0.1:4002/v1/settings -d '{"handshakes_per_s":5}'
 
-Limits that an operator of NervesHub can set are flags, with NervesHub's defaults. It is for benches: the secret is no secret, and
-nobody is asked who they are. Listen on loopback addresses.`,
+Limits that an operator of NervesHub can set are flags, with NervesHub's
+defaults. It is for benches: the secret is public, and the operator's interface
+asks for no credentials. Listen on loopback addresses.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(); err != nil {

@@ -40,36 +40,72 @@ type hubOptions struct {
 }
 
 func (o *hubOptions) register(f *pflag.FlagSet) {
+	o.registerDoor(f)
+	o.registerDevices(f)
+	o.registerLimits(f)
+	o.registerExtensions(f)
+	f.IntVar(&o.cfg.Record, "record", 1000, "messages that are kept of each device")
+}
+
+// registerDoor: where the hub listens, over what, and which of NervesHub's listeners it is like.
+func (o *hubOptions) registerDoor(f *pflag.FlagSet) {
 	c := &o.cfg
 	f.StringVar(&o.listen, "listen", "127.0.0.1:4001", "address for devices")
 	f.StringVar(&o.control, "control", "127.0.0.1:4002", "address for the operator")
-	f.BoolVar(&o.tls, "tls", false, "TLS; devices find the authority at /ca.pem of the operator's address")
-	f.StringVar(&o.cert, "tls-cert", "", "PEM file with a certificate of one's own for --tls; with --tls-key")
+	f.BoolVar(&o.tls, "tls", false,
+		"TLS; devices find the authority at /ca.pem of the operator's address")
+	f.StringVar(&o.cert, "tls-cert", "",
+		"PEM file with a certificate of one's own for --tls; with --tls-key")
 	f.StringVar(&o.certKey, "tls-key", "", "PEM file with its key")
-	f.StringVar(&o.clientCA, "client-ca", "", "PEM file with authorities whose certificates let devices in, by their common name; with --tls")
-	f.BoolVar(&c.Certificates.TLS13, "tls13", false, "TLS 1.3 too; else 1.2 only, as NervesHub has it")
+	f.StringVar(&o.clientCA, "client-ca", "",
+		"PEM file with authorities whose certificates let devices in, by their common name; with --tls")
+	f.BoolVar(&c.Certificates.TLS13, "tls13", false,
+		"TLS 1.3 too; else 1.2 only, as NervesHub has it")
 	f.StringVar(&o.profile, "profile", "new", "which server it is like: new, snapshot or 2.4.0")
-	f.BoolVar(&c.Site.Web, "web", false, "be the listener for people: /socket is not for devices, and a drain closes with 1000")
-	f.StringVar(&c.Site.RedirectTo, "redirect", "https://docs.nerves-hub.org/", "where other paths lead")
+	f.BoolVar(&c.Site.Web, "web", false,
+		"be the listener for people: /socket is not for devices, and a drain closes with 1000")
+	f.StringVar(&c.Site.RedirectTo, "redirect", "https://docs.nerves-hub.org/",
+		"where other paths lead")
+}
+
+// registerDevices: which devices the hub knows, and what they get when they join.
+func (o *hubOptions) registerDevices(f *pflag.FlagSet) {
+	c := &o.cfg
 	f.StringVar(&o.key, "key", defaultKey, "product key of the devices; begins with nhp_")
 	f.StringVar(&o.secret, "secret", defaultSecret, "its secret")
-	f.BoolVar(&c.KnownOnly, "known-only", false, "refuse devices that the operator has not PUT; else they are created as they come")
+	f.BoolVar(&c.KnownOnly, "known-only", false,
+		"refuse devices that the operator has not PUT; else they are created as they come")
 	f.DurationVar(&c.Limits.MaxAge, "max-age", 90*time.Second, "of a signature")
-	l := &c.Limits
-	f.IntVar(&l.HandshakeRate, "handshakes-per-s", 100, "connections a second that are let in; 0: all")
-	f.DurationVar(&l.Idle, "idle", 180*time.Second, "silence of a device after which its socket is closed")
+	f.StringArrayVar(&c.OnJoin.FirmwareKeys, "firmware-key", nil,
+		"public key that devices get that ask for the firmware's; may be given again")
+	f.StringArrayVar(&c.OnJoin.ArchiveKeys, "archive-key", nil, "the same for archives")
+}
+
+// registerLimits: the limits that an operator of NervesHub can set, with its defaults.
+func (o *hubOptions) registerLimits(f *pflag.FlagSet) {
+	c := &o.cfg
+	f.IntVar(&c.Limits.HandshakeRate, "handshakes-per-s", 100,
+		"connections a second that are let in; 0: all")
+	f.DurationVar(&c.Limits.Idle, "idle", 180*time.Second,
+		"silence of a device after which its socket is closed")
 	f.IntVar(&o.drain.DrainBatch, "drain-batch", 1000, "sockets that a drain closes at a time")
-	f.DurationVar(&o.drain.DrainEvery, "drain-every", 4*time.Second, "between two batches of a drain")
-	f.DurationVar(&o.drain.DrainWithin, "drain-within", 30*time.Second, "after which a drain closes the rest with 1000")
-	f.DurationVar(&c.RolloutEvery, "offers-every", 3*time.Second, "least time between two rounds of offers of deployments")
-	f.StringSliceVar(&c.Extensions, "extensions", nil, "that are switched on, with commas; not given: all of the server")
+	f.DurationVar(&o.drain.DrainEvery, "drain-every", 4*time.Second,
+		"between two batches of a drain")
+	f.DurationVar(&o.drain.DrainWithin, "drain-within", 30*time.Second,
+		"after which a drain closes the rest with 1000")
+	f.DurationVar(&c.RolloutEvery, "offers-every", 3*time.Second,
+		"least time between two rounds of offers of deployments")
+}
+
+// registerExtensions: which extensions the hub serves, and how often it asks them.
+func (o *hubOptions) registerExtensions(f *pflag.FlagSet) {
+	f.StringSliceVar(&o.cfg.Extensions, "extensions", nil,
+		"that are switched on, with commas; not given: all of the server")
 	f.StringArrayVar(&o.extensions, "extension", nil,
 		"NAME@VERSION of an extension that the server does not have; may be given again")
-	f.DurationVar(&o.healthEvery, "health-every", time.Hour, "between two requests for a health report; 0: only when it is attached")
+	f.DurationVar(&o.healthEvery, "health-every", time.Hour,
+		"between two requests for a health report; 0: only when it is attached")
 	f.DurationVar(&o.geoEvery, "geo-every", 0, "the same for a location")
-	f.StringArrayVar(&c.OnJoin.FirmwareKeys, "firmware-key", nil, "public key that devices get that ask for the firmware's; may be given again")
-	f.StringArrayVar(&c.OnJoin.ArchiveKeys, "archive-key", nil, "the same for archives")
-	f.IntVar(&c.Record, "record", 1000, "messages that are kept of each device")
 }
 
 func (o *hubOptions) check() error {
@@ -87,7 +123,9 @@ func (o *hubOptions) check() error {
 	case o.secret == "":
 		return errors.New("--secret is empty")
 	}
-	if err := errors.Join(checkAddress("--listen", o.listen), checkAddress("--control", o.control), o.checkLimits(), o.checkTLS()); err != nil {
+	err := errors.Join(checkAddress("--listen", o.listen), checkAddress("--control", o.control),
+		o.checkLimits(), o.checkTLS())
+	if err != nil {
 		return err
 	}
 	if err := o.serveExtensions(); err != nil {
@@ -140,7 +178,8 @@ func (o *hubOptions) checkLimits() error {
 		return errors.New("--health-every and --geo-every must not be negative")
 	}
 	if o.drain.DrainBatch < 1 || o.cfg.Limits.HandshakeRate < 0 || o.cfg.Record < 0 {
-		return errors.New("--drain-batch must be positive, --handshakes-per-s and --record must not be negative")
+		return errors.New("--drain-batch must be positive; " +
+			"--handshakes-per-s and --record must not be negative")
 	}
 	if strings.ContainsAny(o.cfg.Site.RedirectTo, "\r\n") {
 		return errors.New("--redirect goes into a header: it has no line ends")
