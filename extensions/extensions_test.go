@@ -54,7 +54,7 @@ func TestNegotiate(t *testing.T) {
 		},
 		{"everything is switched off", map[string][]string{}, versions{}},
 		{
-			"no advertisement: everything, in the lowest version, which is a matter of numbers and not of letters",
+			"no advertisement: everything, in the version whose numbers are lowest",
 			nil,
 			versions{"logging": "0.0.1", "health": "0.0.1", "sensors": "0.2.0"},
 		},

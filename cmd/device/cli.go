@@ -62,18 +62,9 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(
-		newRun(),
-		newStatus(),
+	root.AddCommand(newRun(), newStatus(), newCheckConfig(), newVersion(),
 		newVerb("commit", "End the trial of the running firmware", agent.Commit),
-		newVerb(
-			"reconnect",
-			"Drop the connection and dial at once",
-			agent.Reconnect,
-		),
-		newCheckConfig(),
-		newVersion(),
-	)
+		newVerb("reconnect", "Drop the connection and dial at once", agent.Reconnect))
 	return root
 }
 

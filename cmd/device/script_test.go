@@ -83,18 +83,12 @@ func makeCertificate(ts *testscript.TestScript, _ bool, _ []string) {
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	ts.Check(err)
 	ts.Check(
-		os.WriteFile(
-			ts.MkAbs("cert.pem"),
-			pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}),
-			0o600,
-		),
+		os.WriteFile(ts.MkAbs("cert.pem"),
+			pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), 0o600),
 	)
 	ts.Check(
-		os.WriteFile(
-			ts.MkAbs("key.pem"),
-			pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
-			0o600,
-		),
+		os.WriteFile(ts.MkAbs("key.pem"),
+			pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600),
 	)
 }
 
@@ -114,7 +108,7 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// A command line that nobody answers must not hang: it ends with its context.
+// A command that gets no answer must not hang: it ends with its context.
 func TestCommandsEndWithTheirContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

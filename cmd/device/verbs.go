@@ -77,8 +77,8 @@ func newStatus() *cobra.Command {
 
 func socketFlags(cmd *cobra.Command, path, socket *string) {
 	configFlag(cmd, path)
-	cmd.Flags().
-		StringVar(socket, "socket", "", "control socket (default: the one in the configuration)")
+	cmd.Flags().StringVar(socket, "socket", "",
+		"control socket (default: the one in the configuration)")
 }
 
 func withAgent(

@@ -34,16 +34,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(
-		newDemo(),
-		newHub(),
-		newMachine(),
-		newWS(),
-		newChaos(),
-		newFleet(),
-		newFleetHub(),
-		newFedecks(),
-	)
+	root.AddCommand(newDemo(), newHub(), newMachine(), newWS(), newChaos(), newFleet(), newFleetHub(),
+		newFedecks())
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetArgs(args)
 	root.SetIn(in)

@@ -35,7 +35,7 @@ func TestWrongArguments(t *testing.T) {
 		{"late restart", "fleet --hub-restart 20s", "less than --duration"},
 		{"restart with TLS", "fleet --hub-restart 5s --tls", "another certificate"},
 		{"too many devices", "fleet --devices 2000000000", "take at most"},
-		{"nobody's server", "fedecks server --username bob", "FEDECKS_PASSWORD"},
+		{"a server without a password", "fedecks server --username bob", "FEDECKS_PASSWORD"},
 		{"half a pair", "fedecks server --username bob --password pw --tls-cert c.pem", "go together"},
 		{
 			"short tokens", "fedecks server --username bob --password pw --token-expiry 10ms",

@@ -42,11 +42,10 @@ the download goes on where it stopped. It never takes longer than a minute.`,
 			return conclude(cmd, o.Print, result, err)
 		},
 	}
-	cmd.Flags().
-		StringVar(&file, "firmware", "",
-			"file to offer as 1.1.0, as it is (default: 64 MiB that are made up)")
-	cmd.Flags().
-		StringVar(&fault, "fault", "", "what goes wrong: corrupt, truncated, oversized, cut or stall")
+	cmd.Flags().StringVar(&file, "firmware", "",
+		"file to offer as 1.1.0, as it is (default: 64 MiB that are made up)")
+	cmd.Flags().StringVar(&fault, "fault", "",
+		"what goes wrong: corrupt, truncated, oversized, cut or stall")
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }

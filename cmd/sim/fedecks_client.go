@@ -80,19 +80,11 @@ func (o *fedecksClientOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.device, "device-id", "", "who this device is (default: the name of the host)")
 	f.StringVar(&o.username, "username", "", "to log in with")
 	f.StringVar(&o.password, "password", "", "to log in with")
-	f.StringToStringVar(
-		&o.credentials,
-		"credential",
-		nil,
-		"key=value, for servers that ask for more or other things than username and password",
-	)
+	f.StringToStringVar(&o.credentials, "credential", nil,
+		"key=value, for servers that ask for more or other things than username and password")
 	f.BoolVar(&o.login, "login", false, "log in even if there is a token")
-	f.StringVar(
-		&o.tokenDir,
-		"token-dir",
-		"",
-		"folder of the token (default: hublink/fedecks in the user's configuration folder)",
-	)
+	f.StringVar(&o.tokenDir, "token-dir", "",
+		"folder of the token (default: hublink/fedecks in the user's configuration folder)")
 	f.StringVar(&o.ca, "ca", "", "PEM file with the authority of a wss server (default: the system's)")
 	f.DurationVar(&o.ping, "ping", 19*time.Second, "time between two pings")
 	verboseFlag(f, &o.verbose)

@@ -58,7 +58,7 @@ all. On the first and the second machine:
 A term may go on over several lines; an empty line discards it. Ctrl-D ends the
 server; input that is not a terminal may end without that. The environment is
 asked for what no flag says: ` + envUsername + `, ` + envPassword + `,
-` + envSecret + `, ` + envSalt +`,
+` + envSecret + `, ` + envSalt + `,
 ` + envNATSURL + `, ` + envNATSSecret + `.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -111,11 +111,8 @@ func (o *fedecksServerOptions) config(cmd *cobra.Command) (fedecks.ServerConfig,
 	case err != nil:
 		return cfg, err
 	case o.username == "" || o.password == "":
-		return cfg, fmt.Errorf(
-			"--username and --password are needed, or %s and %s in the environment",
-			envUsername,
-			envPassword,
-		)
+		return cfg, fmt.Errorf("--username and --password are needed, or %s and %s in the environment",
+			envUsername, envPassword)
 	case o.refresh <= 0 || o.expiry < time.Second:
 		return cfg, errors.New("--token-refresh must be positive, --token-expiry a second at least")
 	case (o.cert == "") != (o.key == ""):
@@ -141,15 +138,13 @@ func (o *fedecksServerOptions) config(cmd *cobra.Command) (fedecks.ServerConfig,
 		o.nats.Logger = logger(cmd.ErrOrStderr(), o.verbose)
 		cfg.NATS = &o.nats
 	case o.node != "":
-		return cfg, errors.New(
-			"--node is a name among several servers: give --nats-listen or --nats-url too",
-		)
+		return cfg, errors.New("--node is a name among several servers: " +
+			"give --nats-listen or --nats-url too")
 	}
 	if len(o.secrets) == 0 {
 		o.secrets = []string{rand.Text()}
-		cfg.Err.Line(
-			"a random --secret: tokens are worth nothing once this server has ended, and devices have to log in again",
-		)
+		cfg.Err.Line("a random --secret: its tokens end with this server, " +
+			"and devices have to log in again")
 	}
 	cfg.Listen, cfg.Username, cfg.Password = o.listen, o.username, o.password
 	cfg.Server = server.Config{

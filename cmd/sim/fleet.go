@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/hublink-go/hublink/cmd/sim/internal/fleet"
 )
@@ -67,27 +68,27 @@ are back within 30 s of a restart.`,
 		},
 	}
 	hubFlags(cmd, &cfg.HubConfig)
-	cmd.Flags().IntVar(&cfg.Ramp, "ramp", 500, "devices started a second")
-	cmd.Flags().
-		DurationVar(&cfg.Duration, "duration", 20*time.Second,
-			"how long the fleet stays after the last join")
-	cmd.Flags().
-		DurationVar(&cfg.Heartbeat, "heartbeat", 10*time.Second,
-			"time between two heartbeats of a device; on a device it is 30s")
-	cmd.Flags().
-		DurationVar(&cfg.HubRestart, "hub-restart", 0,
-			"restart the hub this long after the last join, less than --duration and without --tls; 0: never")
+	fleetFlags(cmd.Flags(), &cfg)
 	jsonFlag(cmd, &asJSON)
 	return cmd
+}
+
+func fleetFlags(flags *pflag.FlagSet, cfg *fleet.Config) {
+	flags.IntVar(&cfg.Ramp, "ramp", 500, "devices started a second")
+	flags.DurationVar(&cfg.Duration, "duration", 20*time.Second,
+		"how long the fleet stays after the last join")
+	flags.DurationVar(&cfg.Heartbeat, "heartbeat", 10*time.Second,
+		"time between two heartbeats of a device; on a device it is 30s")
+	flags.DurationVar(&cfg.HubRestart, "hub-restart", 0,
+		"restart the hub this long after the last join; less than --duration, without --tls; 0: never")
 }
 
 func checkFleet(cfg *fleet.Config) error {
 	switch {
 	case cfg.Devices < 1 || cfg.Ramp < 1 || cfg.Duration <= 0 || cfg.Heartbeat <= 0 ||
 		cfg.Handshakes < 0:
-		return errors.New(
-			"--devices, --ramp, --duration and --heartbeat must be positive, and --handshakes-per-s not negative",
-		)
+		return errors.New("--devices, --ramp, --duration and --heartbeat must be positive, " +
+			"and --handshakes-per-s not negative")
 	case cfg.HubRestart < 0 || cfg.HubRestart >= cfg.Duration:
 		return errors.New("--hub-restart must be less than --duration, and not negative")
 	case cfg.HubRestart > 0 && cfg.TLS:
@@ -119,9 +120,8 @@ func newFleetHub() *cobra.Command {
 func hubFlags(cmd *cobra.Command, cfg *fleet.HubConfig) {
 	cmd.Flags().IntVar(&cfg.Devices, "devices", 2000, "devices")
 	cmd.Flags().BoolVar(&cfg.TLS, "tls", false, "TLS instead of plain TCP")
-	cmd.Flags().
-		IntVar(&cfg.Handshakes, "handshakes-per-s", 0,
-			"connections a second that the hub lets in; 0: all")
+	cmd.Flags().IntVar(&cfg.Handshakes, "handshakes-per-s", 0,
+		"connections a second that the hub lets in; 0: all")
 }
 
 func hubArgs(cfg fleet.HubConfig) []string {

@@ -174,7 +174,7 @@ func TestHubAsAServer(t *testing.T) {
 	require.Equal(t, 1012, end.Code, "as a hub that is being replaced")
 }
 
-// Reports are asked for from time to time, of whoever has the extension attached.
+// Reports are asked for from time to time, of the devices that have the extension attached.
 func TestHubAsksForHealth(t *testing.T) {
 	at, _ := runHub(t, "--health-every", "10ms")
 	conn := dialHub(t, at, nil)
@@ -220,10 +220,8 @@ func selfSigned(t *testing.T) (cert, key string, roots *x509.CertPool) {
 	cert, key = filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem")
 	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	require.NoError(t, os.WriteFile(cert, authority, 0o600))
-	require.NoError(
-		t,
-		os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600),
-	)
+	require.NoError(t,
+		os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), 0o600))
 	roots = x509.NewCertPool()
 	require.True(t, roots.AppendCertsFromPEM(authority))
 	return cert, key, roots

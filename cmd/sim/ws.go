@@ -81,9 +81,8 @@ func newWSClient() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&target, "url", "", "ws or wss URL to echo on")
-	cmd.Flags().
-		StringVar(&server, "fuzzing-server", "",
-			"ws URL of a fuzzing server, without a path: go through its cases and ask for its report")
+	cmd.Flags().StringVar(&server, "fuzzing-server", "",
+		"ws URL of a fuzzing server, without a path: go through its cases and ask for its report")
 	cmd.Flags().StringVar(&agent, "agent", "hublink", "what the fuzzing server shall call this client")
 	deflateFlag(cmd, &deflate)
 	return cmd

@@ -208,8 +208,8 @@ func (p *port) changed() {
 	p.news = make(chan struct{})
 }
 
-// wait waits until done reports true, and gives up when no goroutine runs that could change
-// anything, or after patience. It reports whether done did.
+// wait waits until done reports true, until no goroutine runs that could change anything, or for
+// patience. It reports whether done did.
 func (p *port) wait(done func() bool) bool {
 	patience := time.NewTimer(patience)
 	defer patience.Stop()

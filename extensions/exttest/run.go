@@ -11,7 +11,7 @@ import (
 	"github.com/hublink-go/hublink/extensions"
 )
 
-// Options say what Run cannot know of an extension.
+// Options are what Run has to be told about an extension.
 type Options struct {
 	// Provoke makes the extension push at least once if it is attached: with a message of the hub,
 	// something that happens on the device, time that passes. It is called in every state.
@@ -23,8 +23,9 @@ type Options struct {
 	Crash func(h *Host)
 }
 
-// Run checks that an extension keeps the contract: silent unless attached, unhurt by anything that
-// the hub sends, the same after each restart, and gone without a trace.
+// Run checks that an extension keeps the contract: it is silent unless attached, takes anything
+// that the hub sends and a socket that is slow or lost, is the same after each restart, and leaves
+// no goroutine behind.
 func Run(t *testing.T, f extensions.Factory, opts Options) {
 	if opts.Provoke == nil {
 		t.Fatal("exttest: Options.Provoke is required")

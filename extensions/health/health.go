@@ -11,7 +11,7 @@ import (
 // Version of the health extension of NervesHub that is spoken.
 const Version = "0.0.1"
 
-// Options say what is reported. The zero value reports the machine and adds nothing.
+// Options of the report. The zero value reports the machine and adds nothing.
 type Options struct {
 	Disk     string            // any path on the file system to report; empty: "/"
 	Metadata map[string]string // sent with each report, as it is
@@ -63,7 +63,8 @@ func (x *extension) Handle(e extensions.Event) error {
 	return err
 }
 
-// metadata is the program's, and a sign that this agent is too old for its hub when it is.
+// metadata returns the program's, and the number of the hub's messages that this version does not
+// know.
 func (x *extension) metadata() map[string]string {
 	all := tidy(x.opts.Metadata)
 	if x.unknown > 0 {

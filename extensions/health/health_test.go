@@ -101,10 +101,8 @@ func TestContract(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	root := machine(t)
-	h := attached(
-		t,
-		health.Options{Root: root, Disk: root, Metadata: map[string]string{"site": "roof"}},
-	)
+	h := attached(t,
+		health.Options{Root: root, Disk: root, Metadata: map[string]string{"site": "roof"}})
 	got := ask(t, h).Value
 
 	require.True(t, exttest.Epoch.Equal(got.Timestamp))
@@ -115,13 +113,8 @@ func TestReport(t *testing.T) {
 	var fs unix.Statfs_t
 	require.NoError(t, unix.Statfs(root, &fs))
 	require.InDelta(t, float64(fs.Blocks)*float64(fs.Frsize)/1024, got.Metrics["disk_total_kb"], 1)
-	require.InDelta(
-		t,
-		float64(fs.Bavail)*float64(fs.Frsize)/1024,
-		got.Metrics["disk_available_kb"],
-		64<<10,
-		"others write meanwhile",
-	)
+	require.InDelta(t, float64(fs.Bavail)*float64(fs.Frsize)/1024, got.Metrics["disk_available_kb"],
+		64<<10, "others write meanwhile")
 	require.Greater(t, got.Metrics["disk_used_percentage"], 0.0)
 	require.LessOrEqual(t, got.Metrics["disk_used_percentage"], 100.0)
 	for name := range got.Metrics {
@@ -141,11 +134,8 @@ func TestReport(t *testing.T) {
 	require.Len(t, got.Connectivity, 2, "the loopback is of no interest")
 	eth, wlan := got.Connectivity["eth0"], got.Connectivity["wlan0"]
 	require.Equal(t, []string{"ethernet", "up", "lan"}, []string{eth.Type, eth.State, eth.Status})
-	require.Equal(
-		t,
-		[]string{"wifi", "down", "disconnected"},
-		[]string{wlan.Type, wlan.State, wlan.Status},
-	)
+	require.Equal(t, []string{"wifi", "down", "disconnected"},
+		[]string{wlan.Type, wlan.State, wlan.Status})
 	require.True(t, eth.Present)
 }
 
@@ -231,8 +221,7 @@ func TestWhatCannotBeReadIsAFailedCheck(t *testing.T) {
 
 func TestNothingToReadAtAll(t *testing.T) {
 	got := ask(
-		t,
-		attached(t, health.Options{Root: filepath.Join(t.TempDir(), "none"), Disk: "/no/such/disk"}),
+		t, attached(t, health.Options{Root: filepath.Join(t.TempDir(), "none"), Disk: "/no/such/disk"}),
 	).Value
 	for _, name := range []string{"cpu", "load", "memory", "disk", "network"} {
 		require.False(t, got.Checks[name].Pass, name)

@@ -29,9 +29,9 @@ func (s source) counters() (procfs.NetDev, error) {
 	return fs.NetDev()
 }
 
-// choose picks the interfaces to report from their sorted names: never the loopback, those with
-// hardware first, and few, so that a machine full of containers does not crowd out the other
-// metrics.
+// choose returns the interfaces to report from their sorted names: not the loopback, those with
+// hardware first, and at most interfacesMax, so that the interfaces of containers leave room for
+// the other metrics.
 func (s source) choose(names []string) []string {
 	var backed, virtual []string
 	for _, name := range names {
@@ -67,8 +67,7 @@ func (s source) kind(name string) string {
 	switch {
 	case s.has(name, "wireless"), s.has(name, "phy80211"):
 		return "wifi"
-	case strings.HasPrefix(name, "ww"),
-		strings.HasPrefix(name, "ppp"): // the names that udev and pppd give
+	case strings.HasPrefix(name, "ww"), strings.HasPrefix(name, "ppp"): // names of udev and pppd
 		return "mobile"
 	case strings.HasPrefix(name, "e"):
 		return "ethernet"

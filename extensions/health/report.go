@@ -10,8 +10,8 @@ import (
 	"github.com/prometheus/procfs"
 )
 
-// Limits of the hub's metrics store; what is beyond them it drops itself, by the order of the
-// alphabet.
+// Limits of the hub's metrics store (NervesHub), which drops what is beyond them, in alphabetical
+// order.
 const (
 	metricsMax    = 20
 	metricNameMax = 64
@@ -38,8 +38,7 @@ type check struct {
 	Note string `json:"note"`
 }
 
-// collect reads everything. Whatever fails is a failed check, and the rest is reported all the
-// same.
+// collect reads all parts of the report. A part that fails becomes a failed check.
 func (x *extension) collect() value {
 	now := x.host.Now()
 	v := value{
@@ -87,7 +86,7 @@ func (v *value) fail(name string, err error) {
 	v.Checks[text(name)] = check{Note: note}
 }
 
-// text is what the hub can store: its database refuses NUL, and JSON has to be valid UTF-8.
+// text returns s as the hub can store it: its database refuses NUL, and JSON must be valid UTF-8.
 func text(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
 }
@@ -126,8 +125,8 @@ func (x *extension) network(v *value) {
 	}
 }
 
-// acceptable keeps what the hub can store: finite numbers with short names, and not too many of
-// them.
+// acceptable returns the metrics that the hub can store: finite numbers with short names, at most
+// metricsMax.
 func acceptable(in map[string]float64) map[string]float64 {
 	out := make(map[string]float64, len(in))
 	for _, name := range slices.Sorted(maps.Keys(in)) {
@@ -143,7 +142,7 @@ func acceptable(in map[string]float64) map[string]float64 {
 	return out
 }
 
-// usageWindow is the shortest time over which the processor's usage says anything: the kernel
+// usageWindow is the shortest time over which the processor's usage is precise enough: the kernel
 // counts in hundredths of a second.
 const usageWindow = time.Second
 

@@ -17,8 +17,8 @@
 //
 // # Secrets
 //
-// Not logging secrets is the duty of whoever logs. As a net below, fields whose names contain
-// token, secret, password, authorization, signature and the like are sent as "[masked]".
+// The program must not log secrets. As a second line of defence, fields whose names contain token,
+// secret, password, authorization, signature and the like are sent as "[masked]".
 //
 // # Ownership and limits
 //

@@ -43,9 +43,8 @@ type line struct {
 	own     bool // it is about the sending of lines
 }
 
-// parse reads a line as zerolog writes it; what is not JSON is a message as a whole, except for
-// spoilt JSON, whose fields could not be masked. A level other than NoLevel is what the logger
-// said.
+// parse reads a line as zerolog writes it. A line that is not JSON becomes the message, except for
+// broken JSON, whose fields could not be masked. level is the logger's, or NoLevel.
 func parse(level zerolog.Level, p []byte) line {
 	l := line{level: level, meta: map[string]string{}}
 	p = bytes.TrimSpace(p)
@@ -68,11 +67,8 @@ func parse(level zerolog.Level, p []byte) line {
 }
 
 func (l *line) fields(p []byte) error {
-	d := jsontext.NewDecoder(
-		bytes.NewReader(p),
-		jsontext.AllowInvalidUTF8(true),
-		jsontext.AllowDuplicateNames(true),
-	)
+	d := jsontext.NewDecoder(bytes.NewReader(p), jsontext.AllowInvalidUTF8(true),
+		jsontext.AllowDuplicateNames(true))
 	if err := l.walk(d, "", 0); err != nil {
 		return err
 	}
@@ -159,8 +155,8 @@ func secret(name string) bool {
 	return false
 }
 
-// encode is the line as the hub reads it. Without meta.time, microseconds since 1970 as a string,
-// the hub drops it silently.
+// encode returns the line as the hub reads it. Without meta.time, microseconds since 1970 as a
+// string, the hub drops it silently.
 func (l line) encode(at time.Time) jsontext.Value {
 	meta := make(map[string]string, len(l.meta)+1)
 	maps.Copy(meta, l.meta)
@@ -192,8 +188,8 @@ func hubLevel(level zerolog.Level) string {
 	}
 }
 
-// tidy makes text fit for the hub's database: valid UTF-8, no NUL, at most limit bytes, cut between
-// runes.
+// tidy returns text as the hub's database takes it: valid UTF-8, no NUL, at most limit bytes, cut
+// between runes.
 func tidy(text string, limit int) string {
 	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "")
 	if len(text) <= limit {

@@ -131,7 +131,8 @@ func (x *extension) send() error {
 	}
 }
 
-// due says how long the lines still wait for company; false: there are none.
+// due returns how long the lines still wait for others to share their message; false means that no
+// line waits.
 func (x *extension) due(now time.Time) (time.Duration, bool) {
 	n, oldest := x.lines.waiting()
 	if n == 0 || n >= batchMax || x.version == VersionSingle {
@@ -141,7 +142,7 @@ func (x *extension) due(now time.Time) (time.Duration, bool) {
 	return min(max(left, 0), x.interval), true // between the two even when the clock was set meanwhile
 }
 
-// token takes a message from the bucket, or says how long there is none.
+// token takes a message from the bucket and returns 0, or returns how long the bucket stays empty.
 func (x *extension) token(now time.Time) time.Duration {
 	r := x.bucket.ReserveN(now, 1)
 	wait := r.DelayFrom(now)

@@ -143,14 +143,8 @@ func TestStaysBelowTheRateOfTheHub(t *testing.T) {
 					tokens = min(10, tokens+5*p.At.Sub(last).Seconds()) - 1
 					last = p.At
 					n++
-					require.GreaterOrEqual(
-						t,
-						tokens,
-						0.0,
-						"message %d after %s is dropped by the hub",
-						n,
-						p.At.Sub(exttest.Epoch),
-					)
+					require.GreaterOrEqual(t, tokens, 0.0, "message %d after %s is dropped by the hub", n,
+						p.At.Sub(exttest.Epoch))
 				}
 			}
 			require.Greater(t, n, 95, "what the hub takes in 20 s is used")
@@ -161,7 +155,7 @@ func TestStaysBelowTheRateOfTheHub(t *testing.T) {
 func TestTheOldestAreDroppedAndThatIsSaid(t *testing.T) {
 	b := newBench(t, logging.Options{})
 	for i := range 1042 {
-		b.log.Info().Int("i", i).Msg("while nobody listens")
+		b.log.Info().Int("i", i).Msg("while detached")
 	}
 	require.Equal(t, logging.Stats{Waiting: 1000, Dropped: 42}, b.lines.Stats())
 	b.Attach()

@@ -24,12 +24,12 @@ type Writer struct {
 	now   func() time.Time
 
 	mu    sync.Mutex
-	host  extensions.Host // nil while nobody listens
+	host  extensions.Host // woken by new lines; nil while detached
 	queue queue
 	stats Stats
 }
 
-// Stats are counts since the start of the program, but for Waiting.
+// Stats count since the start of the program, except for Waiting.
 type Stats struct {
 	Waiting int    // lines that wait to be sent
 	Sent    uint64 // lines handed over
@@ -67,8 +67,8 @@ func (w *Writer) WriteLevel(level zerolog.Level, p []byte) (int, error) {
 	return len(p), nil
 }
 
-// add keeps a line and returns whom to wake: the host, if this line is the first or the one that
-// fills a batch.
+// add keeps a line and returns the host to wake, or nil: the first line and the one that fills a
+// batch wake it.
 func (w *Writer) add(e entry) extensions.Host {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -79,14 +79,14 @@ func (w *Writer) add(e entry) extensions.Host {
 	return nil
 }
 
-// listen sets whom to wake for new lines; nil: nobody.
+// listen sets the host that new lines wake; nil means none.
 func (w *Writer) listen(host extensions.Host) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.host = host
 }
 
-// waiting returns how many lines wait, and since when the oldest does.
+// waiting returns how many lines wait and the time of the oldest.
 func (w *Writer) waiting() (int, time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -96,7 +96,7 @@ func (w *Writer) waiting() (int, time.Time) {
 	return len(w.queue.lines), w.queue.lines[0].at
 }
 
-// mark says what a peek has seen, so that exactly that is forgotten.
+// mark is what a peek has returned, so that forget drops exactly that.
 type mark struct {
 	next    uint64 // the line after the last one seen
 	dropped int    // drops that were announced

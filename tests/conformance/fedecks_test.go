@@ -118,13 +118,8 @@ func TestFedecksServerInErlang(t *testing.T) {
 				if e.Kind == kind {
 					return e
 				}
-				require.NotContains(
-					t,
-					[]fedecks.EventKind{fedecks.EventDropped, fedecks.EventConnectionLost},
-					e.Kind,
-					"%v",
-					e.Reason,
-				)
+				require.NotContains(t, []fedecks.EventKind{fedecks.EventDropped, fedecks.EventConnectionLost},
+					e.Kind, "%v", e.Reason)
 			case err := <-ended:
 				t.Fatalf("waiting for %v: %v\n%s", kind, err, log)
 			}
@@ -138,46 +133,29 @@ func TestFedecksServerInErlang(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, next(fedecks.EventUpgradeFailed).Status)
 	login("right")
 	next(fedecks.EventConnected)
-	require.Equal(
-		t,
-		etf.Atom("welcome"),
-		next(fedecks.EventMessage).Term,
-		"it came in one piece with the answer",
-	)
+	require.Equal(t, etf.Atom("welcome"), next(fedecks.EventMessage).Term,
+		"it came in one piece with the answer")
 	terms := next(fedecks.EventMessage).Term.(etf.List)
-	require.True(
-		t,
-		reflect.DeepEqual(terms, next(fedecks.EventMessage).Term),
-		"compressed it is the same",
-	)
+	require.True(t, reflect.DeepEqual(terms, next(fedecks.EventMessage).Term),
+		"compressed it is the same")
 	for i, term := range terms {
 		require.NoError(t, c.Send(t.Context(), term))
-		require.True(
-			t,
-			reflect.DeepEqual(etf.Tuple{etf.Atom("echo"), term}, next(fedecks.EventMessage).Term),
-			"term %d",
-			i,
-		)
+		require.True(t,
+			reflect.DeepEqual(etf.Tuple{etf.Atom("echo"), term}, next(fedecks.EventMessage).Term), "term %d",
+			i)
 	}
 	require.NoError(t, c.SendRaw(t.Context(), []byte("raw")))
 	require.Equal(t, etf.Tuple{etf.Atom("raw"), etf.Binary("raw")}, next(fedecks.EventMessage).Term)
 	for _, word := range []etf.Atom{"wait", "bye"} {
 		require.NoError(t, c.Send(t.Context(), word))
-		require.Equal(
-			t,
-			etf.Tuple{etf.Atom("echo"), word},
-			next(fedecks.EventMessage).Term,
-			"its pongs count",
-		)
+		require.Equal(t, etf.Tuple{etf.Atom("echo"), word}, next(fedecks.EventMessage).Term,
+			"its pongs count")
 	}
 	next(fedecks.EventConnectionLost)
 	stored, err := os.ReadFile(file)
 	require.NoError(t, err)
-	require.True(
-		t,
-		slices.Equal([]byte{131, 'm'}, stored[:2]),
-		"the token is there before it is needed",
-	)
+	require.True(t, slices.Equal([]byte{131, 'm'}, stored[:2]),
+		"the token is there before it is needed")
 	next(fedecks.EventConnected)
 	next(fedecks.EventConnectionLost)
 	require.ErrorIs(t, next(fedecks.EventUpgradeFailed).Reason, core.ErrTokenRefused)

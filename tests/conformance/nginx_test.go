@@ -75,15 +75,11 @@ func newNginx(t *testing.T, hub string, directives ...string) *nginx {
 	n.Roots.AddCert(lent.Certificate())
 	key, err := x509.MarshalPKCS8PrivateKey(lent.TLS.Certificates[0].PrivateKey)
 	require.NoError(t, err)
-	n.write(
-		"cert.pem",
-		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: lent.Certificate().Raw}),
-	)
+	n.write("cert.pem",
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: lent.Certificate().Raw}))
 	n.write("key.pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))
-	n.write(
-		"nginx.conf",
-		fmt.Appendf(nil, site, n.dir, n.Address, hub, strings.Join(directives, "\n")),
-	)
+	n.write("nginx.conf",
+		fmt.Appendf(nil, site, n.dir, n.Address, hub, strings.Join(directives, "\n")))
 	n.start()
 	t.Cleanup(n.stop)
 	return n
@@ -106,15 +102,8 @@ func (n *nginx) write(name string, data []byte) {
 // start returns when it takes connections.
 func (n *nginx) start() {
 	n.t.Helper()
-	n.cmd = exec.Command(
-		"nginx",
-		"-p",
-		n.dir,
-		"-c",
-		filepath.Join(n.dir, "nginx.conf"),
-		"-e",
-		"stderr",
-	)
+	n.cmd = exec.Command("nginx", "-p", n.dir, "-c", filepath.Join(n.dir, "nginx.conf"), "-e",
+		"stderr")
 	n.cmd.Stderr = n.log
 	require.NoError(n.t, n.cmd.Start())
 	soon, cancel := context.WithTimeout(n.t.Context(), patience)
@@ -148,10 +137,7 @@ func (n *nginx) stop() {
 func (n *nginx) reload() {
 	n.t.Helper()
 	require.NoError(n.t, n.cmd.Process.Signal(syscall.SIGHUP))
-	require.Eventually(
-		n.t,
-		func() bool { return strings.Contains(n.log.String(), "gracefully shutting down") },
-		patience,
-		time.Millisecond,
-	)
+	require.Eventually(n.t,
+		func() bool { return strings.Contains(n.log.String(), "gracefully shutting down") }, patience,
+		time.Millisecond)
 }

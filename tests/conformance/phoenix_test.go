@@ -34,17 +34,10 @@ func startPhoenix(t *testing.T, hub *hubtest.Hub, id string) *phoenix {
 	}
 	text, err := json.Marshal(headers)
 	require.NoError(t, err)
-	ctx, cancel := context.WithTimeout(
-		context.Background(),
-		patience,
-	) // the test's own ends before its cleanups
-	cmd := exec.CommandContext(
-		ctx,
-		"node",
-		"testdata/phoenix.mjs",
-		hub.URL()+"/device-socket",
-		string(text),
-	)
+	ctx, cancel := context.WithTimeout(context.Background(),
+		patience) // the test's own ends before its cleanups
+	cmd := exec.CommandContext(ctx, "node", "testdata/phoenix.mjs", hub.URL()+"/device-socket",
+		string(text))
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)
 	out, err := cmd.StdoutPipe()
@@ -114,22 +107,16 @@ func TestTheOfficialPhoenixClient(t *testing.T) {
 
 	require.NoError(t, seen.Channel("device").Crash())
 	p.says(`device error {"reason":"channel_crash"}`)
-	require.NoError(
-		t,
-		seen.Wait(soon, func(s hubtest.Snapshot) bool { return s.Joins == 2 && s.Online }),
-	)
+	require.NoError(t,
+		seen.Wait(soon, func(s hubtest.Snapshot) bool { return s.Joins == 2 && s.Online }))
 	require.Equal(t, 1, seen.Net().Sockets(), "on the same socket")
 	require.NoError(t, seen.Net().Drop())
 	p.says("open")
-	require.NoError(
-		t,
-		seen.Wait(soon, func(s hubtest.Snapshot) bool { return s.Joins == 3 && s.Online }),
-	)
+	require.NoError(t,
+		seen.Wait(soon, func(s hubtest.Snapshot) bool { return s.Joins == 3 && s.Online }))
 	require.Equal(t, 2, seen.Net().Sockets())
 	talk := seen.Converse(t)
-	talk.ExpectLater(
-		"heartbeats come and are answered, or the client would connect again",
-		hubtest.Heartbeat(),
-	)
+	talk.ExpectLater("heartbeats come and are answered, or the client would connect again",
+		hubtest.Heartbeat())
 	require.Equal(t, 2, seen.Net().Sockets())
 }

@@ -160,11 +160,8 @@ func TestBehindNginx(t *testing.T) {
 // what the device sees.
 func TestReadTimeoutOfNginx(t *testing.T) {
 	hub := hubtest.Run(t, hubtest.Config{})
-	a := newAgent(
-		t,
-		newNginx(t, address(hub), "proxy_read_timeout 1s;"),
-		withSecret(hub),
-	) // its heartbeats come every 30 s
+	a := newAgent(t, newNginx(t, address(hub), "proxy_read_timeout 1s;"),
+		withSecret(hub)) // its heartbeats come every 30 s
 	seen := hub.Device(gateway)
 	waitFor(t, seen, "it joins", func(s hubtest.Snapshot) bool { return s.Joins == 1 })
 	closed := a.closed()
@@ -221,12 +218,8 @@ func TestHubThatIsDownBehindNginx(t *testing.T) {
 
 	again := hubtest.Run(t, hubtest.Config{Listen: address(hub)})
 	waitFor(t, again.Device(gateway), "it comes back", joined(1))
-	require.Equal(
-		t,
-		actors.MessagePack,
-		a.Status().Serializer,
-		"502 says nothing about the serializer",
-	)
+	require.Equal(t, actors.MessagePack, a.Status().Serializer,
+		"502 says nothing about the serializer")
 }
 
 // A proxy that ends TLS hides the device's certificate. The hub says so, unless the proxy adds
@@ -237,10 +230,8 @@ func TestForwardedForOfNginx(t *testing.T) {
 	hub := hubtest.Run(t, hubtest.Config{})
 	plain, traced := newNginx(t, address(hub)), newNginx(t, address(hub), forwarded)
 	certified := func(cfg *actors.Config) {
-		cert, err := tls.LoadX509KeyPair(
-			filepath.Join(plain.dir, "cert.pem"),
-			filepath.Join(plain.dir, "key.pem"),
-		)
+		cert, err := tls.LoadX509KeyPair(filepath.Join(plain.dir, "cert.pem"),
+			filepath.Join(plain.dir, "key.pem"))
 		require.NoError(t, err)
 		cfg.Hub.URL += "/socket/websocket"
 		cfg.Hub.Certificate = func() (*tls.Certificate, error) { return &cert, nil }

@@ -24,10 +24,8 @@ func TestTheAgentOnADesk(t *testing.T) {
 	at := startHub(t, "--tls")
 	dir := shortDir(t)
 	ca := filepath.Join(dir, "ca.pem")
-	require.NoError(
-		t,
-		os.WriteFile(ca, []byte(ask(t, http.MethodGet, at.Control+"/ca.pem", "")), 0o600),
-	)
+	require.NoError(t,
+		os.WriteFile(ca, []byte(ask(t, http.MethodGet, at.Control+"/ca.pem", "")), 0o600))
 	out, err := exec.Command(program(t, "sim"), "machine", "new", dir, "--url", at.URL, "--ca", ca).
 		CombinedOutput()
 	require.NoError(t, err, string(out))
@@ -53,10 +51,8 @@ func TestTheAgentOnADesk(t *testing.T) {
 	require.NoError(t, err, string(out))
 	require.Equal(t, "slot b boots\n", string(out))
 	m.start()
-	s := m.until(
-		"it comes back and commits",
-		func(s status) bool { return s.Connection == "connected" && !s.Pending },
-	)
+	s := m.until("it comes back and commits",
+		func(s status) bool { return s.Connection == "connected" && !s.Pending })
 	require.Equal(t, "1.1.0", s.Firmware["version"])
 	require.Contains(
 		t,

@@ -26,10 +26,8 @@ func TestUpdateOverTheAir(t *testing.T) {
 
 	m.start()
 	m.waitJoined(dev)
-	s := m.until(
-		"it knows that it is connected",
-		func(s status) bool { return s.Connection == "connected" },
-	)
+	s := m.until("it knows that it is connected",
+		func(s status) bool { return s.Connection == "connected" })
 	require.Equal(t, identity, s.Identifier)
 	require.Equal(t, "1.0.0", s.Firmware["version"])
 	require.Equal(t, "a", s.Slot)
@@ -43,12 +41,8 @@ func TestUpdateOverTheAir(t *testing.T) {
 	m.exits(75, "the machine has to reboot for the update")
 	statuses := dev.Update().Statuses()
 	require.Equal(t, "completed", statuses[len(statuses)-1], "the hub knows before the reboot")
-	require.Equal(
-		t,
-		content.Size,
-		compare(t, m.slots.B, content),
-		"the slot holds the firmware, byte by byte",
-	)
+	require.Equal(t, content.Size, compare(t, m.slots.B, content),
+		"the slot holds the firmware, byte by byte")
 	log := m.run.log.String()
 	for _, secret := range []string{hub.Secret(identity).Secret, "token=", "signature=", offer.URL()} {
 		require.NotContains(t, log, secret)
@@ -108,26 +102,18 @@ func TestManualCommit(t *testing.T) {
 	m.boot()
 
 	m.start()
-	m.wait(
-		dev,
-		"it joins on trial",
-		func(s hubtest.Snapshot) bool { return s.Online && s.Running.UUID == "fw-2" },
-	)
-	s := m.until(
-		"it knows that it is connected",
-		func(s status) bool { return s.Connection == "connected" },
-	)
+	m.wait(dev, "it joins on trial",
+		func(s hubtest.Snapshot) bool { return s.Online && s.Running.UUID == "fw-2" })
+	s := m.until("it knows that it is connected",
+		func(s status) bool { return s.Connection == "connected" })
 	require.True(t, s.Pending, "the trial is not committed")
 	out, err := m.do("commit")
 	require.NoError(t, err)
 	require.Equal(t, "ok\n", out)
 	require.False(t, m.status().Pending)
 	require.True(t, m.record().Validated, "committed is what is on disk")
-	m.wait(
-		dev,
-		"the hub is told",
-		func(s hubtest.Snapshot) bool { return s.Validated != nil && *s.Validated },
-	)
+	m.wait(dev, "the hub is told",
+		func(s hubtest.Snapshot) bool { return s.Validated != nil && *s.Validated })
 }
 
 func TestFirmwareThatCannotReachTheHubGoesBack(t *testing.T) {
@@ -195,9 +181,7 @@ func TestRebootCommand(t *testing.T) {
 		"[reboot]",
 		`mode = "command"`,
 		`command = ["touch", "rebooting"]`,
-	), hub.Device(
-		identity,
-	)
+	), hub.Device(identity)
 	m.start()
 	m.waitJoined(dev)
 	require.NoError(t, dev.Update().Offer(offer))
@@ -227,11 +211,8 @@ func TestClientCertificate(t *testing.T) {
 
 func TestWrongSecretIsExplained(t *testing.T) {
 	hub := hubtest.Run(t, hubtest.Config{Mode: hubtest.TLS})
-	m := newMachine(
-		t,
-		hub,
-		fmt.Sprintf("[hub.shared_secret]\nkey = %q\nsecret = \"wr0ng\"\n", hub.Secret(identity).Key),
-	)
+	m := newMachine(t, hub,
+		fmt.Sprintf("[hub.shared_secret]\nkey = %q\nsecret = \"wr0ng\"\n", hub.Secret(identity).Key))
 	m.start()
 	s := m.until("it says what is wrong", func(s status) bool { return s.Problem != "" })
 	require.Contains(t, s.Problem, "401")
@@ -265,9 +246,7 @@ func TestExtensions(t *testing.T) {
 		`level = "debug"`,
 		"[log]",
 		`level = "error"`,
-	), hub.Device(
-		identity,
-	)
+	), hub.Device(identity)
 	m.start()
 	m.waitJoined(dev)
 	m.wait(dev, "health and logging are attached", func(s hubtest.Snapshot) bool {
@@ -280,9 +259,6 @@ func TestExtensions(t *testing.T) {
 		x := dev.Extensions()
 		return x.Report("health:report").Count > 0 && x.Report("logging:send").Count > 0
 	}, patience, patience/6000)
-	require.Empty(
-		t,
-		strings.TrimSpace(m.run.log.String()),
-		"the machine's own log keeps its own level",
-	)
+	require.Empty(t, strings.TrimSpace(m.run.log.String()),
+		"the machine's own log keeps its own level")
 }

@@ -150,12 +150,8 @@ func TestFedecksCluster(t *testing.T) {
 		node.sees("gw-2 connected at b")
 	}
 	c.types("gw-1 {hello, 1}.")
-	require.Equal(
-		t,
-		etf.Tuple{etf.Atom("hello"), etf.Int(1)},
-		device.sees(fedecks.EventMessage).Term,
-		"a device at a is reached from c",
-	)
+	require.Equal(t, etf.Tuple{etf.Atom("hello"), etf.Int(1)}, device.sees(fedecks.EventMessage).Term,
+		"a device at a is reached from c")
 	c.types("[for, all].")
 	for _, d := range []*clusterDevice{device, stays} {
 		require.Equal(t, etf.List{etf.Atom("for"), etf.Atom("all")}, d.sees(fedecks.EventMessage).Term)
@@ -177,22 +173,14 @@ func TestFedecksCluster(t *testing.T) {
 		node.sees("gw-1 connected at b")
 	}
 	c.types("gw-1 again.")
-	require.Equal(
-		t,
-		etf.Atom("again"),
-		device.sees(fedecks.EventMessage).Term,
-		"and is reached where it is now",
-	)
+	require.Equal(t, etf.Atom("again"), device.sees(fedecks.EventMessage).Term,
+		"and is reached where it is now")
 
 	again, _, _ := clusterNode(t, "a", routeC)
 	again.sees("gw-1 connected at b")
 	again.types("gw-1 welcome.")
-	require.Equal(
-		t,
-		etf.Atom("welcome"),
-		device.sees(fedecks.EventMessage).Term,
-		"a new a knows who is where",
-	)
+	require.Equal(t, etf.Atom("welcome"), device.sees(fedecks.EventMessage).Term,
+		"a new a knows who is where")
 	for _, node := range []*terminal{again, b, c} {
 		node.interrupt()
 	}

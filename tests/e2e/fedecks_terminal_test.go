@@ -58,11 +58,8 @@ func (x *terminal) types(text string) {
 // brackets of the pattern hold.
 func (x *terminal) sees(pattern string) string {
 	x.t.Helper()
-	return x.until(
-		pattern,
-		func() string { return x.out.String()[x.read:] },
-		func(n int) { x.read += n },
-	)
+	return x.until(pattern, func() string { return x.out.String()[x.read:] },
+		func(n int) { x.read += n })
 }
 
 // complains waits for a line of standard error.
@@ -107,17 +104,8 @@ func fedecksServer(t *testing.T, listen string) (server *terminal, url string) {
 	t.Helper()
 	server = open(
 		t,
-		exec.Command(
-			program(t, "sim"),
-			"fedecks",
-			"server",
-			"--listen",
-			listen,
-			"--username",
-			"bob",
-			"--secret",
-			"s3cret",
-		),
+		exec.Command(program(t, "sim"), "fedecks", "server", "--listen", listen, "--username", "bob",
+			"--secret", "s3cret"),
 	)
 	url = server.sees(`listening on (ws://\S+)`)
 	server.read = 0 // others of a cluster may have been heard of before

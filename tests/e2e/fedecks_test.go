@@ -272,10 +272,8 @@ func TestFedecksRotatedSecret(t *testing.T) {
 	require.Empty(t, s.refusals())
 	d.stop()
 
-	require.NoError(
-		t,
-		os.WriteFile(cfg.TokenFile, old, 0o600),
-	) // as if the device had slept through all that
+	require.NoError(t,
+		os.WriteFile(cfg.TokenFile, old, 0o600)) // as if the device had slept through all that
 	d = startFedecksDevice(t, cfg)
 	require.Equal(t, http.StatusForbidden, d.hears("upgrade_failed").Status)
 	d.hears("unregistered")
@@ -453,12 +451,8 @@ func TestFedecksDeadLink(t *testing.T) {
 	t.Logf("noticed after %v", took)
 	d.hears("connected")
 	require.Empty(t, d.send(etf.Int(2)).Reason)
-	require.Equal(
-		t,
-		[]byte("\x83a\x02"),
-		d.hears("message").Term,
-		"the new connection carries messages",
-	)
+	require.Equal(t, []byte("\x83a\x02"), d.hears("message").Term,
+		"the new connection carries messages")
 	require.Equal(t, 1, s.logins())
 	d.stop()
 }

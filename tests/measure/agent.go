@@ -23,7 +23,7 @@ import (
 const (
 	identity   = "measured"
 	joinWithin = 30 * time.Second
-	updateRate = 8 * mib // bytes a second that an update has to make, or it is given up
+	updateRate = 8 * mib // bytes a second below which an update is stopped
 )
 
 // agent is a running agent with its hub and its machine.
@@ -47,13 +47,8 @@ func startAgent(ctx context.Context, device string, size int64) (*agent, error) 
 	if err := errors.Join(a.makeSlots(size), a.configure(ctx)); err != nil {
 		return a, err
 	}
-	a.cmd = exec.CommandContext(
-		ctx,
-		device,
-		"run",
-		"-c",
-		a.path("device.toml"),
-	) //nolint:gosec // what is measured
+	a.cmd = exec.CommandContext(ctx, device, "run", "-c",
+		a.path("device.toml")) //nolint:gosec // what is measured
 	a.cmd.Stderr = os.Stderr
 	if err = a.cmd.Start(); err != nil {
 		a.cmd = nil
@@ -120,10 +115,8 @@ url = %q
 ca_file = %q
 shared_secret = {key = %q, secret = %q}
 `, identity, a.path("a"), a.path("b"), a.path("env"), a.path("state"), a.path("s"), a.hub.URL(), a.path("ca.pem"), s.Key, s.Secret)
-	return errors.Join(
-		os.WriteFile(a.path("ca.pem"), ca, 0o600),
-		os.WriteFile(a.path("device.toml"), []byte(text), 0o600),
-	)
+	return errors.Join(os.WriteFile(a.path("ca.pem"), ca, 0o600),
+		os.WriteFile(a.path("device.toml"), []byte(text), 0o600))
 }
 
 // certificate is the hub's own, as what to trust it by.

@@ -18,9 +18,9 @@ var ErrReboot = actors.ErrReboot
 // starting again does not help.
 var ErrConfig = errors.New("the configuration cannot be used")
 
-// Run runs the agent until ctx ends, the device gives up, or the machine has to reboot. Its log
-// goes to errOut. The error is nil after ctx has ended, ErrReboot, ErrConfig with every problem on
-// a line of its own, or why the agent gave up.
+// Run runs the agent until ctx ends, the device stops by itself, or the machine has to reboot. Its
+// log goes to errOut. The error is nil after ctx has ended, ErrReboot, ErrConfig with every problem
+// on a line of its own, or why the agent gave up.
 func Run(ctx context.Context, file *config.File, version string, errOut io.Writer) (err error) {
 	limitMemory()
 	found, err := inspect(ctx, file)

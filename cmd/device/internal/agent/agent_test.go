@@ -71,10 +71,8 @@ func TestRunUntilStopped(t *testing.T) {
 	require.NoError(t, err)
 	defer client.Close()
 	require.NoError(t, Reconnect(wait, client))
-	require.NoError(
-		t,
-		hub.Device("gw").Wait(wait, func(s hubtest.Snapshot) bool { return s.Joins == 2 }),
-	)
+	require.NoError(t,
+		hub.Device("gw").Wait(wait, func(s hubtest.Snapshot) bool { return s.Joins == 2 }))
 	require.NoError(t, Commit(wait, client), "on a committed firmware it does nothing")
 	require.Error(t, client.Call(wait, "dance", nil, nil))
 
@@ -128,12 +126,8 @@ func TestLogLevels(t *testing.T) {
 	var out bytes.Buffer
 	log := newLog(file, &out)
 	require.Nil(t, log.extension)
-	require.Equal(
-		t,
-		zerolog.WarnLevel,
-		log.logger.GetLevel(),
-		"what nobody reads is not even formatted",
-	)
+	require.Equal(t, zerolog.WarnLevel, log.logger.GetLevel(),
+		"lines that go nowhere are not formatted")
 	log.logger.Info().Msg("quiet")
 	log.logger.Warn().Msg("loud")
 	require.Equal(t, 1, strings.Count(out.String(), "\n"))
@@ -178,11 +172,8 @@ func TestRebootCommand(t *testing.T) {
 			Command: []string{"sh", "-c", "echo no permission; exit 3"},
 		},
 	)
-	require.ErrorContains(
-		t,
-		run(t.Context(), "why"),
-		"reboot.command sh: exit status 3: no permission",
-	)
+	require.ErrorContains(t, run(t.Context(), "why"),
+		"reboot.command sh: exit status 3: no permission")
 	run = rebooter(
 		&config.Reboot{Mode: config.RebootCommand, Command: []string{"no-such-program-here"}},
 	)

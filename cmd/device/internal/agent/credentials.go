@@ -36,12 +36,8 @@ func certificate(hub *config.Hub) (func() (*tls.Certificate, error), error) {
 	load := func() (*tls.Certificate, error) {
 		pair, err := tls.LoadX509KeyPair(files.CertFile, files.KeyFile)
 		if err != nil {
-			return nil, fmt.Errorf(
-				"hub.certificate: cert_file %s with key_file %s: %w",
-				files.CertFile,
-				files.KeyFile,
-				err,
-			)
+			return nil, fmt.Errorf("hub.certificate: cert_file %s with key_file %s: %w", files.CertFile,
+				files.KeyFile, err)
 		}
 		return &pair, nil
 	}
@@ -90,10 +86,8 @@ func trust(hub *config.Hub) (*tls.Config, error) {
 	}
 	cfg.RootCAs = x509.NewCertPool()
 	if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf(
-			"hub.ca_file %s: there is no certificate in it: give a PEM file",
-			hub.CAFile,
-		)
+		return nil, fmt.Errorf("hub.ca_file %s: there is no certificate in it: give a PEM file",
+			hub.CAFile)
 	}
 	return cfg, nil
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/hublink-go/hublink/firmware"
 )
 
-// feed passes on what happens to the device: to the subscribers of the control socket, which is
-// opened after the device was made, and to whoever waits for the first join. It never blocks.
+// feed passes the events of the device to the subscribers of the control socket, which is opened
+// after the device was made, and closes joined at the first join. It never blocks.
 type feed struct {
 	server atomic.Pointer[control.Server]
 	first  sync.Once
@@ -31,10 +31,8 @@ func (f *feed) event(e actors.Event) {
 	case actors.EventDisconnected, actors.EventConnectFailed:
 		f.send(control.EventConnection, control.ConnectionEvent{State: actors.Disconnected})
 	case actors.EventUpdateCompleted:
-		f.send(
-			control.EventInstalled,
-			control.InstalledEvent{Firmware: describe(firmware.Metadata{"uuid": e.UUID})},
-		)
+		f.send(control.EventInstalled,
+			control.InstalledEvent{Firmware: describe(firmware.Metadata{"uuid": e.UUID})})
 	case actors.EventUpdateFailed:
 		f.send(control.EventFailed, control.FailedEvent{Reason: e.Detail})
 	}

@@ -66,11 +66,8 @@ func openSlots(ctx context.Context, file *config.File) (*slotdev.Device, error) 
 		Metadata: file.Firmware.Metadata,
 	}
 	errs := make([]error, 0, 2+len(file.Slots.Env))
-	errs = append(
-		errs,
-		writableFile("slots.a", cfg.A, cfg.Size > 0),
-		writableFile("slots.b", cfg.B, cfg.Size > 0),
-	)
+	errs = append(errs, writableFile("slots.a", cfg.A, cfg.Size > 0),
+		writableFile("slots.b", cfg.B, cfg.Size > 0))
 	for i, e := range file.Slots.Env {
 		cfg.Env = append(cfg.Env, slotdev.Location{Path: e.Path, Offset: e.Offset, Size: e.Size})
 		errs = append(errs, writableFile(fmt.Sprintf("slots.env[%d]", i), e.Path, false))
@@ -89,7 +86,7 @@ func openSlots(ctx context.Context, file *config.File) (*slotdev.Device, error) 
 }
 
 // writableFile checks that the file or device at path, which key names, can be written; missing
-// says whether it may be made.
+// means that it may be created.
 func writableFile(key, path string, missing bool) error {
 	_, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) && missing {
@@ -125,11 +122,8 @@ func lock(file *config.File) (unlock func() error, err error) {
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf(
-			"lock %s: %w: another agent runs on this state directory: stop it first",
-			f.Name(),
-			err,
-		)
+		return nil, fmt.Errorf("lock %s: %w: another agent runs on this state directory: stop it first",
+			f.Name(), err)
 	}
 	return f.Close, nil // which ends the lock
 }

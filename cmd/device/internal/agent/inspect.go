@@ -75,10 +75,8 @@ func (f *found) config(file *config.File, log logs, events *feed) actors.Config 
 		OnEvent: events.event,
 	}
 	if h := file.Extensions.Health; !h.Disabled {
-		cfg.Extensions = append(
-			cfg.Extensions,
-			health.New(health.Options{Disk: h.Disk, Metadata: h.Metadata}),
-		)
+		cfg.Extensions = append(cfg.Extensions,
+			health.New(health.Options{Disk: h.Disk, Metadata: h.Metadata}))
 	}
 	if log.extension != nil {
 		cfg.Extensions = append(cfg.Extensions, *log.extension)

@@ -50,9 +50,8 @@ func (c *File) check() []error {
 	c.checkSlots(&p)
 	p.oneOf("firmware.commit", c.Firmware.Commit, CommitJoined, CommitManual)
 	if c.Firmware.CommitDeadline < 0 || c.Firmware.Stall < 0 || c.Hub.Heartbeat < 0 {
-		p.add(
-			"firmware.commit_deadline, firmware.stall_timeout and hub.heartbeat: a positive duration like 90s or 15m",
-		)
+		p.add("firmware.commit_deadline, firmware.stall_timeout and hub.heartbeat: " +
+			"a positive duration like 90s or 15m")
 	}
 	p.oneOf("reboot.mode", c.Reboot.Mode, RebootExit, RebootCommand)
 	if c.Reboot.Mode == RebootCommand && len(c.Reboot.Command) == 0 {
@@ -124,17 +123,13 @@ func (c *File) checkSlots(p *problems) {
 		p.add("slots.size = %d: bytes, not negative", c.Slots.Size)
 	}
 	if n := len(c.Slots.Env); n < 1 || n > 2 {
-		p.add(
-			"slots.env: give one or two copies of the boot record, each with path, offset and size; %d are given",
-			n,
-		)
+		p.add("slots.env: give one or two copies of the boot record, "+
+			"each with path, offset and size; %d are given", n)
 	}
 	for i, e := range c.Slots.Env {
 		if e.Path == "" || e.Offset < 0 || e.Size < 64 || e.Size > 1<<20 {
-			p.add(
-				"slots.env[%d]: a path, an offset that is not negative, and a size of 64 to 1048576 bytes",
-				i,
-			)
+			p.add("slots.env[%d]: a path, an offset that is not negative, and a size of 64 to 1048576 bytes",
+				i)
 		}
 	}
 }
@@ -167,12 +162,8 @@ func (i Identity) Resolve(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("%s: it is empty: the first line has to be the device identifier", from)
 	}
 	if len(id) > maxIdentity {
-		return "", fmt.Errorf(
-			"%s: the identifier has %d bytes, allowed are %d",
-			from,
-			len(id),
-			maxIdentity,
-		)
+		return "", fmt.Errorf("%s: the identifier has %d bytes, allowed are %d", from, len(id),
+			maxIdentity)
 	}
 	return id, nil
 }

@@ -46,10 +46,8 @@ func Parse(data []byte) (*File, error) {
 	case errors.As(err, &unknown):
 		for _, e := range unknown.Errors {
 			row, _ := e.Position()
-			errs = append(
-				errs,
-				fmt.Errorf("line %d: unknown key %s: see the README for the keys", row, key(e.Key())),
-			)
+			errs = append(errs,
+				fmt.Errorf("line %d: unknown key %s: see the README for the keys", row, key(e.Key())))
 		}
 	case err != nil:
 		return nil, parseError(err)

@@ -19,7 +19,7 @@ const (
 // Frame is one line. Type says which fields are set.
 type Frame struct {
 	Type string `json:"type"`
-	// a string; a number is taken too, and comes back as one
+	// a string; a number is accepted too, and returned as one
 	ID json.RawMessage `json:"id,omitempty"`
 
 	Name      string   `json:"name,omitempty"`      // hello
@@ -114,7 +114,7 @@ type Update struct {
 const maxID = 256
 
 // parseFrame reads one line. It is strict about what is echoed and lax about the rest: unknown
-// fields are nobody's.
+// fields are ignored.
 func parseFrame(line []byte) (Frame, error) {
 	var f Frame
 	if err := json.Unmarshal(line, &f); err != nil {

@@ -27,11 +27,8 @@ const maxPath = 107
 func CheckPath(path string) error {
 	if limit := maxPath - len("/.c4294967295/s"); len(path) > maxPath ||
 		len(filepath.Dir(path)) > limit {
-		return fmt.Errorf(
-			"the path is too long: allowed are %d bytes, and %d for its directory",
-			maxPath,
-			limit,
-		)
+		return fmt.Errorf("the path is too long: allowed are %d bytes, and %d for its directory", maxPath,
+			limit)
 	}
 	return nil
 }
@@ -58,7 +55,7 @@ type Server struct {
 	opts   Options
 	device Device
 	ln     *net.UnixListener
-	ctx    context.Context //nolint:containedctx // ends the requests that run when the server is closed
+	ctx    context.Context //nolint:containedctx // ends the running requests at Close
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 	once   sync.Once // of Close
@@ -85,9 +82,8 @@ func Listen(opts Options, device Device) (*Server, error) {
 func (s *Server) Close() (err error) {
 	s.once.Do(func() {
 		s.cancel()
-		_ = os.Remove(
-			s.opts.Path,
-		) // while it is certainly ours: the next agent may bind as soon as nobody answers
+		// before the listener is closed: the next agent may bind as soon as this one does not answer
+		_ = os.Remove(s.opts.Path)
 		err = s.ln.Close()
 		s.mu.Lock()
 		for x := range s.sessions {
@@ -99,13 +95,14 @@ func (s *Server) Close() (err error) {
 	return err
 }
 
-// bind makes the socket in a private directory first, so that at no moment anybody may connect who
-// shall not.
+// bind makes the socket in a private directory and moves it into place when its group and mode are
+// set, so that no other user can connect before.
 func bind(opts Options) (*net.UnixListener, error) {
 	if err := CheckPath(opts.Path); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Dir(opts.Path), 0o755); err != nil { //nolint:gosec // like /run itself; the socket has a mode of its own
+	//nolint:gosec // the mode of /run itself; the socket has its own
+	if err := os.MkdirAll(filepath.Dir(opts.Path), 0o755); err != nil {
 		return nil, err
 	}
 	if err := clearStale(opts.Path); err != nil {
@@ -115,7 +112,7 @@ func bind(opts Options) (*net.UnixListener, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }() // empty by then, or of no use
+	defer func() { _ = os.RemoveAll(dir) }() // it is empty, or the bind failed
 	private := filepath.Join(dir, "s")
 	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: private, Net: "unix"})
 	if err != nil {

@@ -54,10 +54,8 @@ func (d *fake) Reboot(reason string) error   { return d.ask("reboot: " + reason)
 
 func serve(t *testing.T, device Device) *Server {
 	t.Helper()
-	s, err := Listen(
-		Options{Path: filepath.Join(t.TempDir(), "s"), Mode: 0o600, Version: "1.2.3"},
-		device,
-	)
+	s, err := Listen(Options{Path: filepath.Join(t.TempDir(), "s"), Mode: 0o600, Version: "1.2.3"},
+		device)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
@@ -93,12 +91,8 @@ func (p *peer) hear(want string) {
 
 func (p *peer) hearEnd() {
 	p.t.Helper()
-	require.False(
-		p.t,
-		p.lines.Scan(),
-		"the connection has to end, but there is a line: %s",
-		p.lines.Text(),
-	)
+	require.False(p.t, p.lines.Scan(), "the connection has to end, but there is a line: %s",
+		p.lines.Text())
 }
 
 const (

@@ -2,7 +2,7 @@
 // that costs.
 //
 //	plan, err := chaos.NewPlan(seed, kinds, kills, devices, limits) // which actor dies when; pure
-//	result, err := chaos.Run(ctx, config)                           // carries a plan out against a simulated hub
+//	result, err := chaos.Run(ctx, config) // carries a plan out against a simulated hub
 //
 // Every kill is a panic inside Receive, at a point that the seed chooses: before a message, between
 // two effects of it, or after it. The supervisors have the intensities that they have on a device,

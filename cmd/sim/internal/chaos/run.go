@@ -171,10 +171,8 @@ func (r *run) firmware(version int) (*hubtest.Firmware, error) {
 	if fw := r.images[version]; fw != nil {
 		return fw, nil
 	}
-	fw, err := r.hub.Firmware().Add(
-		metadata(version),
-		hubtest.Generated(uint64(version), imageSize),
-	) //nolint:gosec // few versions
+	fw, err := r.hub.Firmware().Add(metadata(version),
+		hubtest.Generated(uint64(version), imageSize)) //nolint:gosec // few versions
 	if err != nil {
 		return nil, err
 	}

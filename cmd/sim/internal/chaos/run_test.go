@@ -83,11 +83,9 @@ func TestLimitsAreThoseOfADevice(t *testing.T) {
 	u := r.newUnit(0, nil)
 	require.NoError(t, u.boot(t.Context()))
 	defer u.off()
-	require.NoError(
-		t,
+	require.NoError(t,
 		u.hub.Wait(t.Context(), func(s hubtest.Snapshot) bool { return len(s.Attached) > 0 }),
-		"the extension is attached",
-	)
+		"the extension is attached")
 	tree, err := u.agent.Tree(t.Context())
 	require.NoError(t, err)
 

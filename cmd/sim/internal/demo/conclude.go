@@ -52,10 +52,8 @@ func (s *scene) check() error {
 		errs = append(errs, fmt.Errorf("%d sockets were dropped", r.SocketDrops))
 	}
 	if want, got := s.fault.interruptions(s.fw.Content.Size), s.resumed(); got < want {
-		errs = append(
-			errs,
-			fmt.Errorf("the download went on %d times where it had stopped, not %d times", got, want),
-		)
+		errs = append(errs,
+			fmt.Errorf("the download went on %d times where it had stopped, not %d times", got, want))
 	}
 	return errors.Join(errs...)
 }
@@ -108,21 +106,10 @@ func (e ending) ReadAt(p []byte, off int64) (int, error) {
 
 // Print says for people how it ended.
 func (r Result) Print(line func(format string, args ...any)) {
-	line(
-		"\n%s -> %s, slot %s -> %s, statuses %s",
-		r.From,
-		r.To,
-		r.SlotBefore,
-		r.SlotAfter,
-		strings.Join(r.Statuses, ", "),
-	)
-	line(
-		"%d bytes in %.2f s, %.1f MB/s; %d sockets dropped",
-		r.Bytes,
-		r.Seconds,
-		r.MBPerS,
-		r.SocketDrops,
-	)
+	line("\n%s -> %s, slot %s -> %s, statuses %s", r.From, r.To, r.SlotBefore, r.SlotAfter,
+		strings.Join(r.Statuses, ", "))
+	line("%d bytes in %.2f s, %.1f MB/s; %d sockets dropped", r.Bytes, r.Seconds, r.MBPerS,
+		r.SocketDrops)
 	switch {
 	case r.OK:
 		line("ok: the device runs %s, committed", r.To)

@@ -62,11 +62,8 @@ func newScene(o Options) *scene {
 
 // run plays with a file, or without one, and says in the result how it ended.
 func (s *scene) run(ctx context.Context, file *hubtest.Content) error {
-	ctx, cancel := context.WithTimeoutCause(
-		ctx,
-		playWithin,
-		fmt.Errorf("the demo was not over within %v", playWithin),
-	)
+	ctx, cancel := context.WithTimeoutCause(ctx, playWithin,
+		fmt.Errorf("the demo was not over within %v", playWithin))
 	defer cancel()
 	content := hubtest.Generated(1, defaultSize)
 	if file != nil {
@@ -143,12 +140,8 @@ func (s *scene) update(ctx context.Context) error {
 		return err
 	}
 	s.result.SlotBefore = boot.Active
-	s.print.Line(
-		"the device runs %s in slot %s and has joined the hub at %s",
-		oldVersion,
-		boot.Active,
-		s.hub.URL(),
-	)
+	s.print.Line("the device runs %s in slot %s and has joined the hub at %s", oldVersion, boot.Active,
+		s.hub.URL())
 	if err := s.download(ctx); err != nil {
 		return err
 	}
@@ -184,10 +177,8 @@ func (s *scene) download(ctx context.Context) error {
 	select {
 	case err := <-ended:
 		if !errors.Is(err, actors.ErrReboot) {
-			return fmt.Errorf(
-				"the agent has ended instead of asking for a reboot: %w",
-				cmp.Or(err, errors.New("it was stopped")),
-			)
+			return fmt.Errorf("the agent has ended instead of asking for a reboot: %w",
+				cmp.Or(err, errors.New("it was stopped")))
 		}
 		return nil
 	case <-s.watch.failed:

@@ -52,12 +52,8 @@ func TestPlain(t *testing.T) {
 	} {
 		require.Contains(t, out, want)
 	}
-	require.Less(
-		t,
-		strings.Index(out, "received"),
-		strings.Index(out, "completed"),
-		"the messages are in order",
-	)
+	require.Less(t, strings.Index(out, "received"), strings.Index(out, "completed"),
+		"the messages are in order")
 	require.NotContains(t, out, "Signature", "addresses are signed")
 }
 
@@ -71,24 +67,16 @@ func TestFileFaults(t *testing.T) {
 			s, _, err := play(t, f)
 			r := s.result
 			require.Error(t, err)
-			require.Equal(
-				t,
-				[]string{"received", "started", "failed"},
-				slices.Compact(r.Statuses),
-				"the hub sees each try that was answered",
-			)
+			require.Equal(t, []string{"received", "started", "failed"}, slices.Compact(r.Statuses),
+				"the hub sees each try that was answered")
 			require.Contains(t, r.Reason, reason)
 			require.Equal(t, "a", r.SlotBefore)
 			require.Equal(t, "a", r.SlotAfter)
 			require.True(t, r.Validated, "the old firmware stays committed")
 			require.Zero(t, r.SocketDrops)
 			requests := map[Fault]int{Corrupt: 1, Truncated: 2, Oversized: 1}
-			require.Len(
-				t,
-				s.fw.Requests(),
-				requests[f],
-				"a file that ends early may have been cut on the way: one more try",
-			)
+			require.Len(t, s.fw.Requests(), requests[f],
+				"a file that ends early may have been cut on the way: one more try")
 		})
 	}
 }

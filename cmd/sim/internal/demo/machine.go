@@ -51,10 +51,8 @@ func newMachine(
 		hub: hub, state: folder, watch: w,
 		http: &http.Client{Transport: hub.RoundTripper()},
 		slots: slotdev.Config{
-			A: filepath.Join(
-				folder,
-				"slot-a",
-			), B: filepath.Join(folder, "slot-b"), Size: max(size, smallestSlot),
+			A: filepath.Join(folder,
+				"slot-a"), B: filepath.Join(folder, "slot-b"), Size: max(size, smallestSlot),
 			Env: []slotdev.Location{
 				{Path: filepath.Join(folder, "env"), Offset: 0, Size: recordSize},
 				{Path: filepath.Join(folder, "env"), Offset: recordSize, Size: recordSize},

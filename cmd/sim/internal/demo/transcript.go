@@ -38,14 +38,8 @@ func describe(e hubtest.Entry, start time.Time) string {
 	if e.Direction == hubtest.Outbound {
 		arrow = "   <- hub"
 	}
-	return fmt.Sprintf(
-		"%7.3fs  %s  %-10s %-24s %s",
-		e.At.Sub(start).Seconds(),
-		arrow,
-		e.Message.Topic,
-		e.Message.Event,
-		detail(e),
-	)
+	return fmt.Sprintf("%7.3fs  %s  %-10s %-24s %s", e.At.Sub(start).Seconds(), arrow, e.Message.Topic,
+		e.Message.Event, detail(e))
 }
 
 // shown is all that is looked at in payloads.

@@ -171,8 +171,6 @@ func status(e client.Event) string {
 }
 
 func printable(s string) bool {
-	return !strings.ContainsFunc(
-		s,
-		func(c rune) bool { return c == unicode.ReplacementChar || !unicode.IsPrint(c) },
-	)
+	return !strings.ContainsFunc(s,
+		func(c rune) bool { return c == unicode.ReplacementChar || !unicode.IsPrint(c) })
 }

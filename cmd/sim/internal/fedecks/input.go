@@ -25,7 +25,7 @@ type Input struct {
 
 // typed is a term, or what was wrong with it.
 type typed struct {
-	device string // whom it is for; empty: everybody
+	device string // the receiver; empty: all devices
 	term   etf.Term
 	err    error
 	hint   string // what to do next, for a person
@@ -74,7 +74,7 @@ type reader struct {
 
 // line takes one more line.
 func (r *reader) line(line string) (all []typed) {
-	if strings.TrimSpace(line) == "" { // the way out for somebody who has lost a quote
+	if strings.TrimSpace(line) == "" { // ends a term whose closing quote is missing
 		return r.close()
 	}
 	if r.text != "" {
@@ -91,7 +91,7 @@ func (r *reader) line(line string) (all []typed) {
 			return all
 		case errors.Is(err, erltext.ErrIncomplete):
 			if r.why = err; r.terminal {
-				all = append(all, typed{hint: err.Error() + " so far (an empty line gives up)"})
+				all = append(all, typed{hint: err.Error() + " so far (an empty line discards it)"})
 			}
 			return all
 		case err != nil:
@@ -103,7 +103,7 @@ func (r *reader) line(line string) (all []typed) {
 	}
 }
 
-// close gives up what is unfinished.
+// close discards the unfinished term and reports why it is unfinished.
 func (r *reader) close() []typed {
 	if r.text == "" {
 		return nil

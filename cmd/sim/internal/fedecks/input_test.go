@@ -56,8 +56,8 @@ func TestTerms(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, lines(t, false, false, c.text)) })
 	}
 	require.Equal(t, []string{
-		`hint: read term: line 1, column 3: expected "." behind the term, found the end so far (an empty line gives up)`, "ok",
-	}, lines(t, false, true, "ok\n.\n"), "whoever forgets the full stop is told")
+		`hint: read term: line 1, column 3: expected "." behind the term, found the end so far (an empty line discards it)`, "ok",
+	}, lines(t, false, true, "ok\n.\n"), "a missing full stop is reported")
 }
 
 func TestAddresses(t *testing.T) {

@@ -143,7 +143,7 @@ func deliver(srv *server.Server, t typed, complain *report.Printer) {
 func toAll(srv *server.Server, t etf.Term) error {
 	all := srv.Presence()
 	if len(all) == 0 {
-		return errors.New("no device is connected: nobody got it")
+		return errors.New("no device is connected: the term was not sent")
 	}
 	var errs []error
 	for _, p := range all {

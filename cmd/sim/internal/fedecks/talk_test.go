@@ -50,7 +50,7 @@ func sit(t *testing.T, run func(ctx context.Context, s *seat) error) *seat {
 		_ = w.Close()
 		select {
 		case err := <-s.ended:
-			s.ended <- err // whoever wanted to know has asked
+			s.ended <- err // read by stop
 		case <-time.After(within):
 			t.Error("it does not end")
 		}
@@ -136,12 +136,8 @@ func connect(t *testing.T, address string, o options) *seat {
 func TestOverTLS(t *testing.T) {
 	web := httptest.NewTLSServer(nil)
 	defer web.Close()
-	_, address := serve(
-		t,
-		"127.0.0.1:0",
-		"secret",
-		&tls.Config{Certificates: web.TLS.Certificates, MinVersion: tls.VersionTLS12},
-	)
+	_, address := serve(t, "127.0.0.1:0", "secret",
+		&tls.Config{Certificates: web.TLS.Certificates, MinVersion: tls.VersionTLS12})
 	require.True(t, strings.HasPrefix(address, "wss://"), address)
 	roots := x509.NewCertPool()
 	roots.AddCert(web.Certificate())
@@ -157,7 +153,7 @@ func TestOverTLS(t *testing.T) {
 	stranger.sees("connection_failed: .*certificate.*")
 }
 
-// A server that has another secret does not take the token: whoever has credentials logs in again,
+// A server that has another secret does not take the token: a device with credentials logs in again,
 // others are told to.
 func TestAnotherSecret(t *testing.T) {
 	dir := t.TempDir()
@@ -182,7 +178,7 @@ func TestAnotherSecret(t *testing.T) {
 	d.sees("(?s)upgrade_failed: 403.*unregistered\nconnecting\nconnected")
 }
 
-// A login that fails costs nobody the token, and who has one goes on.
+// A login that fails does not cost a device its token; a device that has one goes on.
 func TestLoginBesideAToken(t *testing.T) {
 	dir := t.TempDir()
 	s, address := serve(t, "127.0.0.1:0", "secret", nil)
@@ -198,12 +194,9 @@ func TestLoginBesideAToken(t *testing.T) {
 	require.NoError(t, d.ends())
 	s.sees("gw disconnected")
 	s.types("lost.")
-	require.Eventually(
-		t,
-		func() bool { return strings.Contains(s.err.String(), "no device is connected") },
-		within,
-		5*time.Millisecond,
-	)
+	require.Eventually(t,
+		func() bool { return strings.Contains(s.err.String(), "no device is connected") }, within,
+		5*time.Millisecond)
 
 	d = connect(t, address, options{password: "wrong", login: true, dir: dir})
 	d.sees("upgrade_failed: 403.*") // before or after the token has brought it back

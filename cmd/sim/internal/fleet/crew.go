@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// crew does one thing to many devices, to some of them at the same time.
+// crew runs one function for many devices, with a fixed number of workers.
 type crew struct {
 	turns   chan int
 	errs    []error // the first of each worker
@@ -26,10 +26,10 @@ func newCrew(work func(i int) error) *crew {
 	return c
 }
 
-// next gives device i to who is free, and waits for somebody.
+// next gives device i to a free worker; it waits until one is free.
 func (c *crew) next(i int) { c.turns <- i }
 
-// done waits for all that was given.
+// done waits until all devices are done.
 func (c *crew) done() error {
 	close(c.turns)
 	c.workers.Wait()

@@ -2,7 +2,7 @@
 // real sockets, and measures what they cost.
 //
 //	err := fleet.ServeHub(hubConfig, os.Stdin, os.Stdout)        // in the hub's process
-//	result, err := fleet.Run(ctx, fleet.Config{...})             // in the agents' process; starts the other one
+//	result, err := fleet.Run(ctx, fleet.Config{...})             // in the agents' process
 //
 // The agents are the very same as on a device, with everything but flash, which is in memory, and
 // share one supervisor.System. The hub's process is told by a pipe, answers by a pipe, and ends

@@ -37,10 +37,8 @@ type TooManyError struct {
 
 // Error implements error.
 func (e *TooManyError) Error() string {
-	return fmt.Sprintf(
-		"%d devices need a file each, and a process may have %d open here: take at most %d devices, or raise the limit (ulimit -Hn)",
-		e.Devices,
-		e.Limit,
-		max(0, int64(e.Limit)-spareFiles),
-	) //nolint:gosec // a limit of files is small, or unlimited and not exceeded
+	//nolint:gosec // a limit of files is small, or unlimited and not exceeded
+	most := max(0, int64(e.Limit)-spareFiles)
+	return fmt.Sprintf("%d devices need a file each, and a process may have %d open here: "+
+		"take at most %d devices, or raise the limit (ulimit -Hn)", e.Devices, e.Limit, most)
 }

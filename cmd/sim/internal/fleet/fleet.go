@@ -26,8 +26,8 @@ type Config struct {
 	Duration  time.Duration // that the fleet stays after the last join
 	Heartbeat time.Duration // zero: 30 s
 	// HubRestart is when the hub restarts after the last join, without TLS: it closes every socket
-	// with 1012, is away for 2 s and comes back at the same address. It must be less than Duration, to
-	// which the time until all are back is added. Zero: never.
+	// with 1012, is down for 2 s and starts again at the same address. It must be less than Duration,
+	// to which the time until all are back is added. Zero: never.
 	HubRestart time.Duration
 	// Hub makes a program that calls ServeHub with the same HubConfig, but for Listen.
 	Hub   func(listen string) *exec.Cmd
@@ -116,12 +116,8 @@ func (f *fleet) measure(ctx context.Context) (result Result, err error) {
 	}
 	f.await(ctx, f.joinTime())
 	result.pace(int(f.joins.Load()), int(f.cut.Load()), time.Unix(0, f.lastJoin.Load()).Sub(began))
-	f.cfg.Print.Line(
-		"%d devices have joined after %.1f s; staying for %v",
-		f.joins.Load(),
-		time.Since(began).Seconds(),
-		f.cfg.Duration,
-	)
+	f.cfg.Print.Line("%d devices have joined after %.1f s; staying for %v", f.joins.Load(),
+		time.Since(began).Seconds(), f.cfg.Duration)
 	if err := f.steady(ctx, &result); err != nil {
 		return result, err
 	}

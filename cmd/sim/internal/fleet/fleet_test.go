@@ -83,15 +83,13 @@ func TestOutage(t *testing.T) {
 	require.True(
 		t,
 		dialFailed(
-			fmt.Errorf(
-				"dial: %w",
-				&transport.PhaseError{Phase: transport.PhaseConnect, Err: syscall.ECONNREFUSED},
-			),
+			fmt.Errorf("dial: %w",
+				&transport.PhaseError{Phase: transport.PhaseConnect, Err: syscall.ECONNREFUSED}),
 		),
 	)
 	require.True(t, dialFailed(&transport.RefusedError{Status: 503}))
 	var o outage
-	require.False(t, o.took(restarts), "nobody has restarted the hub")
+	require.False(t, o.took(restarts), "the hub was not restarted")
 	require.False(t, o.failed(refused))
 	o.begun.Store(true)
 	require.True(t, o.took(restarts))
@@ -124,10 +122,8 @@ func TestHubThatDoesNotStart(t *testing.T) {
 
 func TestServeHubEndsWithItsInput(t *testing.T) {
 	var out bytes.Buffer
-	require.NoError(
-		t,
-		ServeHub(HubConfig{Devices: 1, TLS: true}, strings.NewReader("stats\nwhat?\n"), &out),
-	)
+	require.NoError(t,
+		ServeHub(HubConfig{Devices: 1, TLS: true}, strings.NewReader("stats\nwhat?\n"), &out))
 	answers := json.NewDecoder(&out)
 	var first hello
 	require.NoError(t, answers.Decode(&first))

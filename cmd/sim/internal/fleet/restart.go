@@ -12,17 +12,17 @@ import (
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
-// downFor is how long the hub is away when it restarts.
+// downFor is how long the hub is down when it restarts.
 const downFor = 2 * time.Second
 
-// outage tells what a restart of the hub does to the devices from what is wrong with them.
+// outage tells the losses that a restart of the hub causes from all others.
 type outage struct {
 	begun, over atomic.Bool
 	lost        atomic.Int64 // sockets
 	refused     atomic.Int64 // dials
 }
 
-// took says whether the outage is why a socket is lost.
+// took reports whether the outage is why a socket is lost, and counts it.
 func (o *outage) took(err error) bool {
 	var closed *transport.CloseError
 	restarts := errors.As(err, &closed) && closed.Code == protocol.CloseServiceRestart
@@ -33,15 +33,15 @@ func (o *outage) took(err error) bool {
 	return true
 }
 
-// dialFailed tells a dial that has failed from a lost socket, which makes the agent wait too.
+// dialFailed reports whether err is of a failed dial, not of a lost socket.
 func dialFailed(err error) bool {
 	var phase *transport.PhaseError
 	var refused *transport.RefusedError
 	return errors.As(err, &phase) || errors.As(err, &refused)
 }
 
-// failed says whether the outage is why a dial has failed. One that the port has refused may be
-// heard of when the hub is back.
+// failed reports whether the outage is why a dial has failed, and counts it. A refused dial may be
+// reported when the hub is back already.
 func (o *outage) failed(err error) bool {
 	if !o.begun.Load() || o.over.Load() && !errors.Is(err, syscall.ECONNREFUSED) {
 		return false

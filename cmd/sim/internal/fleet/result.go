@@ -102,28 +102,18 @@ func (r *Result) judge() {
 
 func round(x float64) float64 { return math.Round(x*100) / 100 }
 
-// Print says it for people.
+// Print prints the result as text, line by line.
 func (r Result) Print(line func(format string, args ...any)) {
 	line("%d of %d devices have joined, %.0f a second, %.2f dials each; %d errors, %d turned away",
 		r.Joined, r.Devices, r.JoinsPerS, r.DialsPerDevice, r.Errors, r.TurnedAway)
-	line(
-		"a device takes %d bytes, of which its socket %d (%.0f %%), and %.2f goroutines; the hub holds %d bytes for it",
-		r.BytesPerDevice,
-		r.SocketBytes,
-		r.SocketPercent,
-		r.GoroutinesPerDevice,
-		r.HubBytes,
-	)
+	line("a device takes %d bytes, of which its socket %d (%.0f %%), and %.2f goroutines; "+
+		"the hub holds %d bytes for it",
+		r.BytesPerDevice, r.SocketBytes, r.SocketPercent, r.GoroutinesPerDevice, r.HubBytes)
 	line("heartbeats: %d seen, %d missed", r.HeartbeatsSeen, r.HeartbeatsMissed)
 	if s := r.Restart; s != nil {
-		line(
-			"restart: %d sockets closed, %d dials refused in %.1f s without a hub; %d devices back after %.1f s",
-			s.SocketsLost,
-			s.DialsRefused,
-			s.DownS,
-			s.JoinedAgain,
-			s.JoinedAgainS,
-		)
+		line("restart: %d sockets closed, %d dials refused in %.1f s without a hub; "+
+			"%d devices back after %.1f s",
+			s.SocketsLost, s.DialsRefused, s.DownS, s.JoinedAgain, s.JoinedAgainS)
 		line(
 			"then %d upgrade requests, %.2f a device, at most %d within a second (%.1f %% of the devices)",
 			s.UpgradeRequests,

@@ -13,10 +13,8 @@ import (
 func TestResult(t *testing.T) {
 	r := Result{Devices: 2000, Joined: 2000, Memory: Memory{SocketBytes: 6000, HubBytes: 5000}}
 	r.pace(2000, 200, 4*time.Second)
-	r.cost(
-		usage{resident: 10 << 20, goroutines: 10},
-		usage{resident: 10<<20 + 2000*30_000, goroutines: 4010},
-	)
+	r.cost(usage{resident: 10 << 20, goroutines: 10},
+		usage{resident: 10<<20 + 2000*30_000, goroutines: 4010})
 	r.heartbeats(4001, 25*time.Second, 10*time.Second)
 	r.Seconds = 24.5
 	r.judge()
@@ -48,7 +46,7 @@ func TestResult(t *testing.T) {
 				JoinedAgainS: 12,
 			}
 		},
-		"nobody": func(r *Result) { r.Devices, r.Joined = 0, 0 },
+		"no devices": func(r *Result) { r.Devices, r.Joined = 0, 0 },
 	} {
 		bad := r
 		bad.HeartbeatsMissed = 0

@@ -100,12 +100,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err := errors.New(
 			"the call comes from the page of another site: use curl, or a page of this address",
 		)
-		answer(
-			func(*http.Request) (any, error) { return nil, statusError{http.StatusForbidden, err} },
-		)(
-			w,
-			r,
-		)
+		answer(func(*http.Request) (any, error) { return nil, statusError{http.StatusForbidden, err} })(w,
+			r)
 		return
 	}
 	h, pattern := a.mux.Handler(r)
@@ -187,11 +183,9 @@ func answer(do call) http.HandlerFunc {
 func (a *API) file(kind string, content []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		if content == nil {
-			http.Error(
-				w,
+			http.Error(w,
 				"there is none: the hub speaks without TLS, or with a certificate that was given to it",
-				http.StatusNotFound,
-			)
+				http.StatusNotFound)
 			return
 		}
 		w.Header().Set("Content-Type", kind)
@@ -216,12 +210,8 @@ func decode(r *http.Request, v any) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf(
-			"read the request: %w: /openapi.json says what %s %s takes",
-			err,
-			r.Method,
-			r.URL.Path,
-		)
+		return fmt.Errorf("read the request: %w: /openapi.json says what %s %s takes", err, r.Method,
+			r.URL.Path)
 	}
 	return nil
 }

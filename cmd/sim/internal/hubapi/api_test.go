@@ -116,21 +116,15 @@ func TestAnOperatorUpdatesADevice(t *testing.T) {
 	d.want(200, "POST", "/v1/devices/dev-1/update", `{"firmware":"fw-2"}`)
 	require.ErrorIs(t, <-ended, actors.ErrReboot)
 	require.NoError(t, json.Unmarshal([]byte(d.want(200, "GET", "/v1/devices/dev-1", "")), &dev))
-	require.Equal(
-		t,
-		[]string{"received", "started", "started", "completed"},
-		dev.Statuses,
-		"the download was cut once and went on",
-	)
+	require.Equal(t, []string{"received", "started", "started", "completed"}, dev.Statuses,
+		"the download was cut once and went on")
 	require.Equal(t, 1, dev.Reboots)
 	require.Contains(t, d.want(200, "GET", "/v1/stats", ""), `"downloads":2`)
 	soon, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	require.NoError(
-		t,
+	require.NoError(t,
 		d.hub.Device("dev-1").Wait(soon, func(s hubtest.Snapshot) bool { return !s.Online }),
-		"the hub has seen it go",
-	)
+		"the hub has seen it go")
 	d.want(409, "POST", "/v1/devices/dev-1/update", `{"firmware":"fw-2"}`)
 }
 
@@ -199,10 +193,8 @@ func TestAnOperatorTroublesADevice(t *testing.T) {
 	d.want(200, "POST", "/v1/drain", `{"batch":10,"every_ms":0}`)
 
 	var messages []messageView
-	require.NoError(
-		t,
-		json.Unmarshal([]byte(d.want(200, "GET", "/v1/devices/dev-1/messages", "")), &messages),
-	)
+	require.NoError(t,
+		json.Unmarshal([]byte(d.want(200, "GET", "/v1/devices/dev-1/messages", "")), &messages))
 	require.Equal(t, "phx_join", messages[0].Event)
 	require.Equal(t, "device", messages[0].From)
 }
@@ -224,7 +216,7 @@ func TestWrongCallsAreExplained(t *testing.T) {
 		method, path, body string
 		want               string
 	}{
-		{404, "GET", "/v1/devices/nobody", "", "has not seen"},
+		{404, "GET", "/v1/devices/missing", "", "has not seen"},
 		{404, "POST", "/v1/devices/offline/update", `{"firmware":"none"}`, "no firmware"},
 		{409, "POST", "/v1/devices/offline/update", `{"firmware":"fw-2"}`, "not joined"},
 		{409, "POST", "/v1/devices/offline/disconnect", "", "offline"},
@@ -303,15 +295,8 @@ func TestTheDescriptionIsComplete(t *testing.T) {
 		for method, does := range methods {
 			calls++
 			for _, p := range does.Parameters {
-				require.Equal(
-					t,
-					p.In == "path",
-					strings.Contains(path, "{"+p.Name+"}"),
-					"%s %s: %s",
-					method,
-					path,
-					p.Name,
-				)
+				require.Equal(t, p.In == "path", strings.Contains(path, "{"+p.Name+"}"), "%s %s: %s", method,
+					path, p.Name)
 			}
 			concrete := strings.NewReplacer("{id}", "dev-1", "{uuid}", "fw-2", "{shell}", "console",
 				"{deployment}", "1").
@@ -337,12 +322,8 @@ func TestTheDescriptionIsComplete(t *testing.T) {
 
 func TestALargeBodyIsRefused(t *testing.T) {
 	d := newDesk(t, hubtest.Memory)
-	r := httptest.NewRequestWithContext(
-		t.Context(),
-		"POST",
-		"/v1/drain",
-		io.LimitReader(spaces{}, maxBody+2),
-	)
+	r := httptest.NewRequestWithContext(t.Context(), "POST", "/v1/drain",
+		io.LimitReader(spaces{}, maxBody+2))
 	w := httptest.NewRecorder()
 	d.api.ServeHTTP(w, r)
 	require.Equal(t, 413, w.Code)
@@ -364,12 +345,8 @@ func TestAnotherSitesPageIsRefused(t *testing.T) {
 		"https://elsewhere.example": http.StatusForbidden,
 		"http://example.com":        http.StatusOK,
 	} {
-		r := httptest.NewRequestWithContext(
-			t.Context(),
-			http.MethodPut,
-			"/v1/devices/a",
-			strings.NewReader("{}"),
-		)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPut, "/v1/devices/a",
+			strings.NewReader("{}"))
 		r.Header.Set("Origin", origin)
 		w := httptest.NewRecorder()
 		d.api.ServeHTTP(w, r)

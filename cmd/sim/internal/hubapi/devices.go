@@ -88,10 +88,8 @@ func (a *API) device(do func(*http.Request, *hubtest.Device) (any, error)) call 
 				return do(r, d)
 			}
 		}
-		return nil, notFound(
-			"the hub has not seen a device %q: GET /v1/devices lists those that it has",
-			id,
-		)
+		return nil, notFound("the hub has not seen a device %q: GET /v1/devices lists those that it has",
+			id)
 	}
 }
 
@@ -161,8 +159,7 @@ func (a *API) disconnect(r *http.Request, d *hubtest.Device) (any, error) {
 	case code < 1000 || code > 4999 || code == 1015 ||
 		code == protocol.CloseNoStatus || code == protocol.CloseAbnormal:
 		return nil, fmt.Errorf(
-			"disconnect: %d is no code for a close frame: give 0 to cut, or 1000 to 4999",
-			code,
+			"disconnect: %d is no code for a close frame: give 0 to cut, or 1000 to 4999", code,
 		)
 	default:
 		return nil, d.Net().Close(code)

@@ -123,11 +123,8 @@ func (a *API) content(r *http.Request) (*stored, hubtest.Content, error) {
 	if text := r.URL.Query().Get("size"); text != "" {
 		size, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || size < 1 || size > maxFirmware {
-			return nil, hubtest.Content{}, fmt.Errorf(
-				"add firmware: size %q: give bytes, 1 to %d",
-				text,
-				int64(maxFirmware),
-			)
+			return nil, hubtest.Content{}, fmt.Errorf("add firmware: size %q: give bytes, 1 to %d", text,
+				int64(maxFirmware))
 		}
 		return &stored{}, hubtest.Generated(uint64(size), size), nil
 	}
@@ -182,12 +179,8 @@ func (a *API) inject(r *http.Request) (any, error) {
 	newFault, ok := known[in.Kind]
 	if !ok || in.N < 0 && in.Kind != "resize" && in.Kind != "wrong-total" || in.Times < 0 ||
 		in.After < 0 {
-		return nil, fmt.Errorf(
-			"fault %q with n %d: kind is one of %v, numbers are not negative",
-			in.Kind,
-			in.N,
-			slices.Sorted(maps.Keys(known)),
-		)
+		return nil, fmt.Errorf("fault %q with n %d: kind is one of %v, numbers are not negative", in.Kind,
+			in.N, slices.Sorted(maps.Keys(known)))
 	}
 	if in.Kind == "status" && (in.N < 200 || in.N > 599) {
 		return nil, fmt.Errorf("fault status with n %d: n is the status, 200 to 599", in.N)
@@ -264,10 +257,8 @@ func (a *API) stopDeployment(r *http.Request) (any, error) {
 			return viewOfDeployment(d), nil
 		}
 	}
-	return nil, notFound(
-		"there is no deployment %q: GET /v1/deployments lists them",
-		r.PathValue("deployment"),
-	)
+	return nil, notFound("there is no deployment %q: GET /v1/deployments lists them",
+		r.PathValue("deployment"))
 }
 
 // offerArchive offers the file to all devices, now and whenever one joins.

@@ -40,14 +40,11 @@ func (a *API) drain(r *http.Request) (any, error) {
 	}
 	if in.Batch < 1 || in.EveryMS < 0 || in.WithinMS < 1 || in.EveryMS > maxMS || in.WithinMS > maxMS {
 		return nil, fmt.Errorf(
-			"drain: batch and within_ms must be positive, every_ms not negative, both at most %d",
-			maxMS,
+			"drain: batch and within_ms must be positive, every_ms not negative, both at most %d", maxMS,
 		)
 	}
-	ctx, cancel := context.WithTimeout(
-		context.WithoutCancel(r.Context()),
-		time.Duration(in.WithinMS)*time.Millisecond,
-	)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()),
+		time.Duration(in.WithinMS)*time.Millisecond)
 	defer cancel()
 	err := a.hub.Net().Drain(ctx, in.Batch, time.Duration(in.EveryMS)*time.Millisecond)
 	return map[string]bool{"in_time": err == nil}, nil // the others have got 1000

@@ -72,8 +72,7 @@ func (a *API) mode(r *http.Request, d *hubtest.Device) (any, error) {
 		return nil, fmt.Errorf("mode %q: give one of %v", in.Mode, known)
 	case a.hub.Profile() != hubtest.ProfileNew:
 		return nil, fmt.Errorf(
-			"mode: the server %v knows no update modes: start the hub with --profile new",
-			a.hub.Profile(),
+			"mode: the server %v knows no update modes: start the hub with --profile new", a.hub.Profile(),
 		)
 	}
 	d.Update().SetMode(in.Mode, in.Allowed)

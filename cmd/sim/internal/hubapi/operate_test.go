@@ -201,16 +201,11 @@ func TestTheHistoryOfUpdates(t *testing.T) {
 		Progress []progressView
 		Blocked  *time.Time `json:"blocked_until"`
 	}
-	require.NoError(
-		t,
-		json.Unmarshal([]byte(d.want(200, "GET", "/v1/devices/dev-1/updates", "")), &got),
-	)
+	require.NoError(t,
+		json.Unmarshal([]byte(d.want(200, "GET", "/v1/devices/dev-1/updates", "")), &got))
 	require.Nil(t, got.Current)
-	require.Equal(
-		t,
-		updateView{UUID: "fw-2", Status: "failed", Progress: 5, Manual: true},
-		got.Past[0].updateView,
-	)
+	require.Equal(t, updateView{UUID: "fw-2", Status: "failed", Progress: 5, Manual: true},
+		got.Past[0].updateView)
 	require.Equal(t, "no space", got.Past[0].Reason)
 	require.NotNil(t, got.Past[0].Offered)
 	require.Equal(t, []string{"received", "failed"}, got.Statuses)
@@ -323,11 +318,8 @@ func TestTroubleWithChannels(t *testing.T) {
 // A drain's end is told; what the hub was started with is what counts when a call says nothing.
 func TestDrainWithinATime(t *testing.T) {
 	d := newDesk(t, hubtest.Memory)
-	d.api = New(
-		d.hub,
-		d.dir,
-		Options{DrainBatch: 1, DrainEvery: time.Hour, DrainWithin: time.Millisecond},
-	)
+	d.api = New(d.hub, d.dir,
+		Options{DrainBatch: 1, DrainEvery: time.Hour, DrainWithin: time.Millisecond})
 	codes := map[int]int{}
 	var all []*puppet
 	for i := range 3 {

@@ -54,10 +54,8 @@ func New(dir string, o Options) (config string, err error) {
 	}
 	for _, text := range []string{dir, o.Identity, o.URL, o.CA, o.Key, o.Secret} {
 		if strings.ContainsAny(text, "\"\\\n\r") {
-			return "", fmt.Errorf(
-				"make a machine: %q: quotes, backslashes and line ends are not possible",
-				text,
-			)
+			return "", fmt.Errorf("make a machine: %q: quotes, backslashes and line ends are not possible",
+				text)
 		}
 	}
 	if o.Identity == "" || o.URL == "" || o.Key == "" || o.Secret == "" || o.Size < 1 {

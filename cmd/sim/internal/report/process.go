@@ -42,11 +42,8 @@ func processStatus(key string) (int64, error) {
 		if !ok {
 			continue
 		}
-		kb, err := strconv.ParseInt(
-			strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")),
-			10,
-			64,
-		)
+		kb, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")),
+			10, 64)
 		if err != nil {
 			return 0, fmt.Errorf("measure memory: %q of /proc/self/status: %w", rest, err)
 		}

@@ -31,10 +31,8 @@ func (p *Printer) NewBar(name string) *Bar {
 		b.bar = b.bars.AddBar(
 			100,
 			mpb.PrependDecorators(decor.Name(name+" ")),
-			mpb.AppendDecorators(
-				decor.Percentage(decor.WC{W: 5}),
-				decor.Elapsed(decor.ET_STYLE_GO, decor.WC{W: 6}),
-			),
+			mpb.AppendDecorators(decor.Percentage(decor.WC{W: 5}),
+				decor.Elapsed(decor.ET_STYLE_GO, decor.WC{W: 6})),
 		)
 	}
 	return b

@@ -41,11 +41,8 @@ func Serve(ctx context.Context, ln net.Listener, compress transport.Compression)
 	server := &http.Server{
 		ReadHeaderTimeout: 10 * time.Second,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			conn, err := transport.Upgrade(
-				w,
-				r,
-				transport.UpgradeOptions{Limits: Limits(), Compress: compress},
-			)
+			conn, err := transport.Upgrade(w, r,
+				transport.UpgradeOptions{Limits: Limits(), Compress: compress})
 			if err == nil { // else the client has been told
 				echo(links, conn)
 			}

@@ -104,13 +104,8 @@ func TestCaseThatIsNotLetIn(t *testing.T) {
 	defer server.Close()
 	var lines []string
 	line := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	err := Fuzz(
-		t.Context(),
-		"ws"+strings.TrimPrefix(server.URL, "http"),
-		"a",
-		transport.Uncompressed,
-		line,
-	)
+	err := Fuzz(t.Context(), "ws"+strings.TrimPrefix(server.URL, "http"), "a", transport.Uncompressed,
+		line)
 	require.EqualError(t, err, "1 of 2 cases could not be dialled: see above")
 	require.Len(t, lines, 2)
 	require.Contains(t, lines[0], "case 1 of 2: ")
