@@ -33,8 +33,12 @@ const (
 // effects is what the core has emitted since the actor has looked.
 type effects struct{ list []effect }
 
-// keepEffects is the capacity up to which a list of effects is used again.
-const keepEffects = 64
+// A list of effects has room for firstEffects, which most turns of a supervisor do not exceed. It is
+// used again up to a room for keepEffects.
+const (
+	firstEffects = 8
+	keepEffects  = 64
+)
 
 func (o *effects) emit(e effect) { o.list = append(o.list, e) }
 

@@ -81,7 +81,7 @@ func (s *System) borrow() *effects {
 	if out, ok := s.effects.Get().(*effects); ok {
 		return out
 	}
-	return &effects{}
+	return &effects{list: make([]effect, 0, firstEffects)}
 }
 
 // giveBack takes a list of effects back for the next turn.
