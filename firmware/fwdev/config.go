@@ -80,16 +80,16 @@ type Disk interface {
 func New(cfg Config) (*Applier, error) {
 	var errs []error
 	if cfg.Disk == "" {
-		errs = append(errs, errors.New("Disk: the block device or file to install to is missing"))
+		errs = append(errs, errors.New("no Disk: give the block device or file to install to"))
 	}
 	if cfg.Keys == nil {
-		errs = append(errs, errors.New("Keys: a function that returns the public keys is missing"))
+		errs = append(errs, errors.New("no Keys: give a function that returns the public keys"))
 	}
 	if cfg.Slots == nil {
-		errs = append(errs, errors.New("Slots: the boot record is missing"))
+		errs = append(errs, errors.New("no Slots: give the boot record"))
 	}
 	if cfg.Mode > Program {
-		errs = append(errs, fmt.Errorf("Mode: %d is none", cfg.Mode))
+		errs = append(errs, fmt.Errorf("no Mode has the number %d", cfg.Mode))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("firmware archives: %w", err)

@@ -49,7 +49,7 @@ func (a *Applier) stream(ctx context.Context, target firmware.Target) *stream {
 		defer close(s.done)
 		s.err = s.read(ctx, in)
 		if s.err != nil {
-			in.CloseWithError(s.err) //nolint:errcheck // never fails
+			in.CloseWithError(s.err)
 		}
 	}()
 	return s
@@ -101,7 +101,7 @@ func (s *stream) Flip(ctx context.Context) error {
 // Abort gives the archive up.
 func (s *stream) Abort() error {
 	s.cancel()
-	s.out.CloseWithError(errAborted) //nolint:errcheck // never fails
+	s.out.CloseWithError(errAborted)
 	<-s.done
 	if s.job != nil {
 		s.job.abort()

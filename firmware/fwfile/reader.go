@@ -76,7 +76,10 @@ func NewReader(src io.Reader, opts Options) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r, r.head(opts)
+	if err := r.head(opts); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // head reads the entries before the resources.

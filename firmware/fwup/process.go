@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -93,8 +94,8 @@ func (p Program) Start(ctx context.Context, a Apply) (*Process, error) {
 	if a.Task == "" {
 		a.Task = "upgrade"
 	}
-	args := []string{"--apply", "--framing", "--no-unmount", "-d", a.Device, "--task", a.Task}
-	args = append(args, p.Args...)
+	args := slices.Concat(
+		[]string{"--apply", "--framing", "--no-unmount", "-d", a.Device, "--task", a.Task}, p.Args)
 	for _, k := range a.Keys {
 		args = append(args, "--public-key", k.String())
 	}

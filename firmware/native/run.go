@@ -88,7 +88,10 @@ func Open(t Target, m *fwfile.Meta, opts Options) (*Run, error) {
 	if r.task, err = r.choose(); err != nil {
 		return nil, err
 	}
-	return r, r.check()
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // Task returns the task that Open chose.

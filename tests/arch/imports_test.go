@@ -40,6 +40,7 @@ var rows = []row{
 	{"firmware/fwfile", []string{"firmware/internal/inflate"}, purely},
 	{"firmware/internal/inflate", nil, purely},
 	{"firmware/fwup", []string{"firmware", "firmware/fwfile"}, false},
+	{"firmware/format", []string{"firmware"}, purely},
 	{"firmware/native", []string{"firmware/fwfile", "firmware/internal/..."}, false},
 	{"firmware/fwdev", []string{
 		"firmware", "firmware/fwfile", "firmware/fwup", "firmware/native",
