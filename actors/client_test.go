@@ -80,7 +80,7 @@ func TestPanicValuesAreNotLogged(t *testing.T) {
 	})
 }
 
-// What somebody waits for is never left out, however slow a callback is and however much happens
+// What the updater waits for is never left out, however slow a callback is and however much happens
 // meanwhile.
 func TestSlowClientStillReboots(t *testing.T) {
 	var slow atomic.Bool

@@ -31,7 +31,7 @@ type Config struct {
 	Extensions []extensions.Factory // offered to the hub; none: the extensions channel is not joined
 	System     *supervisor.System   // to run under; nil: an own one, which ends with the device
 	Logger     zerolog.Logger       // zero: silent
-	OnEvent    func(Event)          // must not block; nil: nobody listens
+	OnEvent    func(Event)          // must not block; nil means that no events are told
 	Seed       uint64               // of the jitter; zero: a random one
 }
 

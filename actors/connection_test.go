@@ -120,7 +120,7 @@ func TestChannelCrashRejoinsOnTheSameSocket(t *testing.T) {
 				talk := r.seen.Converse(t)
 				before := r.seen.Snapshot().Joins
 				r.crash("link/channel/" + topic)
-				require.NoError(t, r.seen.Channel(topic).Push("nobody knows this", map[string]int{}))
+				require.NoError(t, r.seen.Channel(topic).Push("unknown event", map[string]int{}))
 				talk.ExpectLater("joins anew", hubtest.Join(topic))
 				r.settle(10 * time.Second)
 				talk.ExpectSameSocket("a crash never costs the link")
@@ -169,7 +169,7 @@ func TestChannelAndConnectionCrashTogether(t *testing.T) {
 				talk := r.seen.Converse(t)
 				joins := count(r, hubtest.Join(topic))
 				armed.Store(true)
-				require.NoError(t, r.seen.Channel(topic).Push("nobody knows this", map[string]int{}))
+				require.NoError(t, r.seen.Channel(topic).Push("unknown event", map[string]int{}))
 				r.settle(2 * time.Second)
 				require.Empty(t, crashes)
 				require.Equal(t, joins+1, count(r, hubtest.Join(topic)), "joins anew, at once")
@@ -235,7 +235,7 @@ func TestBadMessagesAreCounted(t *testing.T) {
 			require.NoError(t, r.seen.Channel("device").Push("no such event", payload))
 		}
 		r.settle(time.Minute)
-		talk.ExpectSameSocket("bad messages are nobody's end")
+		talk.ExpectSameSocket("bad messages end no actor")
 		require.EqualValues(t, 5, r.dev.Status().Counters.Unknown)
 		require.NotZero(t, r.dev.Status().Counters.BadFrames)
 		require.Zero(t, r.happened(actors.EventActorExited))

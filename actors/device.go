@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hublink-go/hublink/actors/internal/lifecycle"
 	"github.com/hublink-go/hublink/actors/internal/message"
 	"github.com/hublink-go/hublink/supervisor"
 )
@@ -17,10 +18,7 @@ import (
 var ErrReboot = errors.New("the device has to reboot")
 
 // ErrNotRunning is returned by calls that need a device that was started and has not ended.
-var ErrNotRunning = errors.New("the device is not running")
-
-// stopTimeout is what Run gives the tree to stop, over the longest shutdown time of an actor.
-const stopTimeout = 20 * time.Second
+var ErrNotRunning = lifecycle.ErrNotRunning
 
 // Device is one device agent. New wires it, Start starts it, Wait waits for its end, Stop stops it;
 // Run does all of that. All methods may be called from any goroutine.
@@ -29,11 +27,9 @@ type Device struct {
 	own    shared
 	parts  *parts
 	system *supervisor.System // the embedder's; nil: an own one
+	tree   lifecycle.Tree
 
 	mu     sync.Mutex
-	begun  chan struct{} // nil: Start was not called; closed when it has returned
-	sys    *supervisor.System
-	root   *supervisor.Supervisor
 	reboot string // why the device shall reboot; empty: it shall not
 }
 
@@ -59,53 +55,41 @@ func New(cfg Config) (*Device, error) {
 }
 
 // Start starts the device's actors and returns when they run; it does not wait for the hub. A
-// failed start leaves nothing running, and a Device can be started once.
+// failed start leaves nothing running and can be repeated. A Device that was started cannot be
+// started again.
 func (d *Device) Start(ctx context.Context) error {
-	begun := make(chan struct{})
-	d.mu.Lock()
-	before := d.begun
-	if before == nil {
-		d.begun = begun
+	own := supervisor.Options{
+		Name: d.name, Logger: d.own.logs.base, OnEvent: d.own.events.actorExited,
 	}
-	d.mu.Unlock()
-	if before != nil {
-		return fmt.Errorf("start %s: it has been started before; make a new Device", d.name)
-	}
-	defer close(begun)
-	if err := d.openSystem(); err != nil {
+	o := lifecycle.Options{Name: d.name, System: d.system, Own: own}
+	if err := d.tree.Start(ctx, o, d.grow); err != nil {
 		return err
 	}
-	d.parts.resolve(d.sys, d.name)
-	// without the lock: OnEvent may call methods meanwhile
-	root, err := d.sys.Start(ctx, d.parts.spec(d.name))
-	if err != nil {
-		// ctx may be what has ended the start
-		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-		defer cancel()
-		return errors.Join(fmt.Errorf("start %s: %w", d.name, err), d.release(stop))
-	}
-	d.mu.Lock()
-	d.root = root
-	leaving := d.reboot != ""
-	d.mu.Unlock()
-	if leaving { // a reboot was asked for during the start
-		d.stopSoon(root)
+	if d.rebooting() != "" { // a reboot was asked for during the start
+		d.stopSoon()
 	}
 	return nil
 }
 
+func (d *Device) grow(
+	ctx context.Context, sys *supervisor.System,
+) (*supervisor.Supervisor, error) {
+	d.parts.resolve(sys, d.name)
+	return sys.Start(ctx, d.parts.spec(d.name))
+}
+
+// Run starts the device and blocks until it ends or ctx does; then it stops the device and returns
+// what Wait returns.
+func (d *Device) Run(ctx context.Context) error { return lifecycle.Run(ctx, d) }
+
+// Done returns a channel that is closed when the device has ended. It may be called before Start.
+func (d *Device) Done() <-chan struct{} { return d.tree.Done() }
+
 // Wait blocks until the device has ended: nil after Stop, ErrReboot when it shall reboot, otherwise
-// why its supervisor gave up.
+// why its supervisor gave up. It returns ErrNotRunning when the device was not started.
 func (d *Device) Wait() error {
-	root, _ := d.started(context.Background())
-	if root == nil {
-		return ErrNotRunning
-	}
-	err := root.Wait()
-	d.mu.Lock()
-	reason := d.reboot
-	d.mu.Unlock()
-	if reason != "" {
+	err := d.tree.Wait()
+	if reason := d.rebooting(); reason != "" && d.tree.Root() != nil {
 		return fmt.Errorf("%w: %s", ErrReboot, reason)
 	}
 	return err
@@ -113,30 +97,7 @@ func (d *Device) Wait() error {
 
 // Stop stops the device's actors in order, the last started first, and closes the socket. It is
 // idempotent and bounded: what does not stop in its time is abandoned and named in the error.
-func (d *Device) Stop(ctx context.Context) error {
-	root, err := d.started(ctx)
-	if root == nil || err != nil {
-		return err
-	}
-	report, err := root.Stop(ctx)
-	return errors.Join(err, report.Err(), d.release(ctx))
-}
-
-// Run starts the device and blocks until it ends or ctx does; then it stops the device and returns
-// what Wait returns.
-func (d *Device) Run(ctx context.Context) error {
-	if err := d.Start(ctx); err != nil {
-		return err
-	}
-	select {
-	case <-ctx.Done():
-	case <-d.running().Done():
-	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-	defer cancel()
-	err := d.Stop(stop)
-	return errors.Join(d.Wait(), err)
-}
+func (d *Device) Stop(ctx context.Context) error { return d.tree.Stop(ctx, nil) }
 
 // Reconnect drops the socket, if there is one, and dials at once: the backoff starts anew.
 func (d *Device) Reconnect() error {
@@ -146,7 +107,7 @@ func (d *Device) Reconnect() error {
 // Commit ends the trial of the running firmware, so that the boot loader will not go back from it,
 // and tells the hub. It answers when the boot record has been written.
 func (d *Device) Commit(ctx context.Context) error {
-	if !d.alive() {
+	if !d.tree.Alive() {
 		return fmt.Errorf("commit: %w", ErrNotRunning)
 	}
 	res, err := supervisor.Call[message.Committed](ctx, d.parts.device.Updater, message.CommitWanted{})
@@ -166,7 +127,7 @@ func (d *Device) Status() Status { return statusOf(d.own.events.device, d.own.bo
 
 // Tree returns a picture of the supervision tree as it stands.
 func (d *Device) Tree(ctx context.Context) (supervisor.TreeNode, error) {
-	root := d.running()
+	root := d.tree.Root()
 	if root == nil {
 		return supervisor.TreeNode{}, ErrNotRunning
 	}
@@ -175,7 +136,7 @@ func (d *Device) Tree(ctx context.Context) (supervisor.TreeNode, error) {
 
 // tell sends to an actor, whose ref is read after it is known to be there.
 func (d *Device) tell(r *supervisor.Ref, msg any, what string) error {
-	if !d.alive() {
+	if !d.tree.Alive() {
 		return fmt.Errorf("%s: %w", what, ErrNotRunning)
 	}
 	if err := r.Send(msg); err != nil {
@@ -184,87 +145,29 @@ func (d *Device) tell(r *supervisor.Ref, msg any, what string) error {
 	return nil
 }
 
-// running returns the root; nil: it was not started.
-func (d *Device) running() *supervisor.Supervisor {
+// rebooting returns why the device shall reboot; empty means that it shall not.
+func (d *Device) rebooting() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.root
-}
-
-// started is running once a start that is under way has come to its end.
-func (d *Device) started(ctx context.Context) (*supervisor.Supervisor, error) {
-	d.mu.Lock()
-	begun := d.begun
-	d.mu.Unlock()
-	if begun == nil {
-		return nil, nil //nolint:nilnil // it was not started, which is no error
-	}
-	select {
-	case <-begun:
-		return d.running(), nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("stop %s, which is still being started: %w", d.name, ctx.Err())
-	}
-}
-
-func (d *Device) alive() bool {
-	root := d.running()
-	if root == nil {
-		return false
-	}
-	select {
-	case <-root.Done():
-		return false
-	default:
-		return true
-	}
+	return d.reboot
 }
 
 // endForReboot stops the tree from outside of it, because an actor cannot wait for its own end;
-// Wait then returns ErrReboot. One that is still being started is stopped when it has been.
+// Wait then returns ErrReboot. A device that is still being started is stopped when it runs.
 func (d *Device) endForReboot(reason string) {
 	d.mu.Lock()
-	root := d.root
 	first := d.reboot == ""
 	d.reboot = reason
 	d.mu.Unlock()
-	if root != nil && first {
-		d.stopSoon(root)
+	if first && d.tree.Root() != nil {
+		d.stopSoon()
 	}
 }
 
-func (d *Device) stopSoon(root *supervisor.Supervisor) {
+func (d *Device) stopSoon() {
 	go func() { // ends with the tree, within the stop timeout
-		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), lifecycle.StopTimeout)
 		defer cancel()
-		_, _ = root.Stop(ctx) // Run and Stop report what would not stop
+		_, _ = d.tree.Root().Stop(ctx) // Run and Stop report what would not stop
 	}()
-}
-
-// openSystem makes sure that there is a system to run under.
-func (d *Device) openSystem() error {
-	if d.system != nil {
-		d.sys = d.system
-		return nil
-	}
-	sys, err := supervisor.NewSystem(supervisor.Options{
-		Name: d.name, Logger: d.own.logs.base, OnEvent: d.own.events.actorExited,
-	})
-	if err != nil {
-		return fmt.Errorf("start %s: %w", d.name, err)
-	}
-	d.sys = sys
-	return nil
-}
-
-// release ends the system if it is the device's own.
-func (d *Device) release(ctx context.Context) error {
-	if d.system != nil || d.sys == nil {
-		return nil
-	}
-	report, err := d.sys.Shutdown(ctx)
-	if err != nil {
-		return err
-	}
-	return report.Err()
 }

@@ -45,7 +45,10 @@ func TestStartThatTakesTooLong(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.NotContains(t, err.Error(), "shut down", "it was stopped in order")
 		require.ErrorIs(t, dev.Reconnect(), actors.ErrNotRunning)
-		require.ErrorContains(t, dev.Start(t.Context()), "make a new Device")
+		require.NoError(t, dev.Start(t.Context()), "a failed start can be repeated")
+		require.ErrorContains(t, dev.Start(t.Context()), "make a new one")
+		require.NoError(t, dev.Stop(t.Context()))
+		require.ErrorContains(t, dev.Start(t.Context()), "make a new one")
 		_, err = r.sys.Shutdown(t.Context())
 		require.NoError(t, err)
 		r.rt.CloseIdleConnections()
@@ -171,7 +174,7 @@ func TestStopWhileStarting(t *testing.T) {
 	})
 }
 
-// A hook that panics every time is the embedder's bug and nobody's end.
+// A hook that panics every time ends no actor.
 func TestEventHookThatPanics(t *testing.T) {
 	var told atomic.Int32
 	updating(t, func(b *bench) {
@@ -191,7 +194,7 @@ func TestEventHookThatPanics(t *testing.T) {
 			"as if there were no hook",
 		)
 		require.Equal(t, sockets, b.seen.Net().Sockets())
-		require.Equal(t, joins, b.seen.Snapshot().Joins, "nobody has crashed")
+		require.Equal(t, joins, b.seen.Snapshot().Joins, "no actor has crashed")
 		require.Greater(t, told.Load(), int32(3))
 		b.reboot()
 	})

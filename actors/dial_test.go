@@ -77,7 +77,7 @@ func TestFallbackURLs(t *testing.T) {
 	})
 }
 
-// busy is a dialer to hubs that let nobody in and say by name for how long.
+// busy is a dialer to hubs that refuse every device, each for a time of its own.
 type busy struct {
 	mu    sync.Mutex
 	start time.Time
@@ -169,7 +169,7 @@ func (f failing) Dial(
 	return nil, f.err
 }
 
-// Whoever looks at the device's status learns what to look at next.
+// The device's status says what to look at next.
 func TestProxyAndRedirectAreDiagnosed(t *testing.T) {
 	proxy := func(status int) error {
 		return &transport.PhaseError{

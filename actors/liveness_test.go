@@ -125,7 +125,7 @@ func TestEveryCloseHasItsRule(t *testing.T) {
 		{"the hub cannot read a frame", code(1011), 1011, time.Second, 2 * time.Second},
 		{"a text that is not UTF-8", code(1007), 1007, time.Second, 2 * time.Second},
 		{"a message that is too long", code(1009), 1009, time.Second, 2 * time.Second},
-		{"a code that nobody knows", code(4321), 4321, time.Second, 2 * time.Second},
+		{"an unknown code", code(4321), 4321, time.Second, 2 * time.Second},
 		{
 			"a cut without a close frame", func(r *rig) error { return r.seen.Net().Drop() },
 			1006, time.Second,
@@ -158,7 +158,7 @@ func TestEveryCloseHasItsRule(t *testing.T) {
 }
 
 // Two machines with one identity, a cloned disk for instance, throw each other out for ever. They
-// must not do it at full speed, and somebody must be told; when one of them goes, the other
+// must not do it at full speed, and the operator must be told; when one of them goes, the other
 // recovers.
 func TestTwoDevicesWithOneIdentity(t *testing.T) {
 	inVirtualTime(t, nil, func(r *rig) {

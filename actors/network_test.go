@@ -102,7 +102,7 @@ func TestStopWhileWaitingForTheNetwork(t *testing.T) {
 	})
 }
 
-// Any URL will do, and where there is a proxy nobody else has to be reached.
+// Any URL will do, and where there is a proxy only the proxy has to be reached.
 func TestWhoIsLookedFor(t *testing.T) {
 	var log logged
 	fallback := func(r *rig, _ *booting) {

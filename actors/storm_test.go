@@ -29,7 +29,7 @@ type gate struct {
 	closed bool          // nothing listens
 	asked  map[int]int   // by the second
 	came   map[int]int   // of asked, those that were let in
-	last   time.Duration // when somebody was let in
+	last   time.Duration // when a device was let in
 }
 
 func newGate(d transport.Dialer, limit int) *gate {
@@ -139,7 +139,7 @@ func pass(d time.Duration) {
 	synctest.Wait()
 }
 
-// A hub takes 100 handshakes a second and cuts whoever comes above that. Devices that are cut come
+// A hub takes 100 handshakes a second and cuts the devices above that. Devices that are cut come
 // back later and later, and spread.
 func TestRateLimitedHubIsNotHammered(t *testing.T) {
 	const devices, limit = 1000, 100
@@ -177,7 +177,7 @@ func TestHubThatIsDownIsNotHammered(t *testing.T) {
 			busiest,
 		)
 		require.Less(t, total, 70*devices)
-		require.Greater(t, total, 45*devices, "nobody has given up")
+		require.Greater(t, total, 45*devices, "no device has given up")
 		require.Less(t, busiest, devices/4)
 		hub.Door().PlatformDown(false)
 		pass(62 * time.Second)
@@ -186,7 +186,7 @@ func TestHubThatIsDownIsNotHammered(t *testing.T) {
 }
 
 // A hub restarts: it closes with 1012, is down for two seconds, and comes back. So does the fleet,
-// spread out, and nearly everybody asks once.
+// spread out, and nearly every device asks once.
 func TestFleetComesBackFromARestartInOneWave(t *testing.T) {
 	const devices = 500
 	fleet(t, devices, 0, func(t *testing.T, hub *hubtest.Hub, g *gate, _ []*actors.Device) {

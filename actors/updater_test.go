@@ -183,7 +183,7 @@ func TestDecisions(t *testing.T) {
 			b.settle(8 * time.Minute)
 			require.EqualValues(t, 1, m.asked.Load(), "not yet")
 			waitReboot(b.rig)
-			require.EqualValues(t, 2, m.asked.Load(), "nobody else repeats what was pushed by hand")
+			require.EqualValues(t, 2, m.asked.Load(), "only the operator repeats what was pushed by hand")
 			b.requireInstalled()
 			b.reboot()
 		})
@@ -253,7 +253,7 @@ func TestTrialThatIsNotCommittedIsGivenUp(t *testing.T) {
 	})
 }
 
-// The hub is told of an offer that nobody can read.
+// The hub is told of an offer that cannot be read.
 // The reboot callback is told when everything is safe; when it fails, the tree ends instead.
 func TestRebootCallback(t *testing.T) {
 	var reasons []string

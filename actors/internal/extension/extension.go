@@ -97,7 +97,7 @@ func (e *extension) Init(ctx *supervisor.Ctx) error {
 	return nil
 }
 
-// Receive handles one message; see the table in the package documentation.
+// Receive handles one message; see the table in package actors.
 func (e *extension) Receive(ctx *supervisor.Ctx, msg any) error {
 	switch m := msg.(type) {
 	case message.ExtensionAttached:

@@ -43,14 +43,14 @@ func (c *connection) Init(ctx *supervisor.Ctx) error {
 		return c.step(ctx, protocol.SocketInput{Kind: protocol.SocketStart})
 	}
 	ctx.Keep(linkKey, c.link)
-	if c.link.writing { // nobody knows how much of the frame went out: this socket is spoilt
+	if c.link.writing { // how much of the frame went out is unknown: this socket cannot be used
 		_ = c.link.conn.Abort()
 		c.link.writing = false
 	}
 	return ctx.Self().Send(adopted{})
 }
 
-// Receive handles one message; see the table in the package documentation.
+// Receive handles one message; see the table in package actors.
 func (c *connection) Receive(ctx *supervisor.Ctx, msg any) error {
 	switch m := msg.(type) {
 	case wake:
@@ -79,8 +79,8 @@ func (c *connection) Receive(ctx *supervisor.Ctx, msg any) error {
 	}
 }
 
-// Terminate closes the socket politely when the device stops; after a crash the link goes to the
-// heir untouched.
+// Terminate closes the socket with a close frame when the device stops; after a crash the link goes
+// to the heir untouched.
 func (c *connection) Terminate(_ *supervisor.Ctx, reason error) {
 	if c.link.conn != nil &&
 		(errors.Is(reason, supervisor.ErrShutdown) || errors.Is(reason, supervisor.ErrNormal)) {

@@ -69,7 +69,7 @@ func newLink(core protocol.Socket) *link {
 	return l
 }
 
-// Close drops the stream. The supervisor calls it when nobody inherits the link.
+// Close drops the stream. The supervisor calls it when no incarnation takes the link over.
 func (l *link) Close() error {
 	l.mu.Lock()
 	l.closed = true
@@ -96,7 +96,7 @@ func (l *link) beginDial() uint64 {
 	return l.attempt
 }
 
-// endDial hands over how the attempt ended. A connection that nobody waits for any more is closed.
+// endDial hands over how the attempt ended. It closes a connection that is no longer waited for.
 func (l *link) endDial(attempt uint64, d dialed) {
 	l.mu.Lock()
 	if !l.closed && attempt == l.attempt {
@@ -110,7 +110,7 @@ func (l *link) endDial(attempt uint64, d dialed) {
 	}
 }
 
-// dialed reports whether the current attempt has ended and nobody has looked yet.
+// dialed reports whether the current attempt has ended and takeDial was not called since.
 func (l *link) dialed() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -42,5 +42,5 @@ type updater struct {
 // updaterMemory is what an updater leaves to the next one in the same process.
 type updaterMemory struct{ firmware.Memory }
 
-// Close implements io.Closer: nobody inherits, and nothing is missed.
+// Close implements io.Closer. Without a next incarnation the memory is not needed.
 func (*updaterMemory) Close() error { return nil }

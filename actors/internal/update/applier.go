@@ -95,7 +95,7 @@ func newApplier(door *Transfers, t transfer) supervisor.Behavior {
 // Init opens the sink in the first turn.
 func (a *applier) Init(ctx *supervisor.Ctx) error { return ctx.Self().Send(openSlot{}) }
 
-// Receive handles one message; see the table in the package documentation.
+// Receive handles one message; see the table in package actors.
 func (a *applier) Receive(ctx *supervisor.Ctx, msg any) error {
 	switch m := msg.(type) {
 	case openSlot:

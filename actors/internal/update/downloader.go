@@ -77,7 +77,7 @@ func (w *downloader) Init(ctx *supervisor.Ctx) error {
 	return nil
 }
 
-// Receive handles one message; see the table in the package documentation.
+// Receive handles one message; see the table in package actors.
 func (w *downloader) Receive(ctx *supervisor.Ctx, msg any) error {
 	switch m := msg.(type) {
 	case more:
@@ -102,9 +102,8 @@ func (w *downloader) more(n int) {
 	}
 }
 
-// errNoApplier ends a download whose bytes nobody takes; the updater hears of it from the applier's
-// end.
-var errNoApplier = errors.New("nobody takes the bytes")
+// errNoApplier ends a download whose applier has ended; the updater hears of that end.
+var errNoApplier = errors.New("the applier has ended")
 
 // download runs until everything was handed over or nothing helps, and tells updater. An error is a
 // crash.
@@ -120,7 +119,7 @@ func (w *downloader) download(ctx context.Context) error {
 	}, (*sink)(w))
 	switch {
 	case ctx.Err() != nil:
-		return nil //nolint:nilerr // stopped: nobody waits for the outcome
+		return nil //nolint:nilerr // stopped: the updater no longer waits for the outcome
 	case errors.Is(err, errNoApplier):
 		return err
 	case err != nil:

@@ -39,7 +39,7 @@ func (u *updater) transfer(e firmware.Effect) transfer {
 	return transfer{owner: u.door.Self, sink: u.door.Applier, plan: e.Plan}
 }
 
-// prepare starts an applier, once nobody writes the slot any more.
+// prepare starts an applier, after the actors of an earlier transfer have stopped.
 func (u *updater) prepare(ctx *supervisor.Ctx, e firmware.Effect) {
 	door, t := u.door.Transfers, u.transfer(e)
 	u.errands.Run(ctx, errand.Errand{Name: "start applier", Do: func(gctx context.Context) any {

@@ -48,7 +48,7 @@ func (u *updater) start(ctx *supervisor.Ctx, disk firmware.OnDisk) error {
 	return nil
 }
 
-// Receive handles one message; see the table in the package documentation.
+// Receive handles one message; see the table in package actors.
 func (u *updater) Receive(ctx *supervisor.Ctx, msg any) error {
 	if in, ok := u.input(msg); ok {
 		return u.step(ctx, in)
