@@ -69,7 +69,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.URL == "" && c.Credentials != "",
 		"credentials are for external servers, but there is no URL",
 	)
-	check(c.Listen == "" && len(c.Routes) > 0, "Routes need Listen: the other servers connect back")
+	check(c.Listen == "" && len(c.Routes) > 0, "Routes carry connections both ways, so they need Listen")
 	check(
 		c.MaxMessage < leastBytes || c.MaxMessage > mostBytes,
 		"MaxMessage %d: from %d to %d",
