@@ -121,7 +121,7 @@ func FuzzSettle(f *testing.F) {
 			}
 			spoken := in.Kind == SessionReceived || in.Kind == SessionStop
 			for _, e := range s.Step(now, in, nil) {
-				n := byte(0)
+				var n byte
 				switch e.Kind {
 				case DoPush:
 					n = e.Data[0]

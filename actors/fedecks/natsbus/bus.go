@@ -46,7 +46,7 @@ func Open(ctx context.Context, cfg Config) (*Bus, error) {
 		nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
 			if !nc.IsClosed() {
 				b.log.Warn().Err(err).
-					Msg("connection to NATS lost, other nodes cannot be reached; connecting again")
+					Msg("connection to NATS is lost, other nodes cannot be reached; connecting again")
 			}
 		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {

@@ -193,7 +193,9 @@ func (n *network) Step(t *testing.T, now time.Time, words []string) []string {
 	}
 }
 
-func TestNetwork(t *testing.T) { golden.Play(t, "network", func() golden.Core { return &network{} }) }
+func TestNetwork(t *testing.T) {
+	golden.Play(t, "network", func() golden.Core { return &network{} })
+}
 
 // However the probe and the clock behave, a dial that is wanted comes, in ProbeLimit and the length
 // of one probe.

@@ -151,6 +151,7 @@ func TestTakenRefuses(t *testing.T) {
 }
 
 func TestLinkTellsChanges(t *testing.T) {
+	up := func(gen, taken uint64) Link { return Link{Gen: gen, Up: true, Taken: taken} }
 	for name, c := range map[string]struct {
 		before Link
 		added  uint64
@@ -159,14 +160,14 @@ func TestLinkTellsChanges(t *testing.T) {
 		sends  []uint64
 	}{
 		"no socket yet":               {Link{}, 0, Link{}, Unchanged, nil},
-		"the first socket":            {Link{}, 0, Link{Gen: 1, Up: true}, Opened, nil},
-		"the same, nothing lost":      {Link{Gen: 1, Up: true}, 2, Link{Gen: 1, Up: true, Taken: 2}, Unchanged, nil},
-		"the same, the newest lost":   {Link{Gen: 1, Up: true}, 2, Link{Gen: 1, Up: true, Taken: 1}, Resend, []uint64{2}},
-		"the same, all lost":          {Link{Gen: 1, Up: true}, 2, Link{Gen: 1, Up: true}, Resend, []uint64{1, 2}},
-		"another socket":              {Link{Gen: 1, Up: true}, 2, Link{Gen: 2, Up: true, Taken: 1}, Opened, nil},
-		"gone":                        {Link{Gen: 1, Up: true}, 2, Link{Gen: 1, Taken: 2}, Closed, nil},
+		"the first socket":            {Link{}, 0, up(1, 0), Opened, nil},
+		"the same, nothing lost":      {up(1, 0), 2, up(1, 2), Unchanged, nil},
+		"the same, the newest lost":   {up(1, 0), 2, up(1, 1), Resend, []uint64{2}},
+		"the same, all lost":          {up(1, 0), 2, up(1, 0), Resend, []uint64{1, 2}},
+		"another socket":              {up(1, 0), 2, up(2, 1), Opened, nil},
+		"gone":                        {up(1, 0), 2, Link{Gen: 1, Taken: 2}, Closed, nil},
 		"gone before the incarnation": {Link{}, 0, Link{Gen: 7}, Unchanged, nil},
-		"tags of an earlier one":      {Link{Gen: 1, Up: true}, 2, Link{Gen: 1, Up: true, Taken: 3}, Unknown, nil},
+		"tags of an earlier one":      {up(1, 0), 2, up(1, 3), Unknown, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var w Window

@@ -66,7 +66,8 @@ const version = 1
 // MaxMeta is the largest size in bytes of metadata that is sent to other nodes. The number is ours.
 const MaxMeta = 4096
 
-// ErrVersion: the message has another version of the format, of a node with a newer program.
+// ErrVersion means that a message has another version of the format, of a node with a newer
+// program.
 var ErrVersion = errors.New("message of another version")
 
 // Encode returns the octets of m.
