@@ -196,6 +196,7 @@ func (r *Run) flush() error {
 			}
 		}
 	}
+	r.cache.Discard() // the segments around environments have them as they were before
 	return nil
 }
 
