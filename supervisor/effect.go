@@ -33,8 +33,8 @@ const (
 // effects is what the core has emitted since the actor has looked.
 type effects struct{ list []effect }
 
-// A list of effects has room for firstEffects, which most turns of a supervisor do not exceed. It is
-// used again up to a room for keepEffects.
+// A list of effects has room for firstEffects, which most turns of a supervisor do not exceed. It
+// is used again up to a room for keepEffects.
 const (
 	firstEffects = 8
 	keepEffects  = 64

@@ -27,7 +27,8 @@ func NewInjector(seed uint64) *Injector {
 	} //nolint:gosec // a test that can be repeated
 }
 
-// Crash is the panic value of an injected crash. errors.As finds it in the exit reason of the actor.
+// Crash is the panic value of an injected crash. errors.As finds it in the exit reason of the
+// actor.
 type Crash struct {
 	Path  string
 	Point string
