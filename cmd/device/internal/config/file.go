@@ -90,7 +90,7 @@ type Location struct {
 	Size   int64  `toml:"size"`
 }
 
-// Policy says which offers are refused without asking.
+// Policy is which offers the agent refuses without asking.
 type Policy struct {
 	AllowDowngrade  bool `toml:"allow_downgrade"`
 	AllowUnverified bool `toml:"allow_unverified"` // take offers of old hubs that carry no checksum
@@ -103,7 +103,7 @@ type Reboot struct {
 	Command []string `toml:"command"` // program and arguments, no shell
 }
 
-// Extensions says which extensions are offered to the hub.
+// Extensions is which extensions are offered to the hub.
 type Extensions struct {
 	Health  Health  `toml:"health"`
 	Logging Logging `toml:"logging"`

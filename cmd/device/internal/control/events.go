@@ -11,23 +11,23 @@ const (
 	EventFailed     = "update_failed"    // FailedEvent
 )
 
-// ConnectionEvent says that the device is "connected" or "disconnected" now.
+// ConnectionEvent: the device is "connected" or "disconnected" now.
 type ConnectionEvent struct {
 	State string `json:"state"`
 }
 
-// ProgressEvent says how far an update is.
+// ProgressEvent is how far an update is.
 type ProgressEvent struct {
 	Stage   string `json:"stage"`
 	Percent int    `json:"percent"`
 }
 
-// InstalledEvent says that a firmware is in place, before the reboot.
+// InstalledEvent: a firmware is in place, before the reboot.
 type InstalledEvent struct {
 	Firmware *Firmware `json:"firmware"`
 }
 
-// FailedEvent says why an update came to nothing.
+// FailedEvent is why an update failed.
 type FailedEvent struct {
 	Reason string `json:"reason"`
 }

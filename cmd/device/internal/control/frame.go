@@ -60,7 +60,7 @@ type Error struct {
 	Message string `json:"message"`
 }
 
-// Error says what the agent answered.
+// Error is an error answer of the agent.
 func (e *Error) Error() string { return fmt.Sprintf("the agent answers %s: %s", e.Code, e.Message) }
 
 // Codes of Error.
@@ -127,7 +127,7 @@ func parseFrame(line []byte) (Frame, error) {
 	return f, nil
 }
 
-// checkHello says what is wrong with the first line of a connection.
+// checkHello returns what is wrong with the first line of a connection, or nil.
 func checkHello(f Frame) *Error {
 	switch {
 	case f.Type != typeHello || f.Name == "" || f.API == nil:

@@ -11,7 +11,7 @@ import (
 // Exporter is what New would return.
 type Exporter struct{ metric.Reader }
 
-// New says that the exporter is not linked.
+// New returns an error: the exporter is not linked.
 func New() (*Exporter, error) {
 	return nil, errors.New(
 		"the Prometheus exporter is not linked into this binary: build without the Makefile to have it",

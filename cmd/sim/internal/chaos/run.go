@@ -55,7 +55,7 @@ type run struct {
 	images map[int]*hubtest.Firmware // by version
 }
 
-// Run carries out a plan that cfg describes. The error says what went wrong beside what the result
+// Run carries out a plan that cfg describes. The error is what went wrong beside what the result
 // shows.
 func Run(ctx context.Context, cfg Config) (Result, error) {
 	plan, err := NewPlan(cfg.Seed, cfg.Kinds, cfg.Kills, cfg.Devices, cfg.limits())

@@ -35,7 +35,7 @@ func (s *scene) conclude(ctx context.Context) {
 	}
 }
 
-// check says what is not as it should be, though every step was taken.
+// check returns what is wrong after all steps were taken, or nil.
 func (s *scene) check() error {
 	r := &s.result
 	var errs []error
@@ -104,7 +104,7 @@ func (e ending) ReadAt(p []byte, off int64) (int, error) {
 	return e.file.ReadAt(p, off)
 }
 
-// Print says for people how it ended.
+// Print prints the result as text, line by line.
 func (r Result) Print(line func(format string, args ...any)) {
 	line("\n%s -> %s, slot %s -> %s, statuses %s", r.From, r.To, r.SlotBefore, r.SlotAfter,
 		strings.Join(r.Statuses, ", "))

@@ -8,7 +8,7 @@ import (
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
 
-// Fault is what goes wrong on the way from the hub to the device.
+// Fault is a failure on the way from the hub to the device.
 type Fault string
 
 // The faults. The first three are of the file, and the update has to fail; the others are of the

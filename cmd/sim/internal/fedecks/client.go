@@ -17,7 +17,7 @@ import (
 	"github.com/hublink-go/hublink/protocol/fedecks"
 )
 
-// ClientConfig says what Connect does.
+// ClientConfig configures Connect.
 type ClientConfig struct {
 	Client      client.Config     // OnEvent, Codec and Queue are this package's
 	Credentials map[string]string // nil: none
@@ -157,7 +157,7 @@ func (d *device) login() error {
 	return d.client.Login(d.cfg.Credentials)
 }
 
-// status says what the answer of a server means.
+// status returns what the answer of a server means.
 func status(e client.Event) string {
 	switch e.Status {
 	case 0:

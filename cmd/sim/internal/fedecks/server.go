@@ -29,7 +29,7 @@ const Path = "/fedecks/websocket"
 // stopWithin bounds the end of either command.
 const stopWithin = 5 * time.Second
 
-// ServerConfig says what Serve does.
+// ServerConfig configures Serve.
 type ServerConfig struct {
 	Listen             string
 	TLS                *tls.Config     // nil: plain

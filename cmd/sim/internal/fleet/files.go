@@ -29,7 +29,7 @@ func openFiles(devices int) error {
 	return nil
 }
 
-// TooManyError says that a process may not open as many sockets as it would need.
+// TooManyError means that a process may not open as many sockets as it would need.
 type TooManyError struct {
 	Devices int
 	Limit   uint64 // of open files

@@ -15,7 +15,7 @@ import (
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
 
-// HubConfig says what the hub of a fleet is like.
+// HubConfig configures the hub of a fleet.
 type HubConfig struct {
 	Devices    int    // that will come, for the limit of open files
 	TLS        bool   // else plain TCP
