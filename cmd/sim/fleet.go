@@ -53,9 +53,8 @@ are back within 30 s of a restart.`,
 			cfg.Hub = func(listen string) *exec.Cmd {
 				hub := cfg.HubConfig
 				hub.Listen = listen
-				return exec.Command(
-					self,
-					hubArgs(hub)...) //nolint:gosec,noctx // this program; it ends when its input is closed
+				//nolint:gosec,noctx // this program; it ends when its input is closed
+				return exec.Command(self, hubArgs(hub)...)
 			}
 			cfg.Print = printer(cmd, asJSON)
 			result, err := fleet.Run(cmd.Context(), cfg)

@@ -208,7 +208,7 @@ func crash(t *testing.T, f extensions.Factory, opts Options) {
 	h.Attach()
 	opts.Crash(h)
 	if len(h.Crashes()) == 0 {
-		h.ExpectCrash("Options.Crash says so")
+		_ = h.ExpectCrash("Options.Crash was called")
 	}
 	h.Drain()
 	if provoke(h, opts) == nil {

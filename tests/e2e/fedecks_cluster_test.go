@@ -159,8 +159,9 @@ func TestFedecksCluster(t *testing.T) {
 
 	require.NoError(t, a.cmd.Process.Kill())
 	killed := time.Now()
-	_ = a.cmd.Wait()                                      // killed
-	balancer.leadTo("ws://127.0.0.1:1/fedecks/websocket") // a closed port: the device stays disconnected
+	_ = a.cmd.Wait() // killed
+	// a closed port: the device stays disconnected
+	balancer.leadTo("ws://127.0.0.1:1/fedecks/websocket")
 	for _, node := range []*terminal{b, c} {
 		node.sees("gw-1 disconnected at a")
 	}

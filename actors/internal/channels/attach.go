@@ -55,7 +55,7 @@ func (c *extensionsTopic) started(ctx *supervisor.Ctx, m extensionStarted) error
 	return c.ready(ctx, m.name)
 }
 
-// ready tells an extension's actor that it is attached, if it is. After a hang the hub is told, too.
+// ready tells an extension's actor that it is attached, if it is, and after a hang the hub, too.
 func (c *extensionsTopic) ready(ctx *supervisor.Ctx, name string) error {
 	if !c.table.Attached(name) || c.channel.core.State() != protocol.Joined {
 		return nil

@@ -11,7 +11,7 @@ const (
 	EventFailed     = "update_failed"    // FailedEvent
 )
 
-// ConnectionEvent: the device is "connected" or "disconnected" now.
+// ConnectionEvent is sent when the device becomes "connected" or "disconnected".
 type ConnectionEvent struct {
 	State string `json:"state"`
 }
@@ -22,7 +22,7 @@ type ProgressEvent struct {
 	Percent int    `json:"percent"`
 }
 
-// InstalledEvent: a firmware is in place, before the reboot.
+// InstalledEvent is sent when a firmware is in place, before the reboot.
 type InstalledEvent struct {
 	Firmware *Firmware `json:"firmware"`
 }

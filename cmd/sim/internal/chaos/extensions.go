@@ -20,10 +20,10 @@ func builtin() []extensions.Factory {
 
 // Factories returns the factories of the named extensions.
 func Factories(names []string) ([]extensions.Factory, error) {
-	var have []string
+	all := builtin()
+	have := namesOf(all)
 	found := make([]extensions.Factory, 0, len(names))
-	for _, f := range builtin() {
-		have = append(have, f.Name)
+	for _, f := range all {
 		if slices.Contains(names, f.Name) {
 			found = append(found, f)
 		}

@@ -77,7 +77,8 @@ func TestRunThatIsCancelled(t *testing.T) {
 
 // What the plan keeps below is what a device's supervisors really have.
 func TestLimitsAreThoseOfADevice(t *testing.T) {
-	r := &run{cfg: Config{Print: &report.Printer{JSON: true}, Extensions: withHealth(t)}, injector: newInjector()}
+	cfg := Config{Print: &report.Printer{JSON: true}, Extensions: withHealth(t)}
+	r := &run{cfg: cfg, injector: newInjector()}
 	require.NoError(t, r.open())
 	defer func() { require.NoError(t, r.close()) }()
 	u := r.newUnit(0, nil)

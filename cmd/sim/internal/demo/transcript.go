@@ -10,8 +10,9 @@ import (
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
 
-// transcript returns one line for each message, in order. Of the payloads it shows what it knows to be
-// harmless: an offer carries a signed URL. Reports of progress that follow each other are one line.
+// transcript returns one line for each message, in order. Of the payloads it shows what it knows to
+// be harmless: an offer carries a signed URL. Reports of progress that follow each other are one
+// line.
 func transcript(entries []hubtest.Entry) []string {
 	var lines []string
 	for i := 0; i < len(entries); i++ {

@@ -153,8 +153,8 @@ func TestOverTLS(t *testing.T) {
 	stranger.sees("connection_failed: .*certificate.*")
 }
 
-// A server that has another secret does not take the token: a device with credentials logs in again,
-// others are told to.
+// A server that has another secret does not take the token: a device with credentials logs in
+// again, others are told to.
 func TestAnotherSecret(t *testing.T) {
 	dir := t.TempDir()
 	s, address := serve(t, "127.0.0.1:0", "old", nil)
