@@ -25,9 +25,10 @@ type Disk struct {
 	files map[string]*stored
 	free  int64 // bytes for new or longer files
 	acts  int
-	cut   int // the act in which the power goes; negative: it does not
+	cut   int  // the act in which the power goes; negative: it does not
+	kill  bool // it is the process that ends in that act, and nothing is lost
 	off   bool
-	life  int // of the power; files that were opened in an earlier one are dead
+	life  int // of the process; files that were opened in an earlier one are dead
 }
 
 // stored is a file.
@@ -88,7 +89,14 @@ func (d *Disk) SetFree(n int64) {
 func (d *Disk) CutAfter(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.cut = d.acts + n
+	d.cut, d.kill = d.acts+n, false
+}
+
+// KillAfter is CutAfter for a process that is killed: what it wrote is kept.
+func (d *Disk) KillAfter(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.cut, d.kill = d.acts+n, true
 }
 
 // Acts is how many acts there were.
@@ -103,10 +111,24 @@ func (d *Disk) Acts() int {
 func (d *Disk) Restore() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.off {
+	if !d.off || d.kill {
 		d.lose()
 	}
-	d.off, d.cut = false, -1
+	d.revive()
+}
+
+// Respawn is a new start of a process that was killed. Open files are dead afterwards.
+func (d *Disk) Respawn() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, f := range d.files {
+		f.claimed = false
+	}
+	d.revive()
+}
+
+func (d *Disk) revive() {
+	d.off, d.kill, d.cut = false, false, -1
 	d.life++
 }
 
@@ -118,6 +140,14 @@ func (d *Disk) Bytes(path string) []byte {
 		return slices.Clone(f.data)
 	}
 	return nil
+}
+
+// first is the first n bytes of a file; fewer if it has fewer.
+func (d *Disk) first(path string, n int) []byte {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	data := d.files[path].data
+	return slices.Clone(data[:min(n, len(data))])
 }
 
 // Writable is how often a file was opened for writing.
@@ -169,11 +199,27 @@ func (d *Disk) act() error {
 		return ErrPowerCut
 	}
 	if d.acts == d.cut {
-		d.lose()
+		if d.off = true; !d.kill {
+			d.lose()
+		}
 		return ErrPowerCut
 	}
 	d.acts++
 	return nil
+}
+
+// step is an act of the device that does not concern the disk: the power may go in it too.
+func (d *Disk) step() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.act()
+}
+
+// dead reports whether the power is off.
+func (d *Disk) dead() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.off
 }
 
 // Open opens a file. It fails with fs.ErrNotExist.

@@ -1,17 +1,17 @@
 // Package firmwaretest helps to test what writes firmware: the contracts of package firmware as
-// tests, a device in memory, and a disk that loses its power.
+// tests, devices with fakes of all kinds of appliers, and a disk that loses its power.
 //
-//	firmwaretest.TestSlots(t, fresh)   // fresh makes a Rig: a device whose slot a runs, and what is needed to look at it
-//	firmwaretest.TestApplier(t, fresh)
+//	firmwaretest.TestSlots(t, fresh)     // fresh makes a Rig: a device whose slot a runs, and how to look at it
+//	firmwaretest.TestApplier(t, fresh)   // for the Kind of the Rig
+//	firmwaretest.TestPowerCuts(t, fresh) // a whole update, with a power cut in every act
 //
-// [Device] is a firmware.Slots and firmware.Applier that keeps the contracts and fails when it is
-// told to. [Disk] keeps files in memory and forgets what was not synced, in whole sectors, when its
-// power goes in the middle of an act: in the n-th write or sync, chosen by the test, with a seed
-// for what survives.
+// [Device] is a firmware.Slots and firmware.Applier in memory that keeps the contracts, and fails
+// when it is told to. [Disk] keeps files in memory and loses what was not synced, in whole sectors,
+// when its power goes in the n-th write or sync, with a seed for what survives. [Board] is a device
+// on a Disk, and has a fake of each [Kind] of applier.
 //
-// A Device and a Disk may be used by several goroutines. The package is for tests; it imports
-// testing.
+// A Device and a Disk may be used by several goroutines, a Board by one at a time. The package is
+// for tests; it imports testing.
 //
-// It plays no hub and no boot loader but the one that every A/B device has: a firmware on trial
-// gets three starts.
+// Its boot loader does what every A/B device does: a firmware on trial gets three starts.
 package firmwaretest

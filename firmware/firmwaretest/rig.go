@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"maps"
 	"reflect"
 	"testing"
 
@@ -28,6 +29,13 @@ type Rig struct {
 	Bytes func(slot string, n int) []byte
 	// TrialBoots is how many starts a firmware on trial gets; 0: 3.
 	TrialBoots int
+	Kind       Kind // of Applier
+	// Pack returns the file in which a payload comes, for Archive and Program; nil: Kind.Pack. Bytes
+	// then returns the payload.
+	Pack func(target firmware.Target, payload []byte) []byte
+	// Serve makes file what the address url gives; for SelfFetching.
+	Serve func(url string, file []byte)
+	Disk  *Disk // what Slots and Applier are kept on; for TestPowerCuts
 }
 
 // rig is a Rig in a test.
@@ -87,19 +95,22 @@ func (r *rig) reopen() {
 // image makes a firmware of n bytes and its target.
 func (r *rig) image(version string, n int) ([]byte, firmware.Target) {
 	r.t.Helper()
-	data := bytes.Repeat([]byte("firmware "+version+" "), n/8+1)[:n]
-	sum := sha256.Sum256(data)
-	meta := firmware.Metadata{}
-	for k, v := range r.state().Meta {
-		meta[k] = v
-	}
+	return r.pack(version, bytes.Repeat([]byte("firmware "+version+" "), n/8+1)[:n])
+}
+
+// pack returns the file in which payload comes, and the target of the file.
+func (r *rig) pack(version string, payload []byte) ([]byte, firmware.Target) {
+	r.t.Helper()
+	meta := maps.Clone(r.state().Meta)
 	meta["version"], meta["uuid"] = version, "uuid-of-"+version
-	return data, firmware.Target{
-		UUID:     meta["uuid"],
-		Meta:     meta,
-		Size:     int64(n),
-		Checksum: hex.EncodeToString(sum[:]),
+	target := firmware.Target{UUID: meta["uuid"], Meta: meta}
+	file := r.Kind.Pack(payload)
+	if r.Pack != nil {
+		file = r.Pack(target, payload)
 	}
+	sum := sha256.Sum256(file)
+	target.Size, target.Checksum = int64(len(file)), hex.EncodeToString(sum[:])
+	return file, target
 }
 
 func (r *rig) begin(target firmware.Target) firmware.Staging {

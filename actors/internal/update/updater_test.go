@@ -1,6 +1,7 @@
 package update_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
@@ -47,8 +48,20 @@ func (a *alone) UpdateNoted(note firmware.Note, _, _ string, _ error) {
 }
 
 func updaterAlone(t *testing.T, downloads http.RoundTripper, test func(*alone)) {
+	dev := firmwaretest.NewDevice(running, 1<<20)
+	updaterWith(t, downloads, dev, dev, func(a *alone) {
+		a.slots = dev
+		test(a)
+	})
+}
+
+// updaterWith is updaterAlone with slots and an applier of its own.
+func updaterWith(
+	t *testing.T, downloads http.RoundTripper, slots firmware.Slots, applier firmware.Applier,
+	test func(*alone),
+) {
 	actortest.Run(t, func(w *actortest.World) {
-		a := &alone{World: w, slots: firmwaretest.NewDevice(running, 1<<20)}
+		a := &alone{World: w}
 		transfers := update.Transfers{
 			Branch: w.Branch("transfers"),
 			Downloads: update.Downloads{
@@ -58,7 +71,7 @@ func updaterAlone(t *testing.T, downloads http.RoundTripper, test func(*alone)) 
 		}
 		door := update.Door{
 			Machine: firmware.Config{DecideWithin: time.Minute, RebootWithin: time.Minute},
-			Slots:   a.slots, Applier: a.slots, Journal: &journal{},
+			Slots:   slots, Applier: applier, Journal: &journal{},
 			Self: w.Sys.Ref("updater/actor"), Channel: w.Peer("channel"),
 			Client:    w.Sys.Ref("client/actor"),
 			Transfers: &transfers, Board: &a.board, Events: a, Log: w.Log,
@@ -143,6 +156,81 @@ func TestUpdaterAloneInstalls(t *testing.T) {
 		require.EqualValues(t, len(data), a.board.Read().Counters.Downloads)
 		require.Contains(t, a.notes, firmware.NoteCompleted)
 	})
+}
+
+// Every kind of applier takes an update through the two actors of its transfer.
+func TestUpdaterAloneInstallsWithEveryKind(t *testing.T) {
+	payload := make([]byte, 300<<10)
+	for i := range payload {
+		payload[i] = byte(i >> 7)
+	}
+	for _, kind := range firmwaretest.Kinds() {
+		t.Run(kind.String(), func(t *testing.T) {
+			file := kind.Pack(payload)
+			disk := firmwaretest.NewDisk(1)
+			dev := firmwaretest.NewBoard(disk, running, 1<<20)
+			dev.Serve("https://hub.example/fw", file)
+			served := roundTrip(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(file) })
+			updaterWith(t, served, dev, dev.Applier(kind), func(a *alone) {
+				a.Tell(a.ref, message.ChannelUp{Validated: true}, message.Offered{Offer: a.offer(file)})
+				a.Tell(a.ref, message.Decided{UUID: "u1", Decision: firmware.Apply()})
+				a.Settle(10 * time.Second)
+				require.Contains(t, a.notes, firmware.NoteCompleted, "%v", a.notes)
+				boot, err := dev.State(t.Context())
+				require.NoError(t, err)
+				require.Equal(t, "b", boot.Next)
+				require.Equal(t, payload, dev.Bytes("b", len(payload)))
+			})
+		})
+	}
+}
+
+// An applier that dies over its flip leaves the answer to the boot record.
+func TestUpdaterAloneAsksTheBootRecordAfterAFlip(t *testing.T) {
+	for _, happened := range []bool{true, false} {
+		file := firmwaretest.Installer.Pack(make([]byte, 100<<10))
+		dev := firmwaretest.NewBoard(firmwaretest.NewDisk(1), running, 1<<20)
+		served := roundTrip(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(file) })
+		dies := &diesOverFlip{Applier: dev.Applier(firmwaretest.Installer), after: happened}
+		updaterWith(t, served, dev, dies, func(a *alone) {
+			a.Tell(a.ref, message.ChannelUp{Validated: true}, message.Offered{Offer: a.offer(file)})
+			a.Tell(a.ref, message.Decided{UUID: "u1", Decision: firmware.Apply()})
+			a.Settle(10 * time.Second)
+			want := firmware.NoteFailed
+			if happened {
+				want = firmware.NoteCompleted
+			}
+			require.Contains(t, a.notes, want, "%v", a.notes)
+		})
+	}
+}
+
+// diesOverFlip is an applier whose flip panics, before or after it has happened.
+type diesOverFlip struct {
+	firmware.Applier
+	after bool
+}
+
+func (d *diesOverFlip) Begin(ctx context.Context, t firmware.Target) (firmware.Staging, error) {
+	s, err := d.Applier.Begin(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return &dyingStaging{Staging: s, after: d.after}, nil
+}
+
+type dyingStaging struct {
+	firmware.Staging
+	after bool
+}
+
+func (s *dyingStaging) Flip(ctx context.Context) error {
+	if s.after {
+		if err := s.Staging.(firmware.Flipper).Flip(ctx); err != nil {
+			return err
+		}
+	}
+	panic("the installer has crashed")
 }
 
 // roundTrip is a server without a network.
