@@ -101,18 +101,26 @@ const (
 type Session struct {
 	cfg     SessionConfig
 	refresh time.Time
-	ping    time.Time       // zero means none
-	settle  time.Time       // until when pushes and notes wait; zero means not started, or settled
-	settled bool            // pushes and notes do not wait
-	early   []SessionEffect // the pushes and notes that wait, in order
+	ping    time.Time // zero means none
+	held    *held     // nil means settled: pushes and notes do not wait
 	over    bool
 	answers bool // over, but callbacks before the close still answer
+}
+
+// held has the pushes and notes that wait for a session to settle.
+type held struct {
+	until time.Time // zero means not started
+	early []SessionEffect
 }
 
 // NewSession returns a core that waits for SessionStart.
 func NewSession(cfg SessionConfig) Session {
 	cfg.Refresh = cmp.Or(cfg.Refresh, 3*time.Hour)
-	return Session{cfg: cfg, settled: cfg.Settle <= 0}
+	s := Session{cfg: cfg}
+	if cfg.Settle > 0 {
+		s.held = &held{}
+	}
+	return s
 }
 
 // Over reports whether the session ended.
@@ -121,7 +129,7 @@ func (s *Session) Over() bool { return s.over }
 // Deadline returns the latest time for the next call of Step. Zero means that Step waits for an
 // input.
 func (s *Session) Deadline() (first time.Time) {
-	for _, t := range [...]time.Time{s.refresh, s.ping, s.settle} {
+	for _, t := range [...]time.Time{s.refresh, s.ping, s.settles()} {
 		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
 			first = t
 		}
@@ -147,7 +155,7 @@ func (s *Session) Step(now time.Time, in SessionInput, out []SessionEffect) []Se
 	case SessionAnswered:
 		out = s.answered(in.Answer, out)
 	case SessionStop:
-		s.answers = len(s.early) > 0
+		s.answers = s.held != nil && len(s.held.early) > 0
 		return s.close(in.Code, in.Reason, s.release(out))
 	case SessionLost:
 		s.end()
@@ -158,7 +166,7 @@ func (s *Session) Step(now time.Time, in SessionInput, out []SessionEffect) []Se
 		out = s.deliver(SessionEffect{Kind: DoHandleInfo, Note: in.Note}, out)
 	case SessionTick:
 	}
-	if due(s.settle, now) {
+	if due(s.settles(), now) {
 		out = s.release(out)
 	}
 	if due(s.refresh, now) {
@@ -180,16 +188,16 @@ func (s *Session) start(now time.Time, out []SessionEffect) []SessionEffect {
 	if s.cfg.Ping > 0 {
 		s.ping = now.Add(s.cfg.Ping)
 	}
-	if !s.settled {
-		s.settle = now.Add(s.cfg.Settle)
+	if s.held != nil {
+		s.held.until = now.Add(s.cfg.Settle)
 	}
 	return append(out, SessionEffect{Kind: DoEstablished})
 }
 
 // deliver appends e to out, or keeps it while the session is not settled.
 func (s *Session) deliver(e SessionEffect, out []SessionEffect) []SessionEffect {
-	if !s.settled {
-		s.early = append(s.early, e)
+	if s.held != nil {
+		s.held.early = append(s.held.early, e)
 		return out
 	}
 	return append(out, e)
@@ -197,13 +205,23 @@ func (s *Session) deliver(e SessionEffect, out []SessionEffect) []SessionEffect 
 
 // release settles the session and appends the pushes and notes that waited to out.
 func (s *Session) release(out []SessionEffect) []SessionEffect {
-	out = append(out, s.early...)
-	s.settled, s.settle, s.early = true, time.Time{}, nil
+	if s.held != nil {
+		out = append(out, s.held.early...)
+		s.held = nil
+	}
 	return out
 }
 
+// settles returns until when pushes and notes wait. Zero means that no time is set.
+func (s *Session) settles() time.Time {
+	if s.held == nil {
+		return time.Time{}
+	}
+	return s.held.until
+}
+
 func (s *Session) end() {
-	s.over, s.refresh, s.ping, s.settle, s.early = true, time.Time{}, time.Time{}, time.Time{}, nil
+	s.over, s.refresh, s.ping, s.held = true, time.Time{}, time.Time{}, nil
 }
 
 // received separates control messages, terms and raw octets. Like the original it ignores text
