@@ -12,6 +12,8 @@ import (
 type Policy struct {
 	AllowDowngrade  bool // take any version but the running firmware itself
 	AllowUnverified bool // take offers without a checksum, as hubs up to 2.4.0 make them
+	// refuse versions below this one; empty: none
+	MinimumVersion string
 }
 
 // What an offer may weigh, so that it fits a journal.
@@ -41,6 +43,9 @@ func (p Policy) Judge(boot BootState, o *Offer) Refusal {
 		return r
 	}
 	if r := p.newer(boot.Meta["version"], o.Version()); r.Status != 0 {
+		return r
+	}
+	if r := p.atLeast(o.Version()); r.Status != 0 {
 		return r
 	}
 	if o.Checksum == "" && !p.AllowUnverified {
@@ -93,6 +98,22 @@ func (p Policy) newer(running, offered string) Refusal {
 			shorten(offered, 64),
 			shorten(running, 64),
 		)
+	}
+	return Refusal{}
+}
+
+// atLeast refuses versions below the policy's lowest, and what cannot be compared with that.
+func (p Policy) atLeast(offered string) Refusal {
+	if p.MinimumVersion == "" {
+		return Refusal{}
+	}
+	least, err := semver.NewVersion(p.MinimumVersion)
+	if err != nil {
+		return failure("the policy's lowest version %q is none", shorten(p.MinimumVersion, 64))
+	}
+	if will, err := semver.NewVersion(shorten(offered, 256)); err != nil || will.LessThan(least) {
+		return ignore("version %q is below %s, the lowest that the policy takes",
+			shorten(offered, 64), least)
 	}
 	return Refusal{}
 }

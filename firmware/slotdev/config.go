@@ -13,7 +13,9 @@ import (
 
 // Config names the slots and their boot record.
 type Config struct {
-	A, B string // slots: files or block devices, symbolic links to them included
+	// slots: files or block devices, symbolic links to them included. Both empty: the slots belong to
+	// an applier of archives, and this device only keeps the boot record
+	A, B string
 	// bytes of a slot; files that are missing or shorter are made that long. 0: as long as they are
 	Size int64
 	// one copy of a U-Boot environment, or better two; empty with Record
@@ -37,9 +39,9 @@ type Location struct {
 func (c *Config) Validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if c.A == "" || c.B == "" {
+	if (c.A == "") != (c.B == "") {
 		bad("slots A %q and B %q: both need a path", c.A, c.B)
-	} else if filepath.Clean(c.A) == filepath.Clean(c.B) {
+	} else if c.A != "" && filepath.Clean(c.A) == filepath.Clean(c.B) {
 		bad("slots A and B are the same, %s: an update would overwrite the running firmware", c.A)
 	}
 	if c.Size < 0 {
@@ -82,6 +84,9 @@ func (c *Config) open() error {
 	}
 	for _, path := range c.Record.Paths() {
 		for _, slot := range [...]string{c.A, c.B} {
+			if slot == "" {
+				continue
+			}
 			if same, err := c.same(path, slot); err != nil {
 				return err
 			} else if same {
@@ -95,6 +100,9 @@ func (c *Config) open() error {
 
 // distinct refuses two slots that are one.
 func (c *Config) distinct() error {
+	if c.A == "" {
+		return nil
+	}
 	same, err := c.same(c.A, c.B)
 	if err == nil && same {
 		err = fmt.Errorf("the slots %s and %s are the same: "+
@@ -137,8 +145,11 @@ func (c *Config) slot(name string) string {
 	return c.B
 }
 
-// capacity returns how many bytes slot name takes.
+// capacity returns how many bytes slot name takes, or 0 if it belongs to an applier of archives.
 func (c *Config) capacity(name string) (int64, error) {
+	if c.slot(name) == "" {
+		return 0, nil
+	}
 	f, err := c.Storage.Open(c.slot(name), false)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && c.Size > 0:

@@ -19,6 +19,8 @@ var (
 	// ErrOnTrial means that the running firmware is not committed, so that the other slot holds the
 	// only firmware to revert to.
 	ErrOnTrial = errors.New("the running firmware is on trial: commit it or revert first")
+	// ErrNoSlots means that the config names no slots, so that only an applier of archives can write.
+	ErrNoSlots = errors.New("no slots are configured for images: this device takes archives only")
 	// ErrNotStaged means that the other slot was not filled with that firmware to the end.
 	ErrNotStaged = errors.New("the other slot does not hold that firmware in full")
 	// ErrNoPrevious means that the other slot holds no firmware that could boot.
@@ -140,6 +142,15 @@ func (d *Device) Revert(ctx context.Context) error {
 			return ErrNoPrevious
 		}
 		v.activate(o, d.cfg.BootID, false)
+		return nil
+	})
+}
+
+// Pin notes which slot runs in this boot, so that State tells it after a flip that another program
+// does, which changes only what boots next. Call it before such a program may flip.
+func (d *Device) Pin(ctx context.Context) error {
+	return d.change(ctx, "note the running slot", func(v view) error {
+		put(v.record, keyPending, v.running+" "+d.cfg.BootID)
 		return nil
 	})
 }

@@ -46,6 +46,9 @@ func (d *Device) Begin(ctx context.Context, target firmware.Target) (firmware.St
 // that the slot can take target.
 func (d *Device) claim(ctx context.Context, v view, target firmware.Target) (*staging, error) {
 	slot := other(v.running)
+	if d.cfg.slot(slot) == "" {
+		return nil, ErrNoSlots
+	}
 	if !v.validated(v.running) {
 		return nil, ErrOnTrial
 	}

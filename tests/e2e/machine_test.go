@@ -93,7 +93,7 @@ env = [{path = "%[3]s/env", size = 0x2000}, {path = "%[3]s/env", offset = 0x2000
 [control]
 socket = "%[3]s/s"
 %[5]s
-`, identity, hub.URL(), dir, credentials, strings.Join(append([]string{fmt.Sprintf("[firmware]\nstate_dir = \"%s/state\"", dir)}, more...), "\n")))
+`, identity, hub.URL(), dir, credentials, strings.Join(append([]string{fmt.Sprintf("[firmware]\nallow_unsigned = true\nstate_dir = \"%s/state\"", dir)}, more...), "\n")))
 	t.Cleanup(m.off)
 	return m
 }

@@ -107,7 +107,7 @@ func (a *agent) configure(ctx context.Context) error {
 	text := fmt.Sprintf(`
 identity = {value = %q}
 slots = {a = %q, b = %q, env = [{path = %q, size = 0x2000}]}
-firmware = {state_dir = %q}
+firmware = {state_dir = %q, allow_unsigned = true}
 control = {socket = %q}
 reboot = {mode = "command", command = ["true"]}
 [hub]

@@ -65,9 +65,14 @@ func openSlots(ctx context.Context, file *config.File) (*slotdev.Device, error) 
 		Size:     file.Slots.Size,
 		Metadata: file.Firmware.Metadata,
 	}
-	errs := make([]error, 0, 2+len(file.Slots.Env))
-	errs = append(errs, writableFile("slots.a", cfg.A, cfg.Size > 0),
-		writableFile("slots.b", cfg.B, cfg.Size > 0))
+	errs := make([]error, 0, 3+len(file.Slots.Env))
+	if cfg.A != "" {
+		errs = append(errs, writableFile("slots.a", cfg.A, cfg.Size > 0),
+			writableFile("slots.b", cfg.B, cfg.Size > 0))
+	}
+	if file.Firmware.Disk != "" {
+		errs = append(errs, writableFile("firmware.disk", file.Firmware.Disk, false))
+	}
 	for i, e := range file.Slots.Env {
 		cfg.Env = append(cfg.Env, slotdev.Location{Path: e.Path, Offset: e.Offset, Size: e.Size})
 		errs = append(errs, writableFile(fmt.Sprintf("slots.env[%d]", i), e.Path, false))

@@ -10,6 +10,7 @@ import (
 	"github.com/hublink-go/hublink/cmd/device/internal/config"
 	"github.com/hublink-go/hublink/extensions/health"
 	"github.com/hublink-go/hublink/firmware"
+	"github.com/hublink-go/hublink/firmware/fwfile"
 	"github.com/hublink-go/hublink/firmware/slotdev"
 	"github.com/hublink-go/hublink/protocol/auth"
 )
@@ -21,13 +22,14 @@ type found struct {
 	certificate func() (*tls.Certificate, error)
 	tls         *tls.Config
 	slots       *slotdev.Device
+	keys        []fwfile.Key // that may sign archives
 }
 
 // inspect reads and checks everything that the file points to and changes nothing. The error is
 // ErrConfig with all problems.
 func inspect(ctx context.Context, file *config.File) (found, error) {
 	var f found
-	var errs [8]error
+	var errs [9]error
 	f.identity, errs[0] = file.Identity.Resolve(ctx)
 	f.secret, errs[1] = sharedSecret(&file.Hub, f.identity)
 	f.certificate, errs[2] = certificate(&file.Hub)
@@ -37,6 +39,7 @@ func inspect(ctx context.Context, file *config.File) (found, error) {
 	if !file.Control.Disabled {
 		errs[6] = checkSocket(&file.Control)
 	}
+	f.keys, errs[8] = publicKeys(file.Firmware.PublicKeys)
 	if errs[0] == nil && errs[1] == nil &&
 		errs[2] == nil { // what is only a matter of slots is no reason to be silent about the rest
 		cfg := f.config(file, logs{}, newFeed())
@@ -60,11 +63,12 @@ func (f *found) config(file *config.File, log logs, events *feed) actors.Config 
 			Fallbacks:  file.Hub.Fallbacks, Proxy: proxy(&file.Hub), Network: network(&file.Hub),
 		},
 		Firmware: actors.Firmware{
-			Slots: f.slots, Applier: f.slots,
+			Slots: f.slots, Applier: f.applier(file, log.logger),
 			Journal: actors.FileJournal{Path: statePath(file, "journal")},
 			Policy: firmware.Policy{
-				AllowDowngrade:  file.Policy.AllowDowngrade,
+				AllowDowngrade:  f.older(file),
 				AllowUnverified: file.Policy.AllowUnverified,
+				MinimumVersion:  file.Policy.MinimumVersion,
 			},
 			Stall:          file.Firmware.Stall.D(),
 			ManualCommit:   file.Firmware.Commit == config.CommitManual,

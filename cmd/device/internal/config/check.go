@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Masterminds/semver/v3"
+
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
@@ -23,6 +25,18 @@ const (
 	RebootCommand = "command"
 	JSON          = "json"
 	MessagePack   = "msgpack"
+
+	FormatAuto    = "auto"
+	FormatFW      = "fw"
+	FormatRaw     = "raw"
+	ApplierAuto   = "auto"
+	ApplierNative = "native"
+	ApplierFwup   = "fwup"
+	ApplierSlots  = "slots"
+
+	DowngradeSigned = "signed"
+	DowngradeNever  = "never"
+	DowngradeAlways = "always"
 )
 
 // maxIdentity is the longest identity; hubs use it as a name.
@@ -48,6 +62,7 @@ func (c *File) check() []error {
 	c.checkIdentity(&p)
 	c.checkHub(&p)
 	c.checkSlots(&p)
+	c.checkFirmware(&p)
 	p.oneOf("firmware.commit", c.Firmware.Commit, CommitJoined, CommitManual)
 	if c.Firmware.CommitDeadline < 0 || c.Firmware.Stall < 0 || c.Hub.Heartbeat < 0 {
 		p.add("firmware.commit_deadline, firmware.stall_timeout and hub.heartbeat: " +
@@ -113,10 +128,32 @@ func (c *File) checkHub(p *problems) {
 	}
 }
 
+// checkFirmware checks what kinds of firmware are taken and by whom.
+func (c *File) checkFirmware(p *problems) {
+	f := &c.Firmware
+	p.oneOf("firmware.format", f.Format, FormatAuto, FormatFW, FormatRaw)
+	p.oneOf("firmware.applier", f.Applier, ApplierAuto, ApplierNative, ApplierFwup, ApplierSlots)
+	p.oneOf("policy.downgrade", c.Policy.Downgrade, DowngradeSigned, DowngradeNever, DowngradeAlways)
+	if v := c.Policy.MinimumVersion; v != "" {
+		if _, err := semver.NewVersion(v); err != nil {
+			p.add("policy.minimum_version = %q: a version like 1.4.0", v)
+		}
+	}
+	archives := f.Format != FormatRaw && f.Applier != ApplierSlots
+	if archives && f.Disk == "" && (f.Format == FormatFW || f.Applier != ApplierAuto || c.Slots.A == "") {
+		p.add("firmware.disk is missing: give the block device or file that archives are applied to")
+	}
+	if f.Format == FormatFW && f.Applier == ApplierSlots {
+		p.add("firmware.applier = \"slots\" takes no archives, and firmware.format = \"fw\" nothing else")
+	}
+}
+
 func (c *File) checkSlots(p *problems) {
-	if c.Slots.A == "" || c.Slots.B == "" {
+	switch {
+	case c.Slots.A == "" && c.Slots.B == "" && c.Firmware.Disk != "": // archives only
+	case c.Slots.A == "" || c.Slots.B == "":
 		p.add("slots.a and slots.b: give the paths of the two slots, files or block devices")
-	} else if c.Slots.A == c.Slots.B {
+	case c.Slots.A == c.Slots.B:
 		p.add("slots.a and slots.b are the same: an update would overwrite the running firmware")
 	}
 	if c.Slots.Size < 0 {

@@ -45,7 +45,9 @@ func TestSmallestConfiguration(t *testing.T) {
 	require.Equal(t, "/run/hublink/agent.sock", c.Control.Socket)
 	require.Equal(t, "0660", c.Control.Mode)
 	require.Equal(t, "info", c.Log.Level)
-	require.False(t, c.Policy.AllowDowngrade)
+	require.Equal(t, DowngradeSigned, c.Policy.Downgrade)
+	require.Equal(t, FormatAuto, c.Firmware.Format)
+	require.False(t, c.Firmware.AllowUnsigned)
 	require.False(t, c.Policy.AllowUnverified)
 }
 

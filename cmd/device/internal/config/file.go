@@ -73,6 +73,17 @@ type Firmware struct {
 	Stall          Duration `toml:"stall_timeout"`   // of a download; empty: 60s
 	// describes the running firmware where the boot record does not
 	Metadata map[string]string `toml:"metadata"`
+
+	Format string `toml:"format"` // which files are taken: "auto" (default), "fw" or "raw"
+	// where archives are applied: the whole disk, a block device or a file
+	Disk string `toml:"disk"`
+	// who may sign archives: base64, files as fwup -g writes them, or folders with *.pub
+	PublicKeys    []string `toml:"public_keys"`
+	AllowUnsigned bool     `toml:"allow_unsigned"` // take unsigned archives and images: for a bench
+	Applier       string   `toml:"applier"`        // "auto" (default), "native", "fwup" or "slots"
+	Task          string   `toml:"task"`           // of archives; empty: upgrade
+	Fwup          string   `toml:"fwup"`           // the program; empty: by PATH
+	FwupOptions   []string `toml:"fwup_options"`   // more arguments for it
 }
 
 // Slots is the A/B pair and the boot record.
@@ -92,8 +103,10 @@ type Location struct {
 
 // Policy is which offers the agent refuses without asking.
 type Policy struct {
-	AllowDowngrade  bool `toml:"allow_downgrade"`
-	AllowUnverified bool `toml:"allow_unverified"` // take offers of old hubs that carry no checksum
+	// which firmware may be older than the running one: "signed" (default), "never" or "always"
+	Downgrade       string `toml:"downgrade"`
+	MinimumVersion  string `toml:"minimum_version"`  // no older one is taken; empty: any
+	AllowUnverified bool   `toml:"allow_unverified"` // take offers of old hubs that carry no checksum
 }
 
 // Reboot is how the machine restarts after an update.

@@ -91,6 +91,9 @@ func (c *File) setDefaults() {
 	}
 	set(&c.Firmware.StateDir, "/var/lib/hublink")
 	set(&c.Firmware.Commit, CommitJoined)
+	set(&c.Firmware.Format, FormatAuto)
+	set(&c.Firmware.Applier, ApplierAuto)
+	set(&c.Policy.Downgrade, DowngradeSigned)
 	set(&c.Reboot.Mode, RebootExit)
 	set(&c.Extensions.Health.Disk, "/")
 	set(&c.Extensions.Logging.Level, "info")

@@ -121,6 +121,7 @@ size = {{.RecordSize}}
 
 [firmware]
 state_dir = "{{.Dir}}/state"
+allow_unsigned = true # the bench takes any file for a firmware
 
 [extensions.logging]
 enabled = true

@@ -1,0 +1,168 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/rs/zerolog"
+
+	"github.com/hublink-go/hublink/cmd/device/internal/config"
+	"github.com/hublink-go/hublink/firmware"
+	firmwareformat "github.com/hublink-go/hublink/firmware/format"
+	"github.com/hublink-go/hublink/firmware/fwdev"
+	"github.com/hublink-go/hublink/firmware/fwfile"
+	"github.com/hublink-go/hublink/firmware/fwup"
+)
+
+// errUnsigned is why an image of a slot is refused: nothing but its checksum, which the hub says,
+// vouches for it.
+var errUnsigned = errors.New("this is an image without a signature, and this device installs " +
+	"signed archives only: make a fwup archive of it, or set firmware.allow_unsigned for a bench")
+
+// applier returns what installs firmware: by the first bytes of a file archives go to the disk and
+// images to a slot.
+func (f *found) applier(file *config.File, log zerolog.Logger) firmware.Applier {
+	c := firmwareformat.Config{Slots: f.slots}
+	if file.Firmware.Format != config.FormatFW && file.Slots.A != "" {
+		c.Raw = f.slots
+		if !file.Firmware.AllowUnsigned {
+			c.Raw = refusing{errUnsigned}
+		}
+	}
+	archives := file.Firmware.Format != config.FormatRaw && file.Firmware.Disk != "" &&
+		file.Firmware.Applier != config.ApplierSlots
+	if archives {
+		a, err := f.archives(file, log)
+		if err != nil { // inspect has checked what can be wrong
+			a = refusing{err}
+		}
+		c.Archive = a
+		if len(f.keys) == 0 && !file.Firmware.AllowUnsigned {
+			log.Warn().Msg("no public key is configured, so every firmware will be refused; " +
+				"set firmware.public_keys")
+		}
+	}
+	return firmwareformat.New(c)
+}
+
+// archives returns the applier of archives.
+func (f *found) archives(file *config.File, log zerolog.Logger) (firmware.Applier, error) {
+	mode := map[string]fwdev.Mode{
+		config.ApplierNative: fwdev.Native, config.ApplierFwup: fwdev.Program,
+	}[file.Firmware.Applier]
+	opts := fwfile.Options{Keys: f.keys, AllowUnsigned: file.Firmware.AllowUnsigned}
+	return fwdev.New(fwdev.Config{
+		Disk: file.Firmware.Disk, Task: file.Firmware.Task, Slots: f.slots, Mode: mode,
+		Keys:     func() fwfile.Options { return opts },
+		Fwup:     fwup.Program{Path: file.Firmware.Fwup, Args: file.Firmware.FwupOptions},
+		SpoolDir: file.Firmware.StateDir,
+		OnArchive: func(a fwdev.Archive) error {
+			key := "none"
+			if a.Signer != nil {
+				key = a.Signer.ID()
+			}
+			log.Info().Str("update", a.Meta.UUID).Str("version", a.Meta.Version).Str("key", key).
+				Str("task", a.Task).Bool("native", a.Native).Msg("archive accepted")
+			return nil
+		},
+		Info: func(text string) { log.Info().Str("text", text).Msg("the archive's task says") },
+	})
+}
+
+// older reports whether the policy takes firmware that is not newer than the running one before its
+// signature is known.
+func (f *found) older(file *config.File) bool {
+	switch file.Policy.Downgrade {
+	case config.DowngradeAlways:
+		return true
+	case config.DowngradeSigned: // whatever is installed will have been verified with a key
+		return len(f.keys) > 0 && !file.Firmware.AllowUnsigned
+	default:
+		return false
+	}
+}
+
+// refusing is an applier that takes nothing.
+type refusing struct{ err error }
+
+// Begin implements firmware.Applier.
+func (r refusing) Begin(context.Context, firmware.Target) (firmware.Staging, error) {
+	return nil, r.err
+}
+
+// publicKeys reads keys: literals, files, and folders with files NAME.pub as nh keeps them. PEM
+// files in folders are passed over, since they are not for firmware.
+func publicKeys(from []string) ([]fwfile.Key, error) {
+	var keys []fwfile.Key
+	var errs []error
+	for i, text := range from {
+		found, err := keysOf(text)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("firmware.public_keys[%d]: %w", i, err))
+		}
+		keys = append(keys, found...)
+	}
+	return keys, errors.Join(errs...)
+}
+
+func keysOf(text string) ([]fwfile.Key, error) {
+	info, err := os.Stat(text)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && filepath.IsAbs(text):
+		return nil, fmt.Errorf("%s: %w", text, plain(err))
+	case err != nil: // no file: a literal
+		k, err := fwfile.ParseKey([]byte(text))
+		if err != nil {
+			return nil, err
+		}
+		return []fwfile.Key{k}, nil
+	case !info.IsDir():
+		k, err := readKey(text)
+		return []fwfile.Key{k}, err
+	}
+	files, err := filepath.Glob(filepath.Join(text, "*.pub"))
+	if err != nil {
+		return nil, err
+	}
+	var keys []fwfile.Key
+	for _, file := range files {
+		k, err := readKey(file)
+		if errors.Is(err, fwfile.ErrPEM) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, k)
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("no key in the files *.pub of %s", text)
+	}
+	return keys, nil
+}
+
+// maxKeyFile bounds what is read of a file that shall hold a key.
+const maxKeyFile = 4 << 10
+
+func readKey(path string) (fwfile.Key, error) {
+	info, err := os.Stat(path)
+	if err == nil && info.Size() > maxKeyFile {
+		return fwfile.Key{}, fmt.Errorf("%s: %d bytes are no key", path, info.Size())
+	}
+	var text []byte
+	if err == nil {
+		text, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return fwfile.Key{}, fmt.Errorf("%s: %w", path, plain(err))
+	}
+	k, err := fwfile.ParseKey(text)
+	if err != nil {
+		return fwfile.Key{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return k, nil
+}
