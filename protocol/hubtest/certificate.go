@@ -15,7 +15,7 @@ import (
 )
 
 // newServerCertificate makes an authority, in PEM, and a certificate of it for the loopback
-// addresses and host. The authority's key is forgotten.
+// addresses and host. It discards the authority's key.
 func newServerCertificate(now time.Time, host string) (tls.Certificate, []byte, error) {
 	ca := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "simulated hub authority"},

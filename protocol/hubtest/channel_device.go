@@ -40,15 +40,15 @@ func (s *session) welcome(now time.Time, ch *channel) {
 	s.connectingCode(cfg.connectingCode, d.code.own)
 }
 
-// takesArchive says whether archives are for this device, now: not with an old API, nor when it
-// takes no updates.
+// takesArchive reports whether the hub offers archives to this device now. It offers none to an old
+// API, nor to a device that takes no updates.
 func (d *state) takesArchive(now time.Time) bool {
 	return d.running.api != nil && atLeast(d.running.api, 2, 0) && d.mode.name != modeOff &&
 		!now.Before(d.update.blockedUntil)
 }
 
-// connectingCode runs the code that the operator has set for devices that connect, all of them and
-// this one. A device with an old API gets it typed into its console.
+// connectingCode runs the operator's code for all devices and for this one. For an old API it types
+// the code into the console.
 func (s *session) connectingCode(all, own string) {
 	code := all
 	if own != "" {
@@ -63,7 +63,7 @@ func (s *session) connectingCode(all, own string) {
 	}
 }
 
-// script asks the device to run a text. One with an old API has it typed into its console.
+// script asks the device to run a text. For an old API it types the text into the console.
 func (s *session) script(ref, text string, asked *script) bool {
 	if s.dev.running.api != nil && atLeast(s.dev.running.api, 2, 1) {
 		return s.push(topicDevice, "scripts/run", object("ref", ref, "text", text))
@@ -73,7 +73,7 @@ func (s *session) script(ref, text string, asked *script) bool {
 		s.push(topicConsole, "dn", object("data", "\r"))
 }
 
-// handleDevice handles a push to the device channel. Nothing is ever answered with a reply.
+// handleDevice handles a push to the device channel. NervesHub sends no reply to any of them.
 func (s *session) handleDevice(now time.Time, ch *channel, m protocol.Message) {
 	var ok bool
 	switch m.Event {
@@ -96,7 +96,7 @@ func (s *session) handleDevice(now time.Time, ch *channel, m protocol.Message) {
 	case "check_update", "request_update", "set_update_mode":
 		ok = true
 		s.modeRequest(m)
-	default: // what nobody knows: counted, never answered
+	default: // an unknown event: counted, never answered
 		ok = true
 	}
 	if !ok {
@@ -111,7 +111,7 @@ type statusParams struct {
 	Progress jsontext.Value `json:"progress"`
 }
 
-// status handles status_update. False: the channel crashes.
+// status handles status_update. False means that the channel crashes.
 func (s *session) status(now time.Time, m protocol.Message) bool {
 	var p statusParams
 	name, ok := "", !m.Binary && decode(m.Payload, &p)
@@ -126,7 +126,7 @@ func (s *session) status(now time.Time, m protocol.Message) bool {
 	switch {
 	case strings.Contains(strings.ToLower(name), "fwup error"):
 		r.status, r.reason = "failed", "fwup error"
-	case !s.rules.strictStatus: // releases up to 2.4.0 make nothing of any other
+	case !s.rules.strictStatus: // releases up to 2.4.0 ignore every other status
 		s.dev.note(r)
 		return true
 	case !statuses[name]:
@@ -150,8 +150,8 @@ type progressParams struct {
 	Stage jsontext.Value `json:"stage"`
 }
 
-// progress handles fwup_progress, which is a status too: its stage is taken for one. False: the
-// channel crashes.
+// progress handles fwup_progress. Its stage counts as a status. False means that the channel
+// crashes.
 func (s *session) progress(now time.Time, m protocol.Message) bool {
 	var p progressParams
 	if m.Binary || !decode(m.Payload, &p) || p.Value.Kind() == 0 {
@@ -176,7 +176,7 @@ func (s *session) progress(now time.Time, m protocol.Message) bool {
 	return true
 }
 
-// report puts a status or a progress into the device's state.
+// report records a status or a progress in the device's state.
 func (s *session) report(now time.Time, r report) {
 	s.dev.note(r)
 	if s.dev.update.report(now, r) {
@@ -184,7 +184,7 @@ func (s *session) report(now time.Time, r report) {
 	}
 }
 
-// modeRequest handles the requests of devices that manage their updates themselves.
+// modeRequest handles the requests of devices that manage their updates.
 func (s *session) modeRequest(m protocol.Message) {
 	switch {
 	case !s.rules.modes:

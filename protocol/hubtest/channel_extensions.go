@@ -47,8 +47,8 @@ func (s *session) negotiate(ch *channel, params jsontext.Value) (jsontext.Value,
 	return encode(names), true
 }
 
-// handleExtensions handles "<name>:<event>", split at the first colon. What is not allowed is
-// answered with "detach".
+// handleExtensions handles "<name>:<event>", split at the first colon. It answers a message of an
+// extension that was not agreed on with "detach".
 func (s *session) handleExtensions(now time.Time, ch *channel, m protocol.Message) {
 	name, event, ok := strings.Cut(m.Event, ":")
 	i := slices.IndexFunc(ch.ext, func(e extension) bool { return e.name == name })
@@ -69,7 +69,7 @@ func (s *session) handleExtensions(now time.Time, ch *channel, m protocol.Messag
 	}
 }
 
-// first pushes what the hub asks an extension for as soon as it is attached.
+// first pushes the hub's request to an extension that has attached.
 func (s *session) first(e *extension) {
 	event := s.rules.request(e.name)
 	if event == "" || e.name == "metrics" { // NervesHub asks for metrics some minutes later
@@ -89,7 +89,7 @@ var requests = map[string]string{
 	"network_identity": "request",
 }
 
-// attached names the extensions that are attached.
+// attached returns the names of the attached extensions.
 func (s *session) attached() []string {
 	var names []string
 	if ch := s.channel(topicExtensions); ch != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/hublink-go/hublink/protocol/auth"
 )
 
-// Mode says how devices reach the hub.
+// Mode selects how devices reach the hub.
 type Mode uint8
 
 // The modes.
@@ -28,7 +28,7 @@ const (
 	Memory
 )
 
-// Config says what the hub is like. The zero value is today's hub on a plain socket with one
+// Config configures a hub. The zero value is today's hub on a plain socket with one
 // product key.
 type Config struct {
 	Profile Profile
@@ -87,16 +87,18 @@ func (x Extension) Check() error {
 	return nil
 }
 
-// Site is which of NervesHub's listeners devices come to. The zero value is the one for devices.
+// Site selects which of NervesHub's listeners devices come to. The zero value is the one for
+// devices.
 type Site struct {
-	// the one for people: shared secrets only, on /device-socket/websocket; /socket/websocket is 403,
-	// and nobody drains it
+	// the listener for people: shared secrets only, on /device-socket/websocket; /socket/websocket
+	// answers 403, and a drain closes it with 1000
 	Web bool
-	// where other paths lead on the one for devices; empty: https://docs.nerves-hub.org/
+	// target of the redirect of other paths on the listener for devices; empty:
+	// https://docs.nerves-hub.org/
 	RedirectTo string
 }
 
-// OnJoin is what the hub pushes to a device after its join.
+// OnJoin configures what the hub pushes to a device after its join.
 type OnJoin struct {
 	FirmwareKeys   []string // to devices that ask for them
 	ArchiveKeys    []string // the same for archives
@@ -111,20 +113,20 @@ type Key struct {
 	Identifier string // of a device's key: the only identifier that it is good for
 }
 
-// String leaves the secret out.
+// String omits the secret.
 func (k Key) String() string { return "key " + k.Key }
 
-// GoString leaves the secret out.
+// GoString omits the secret.
 func (k Key) GoString() string { return "hubtest.Key{" + k.Key + "}" }
 
-// LogValue leaves the secret out.
+// LogValue omits the secret.
 func (k Key) LogValue() slog.Value { return slog.StringValue(k.Key) }
 
 func (k Key) ofProduct() bool { return strings.HasPrefix(k.Key, "nhp_") }
 
-// Certificates says which client certificates the hub accepts, and what it shows itself. A device
-// without one completes the handshake and is judged at the level of HTTP; one with a certificate
-// that is not accepted fails in the handshake.
+// Certificates configures the client certificates that the hub accepts, and its own. A device
+// without a certificate completes the handshake and is judged at the level of HTTP; the handshake
+// of a device whose certificate is not accepted fails.
 type Certificates struct {
 	Authorities []*x509.Certificate // a certificate that one of them has signed is its common name's
 	// from the upper-case hex SHA-1 of a certificate to an identifier: accepted even when expired
@@ -134,8 +136,7 @@ type Certificates struct {
 	Server *tls.Certificate
 }
 
-// defaultKey is what the hub accepts when nothing is configured. The device's side of it comes from
-// Hub.Secret.
+// defaultKey is the key of a hub without configured keys. Hub.Secret returns the device's side.
 var defaultKey = Key{
 	Key:    "nhp_" + strings.Repeat("hubtest", 6) + "A",
 	Secret: strings.Repeat("simulated", 4) + "7654321",
@@ -192,7 +193,7 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// rules are the profile's, with the custom extensions.
+// rules returns the rules of the profile, with the custom extensions.
 func (c *Config) rules() rules {
 	r := c.Profile.rules()
 	for _, x := range c.Custom {
@@ -201,7 +202,7 @@ func (c *Config) rules() rules {
 	return r
 }
 
-// settings makes what joins see of the configuration.
+// settings returns the part of the configuration that joins see.
 func (c *Config) settings(r *rules) *settings {
 	s := &settings{
 		firmwareKeys:   c.OnJoin.FirmwareKeys,

@@ -36,7 +36,7 @@ type Device struct {
 // ID returns the device identifier.
 func (d *Device) ID() string { return d.id }
 
-// Snapshot is what the hub knows of a device at one moment.
+// Snapshot is the hub's view of a device at one moment.
 type Snapshot struct {
 	Online    bool // its device channel is joined
 	Connected bool // it has a socket
@@ -45,9 +45,9 @@ type Snapshot struct {
 	Crashes   int  // of its channels
 	Reboots   int  // that it has announced
 	Running   Metadata
-	Validated *bool  // nil: it did not say
-	Reverted  bool   // its boot loader went back
-	Interface string // that it has reported; Network says what kind it is
+	Validated *bool  // nil: not reported
+	Reverted  bool   // its boot loader has reverted
+	Interface string // that it has reported; Network returns its kind
 	Attached  []string
 	Statuses  []string // of all status_updates, in order, also unknown ones
 	Progress  []Progress
@@ -55,7 +55,7 @@ type Snapshot struct {
 	Mode      string
 }
 
-// Network is NervesHub's name for the network behind the device's interface: ethernet, wifi,
+// Network returns NervesHub's name for the network behind the device's interface: ethernet, wifi,
 // cellular or unknown.
 func (s Snapshot) Network() string { return networkOf(s.Interface) }
 

@@ -57,7 +57,7 @@ func (d *Door) SetHandshakeRate(perSecond int) {
 	d.rate = max(0, perSecond)
 }
 
-// DoorState is how the operator's switches stand.
+// DoorState is the state of the operator's switches.
 type DoorState struct {
 	HandshakeRate int  // zero: no limit
 	Secrets       bool // are accepted
@@ -66,7 +66,7 @@ type DoorState struct {
 	Cuts          int // connections that will be cut
 }
 
-// State returns how the switches stand.
+// State returns the state of the switches.
 func (d *Door) State() DoorState {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"github.com/hublink-go/hublink/protocol"
 )
 
-// Match picks a message.
+// Match selects messages.
 type Match func(protocol.Message) bool
 
 // Event matches an event of a topic.
@@ -34,8 +34,8 @@ func Status(status string) Match {
 // Heartbeat matches a heartbeat.
 func Heartbeat() Match { return Event(protocol.TopicPhoenix, protocol.EventHeartbeat) }
 
-// Conversation reads what one device says, message after message, so that a test reads as a
-// conversation. Heartbeats are passed over unless they are asked for. It belongs to one goroutine.
+// Conversation reads the messages of one device one after the other, so that a test reads as a
+// conversation. It skips heartbeats unless they match. It belongs to one goroutine.
 type Conversation struct {
 	t       TB
 	dev     *Device
@@ -46,7 +46,7 @@ type Conversation struct {
 
 const conversationLimit = 4096
 
-// Converse starts a conversation with what comes from now on.
+// Converse starts a conversation with the messages from now on.
 func (d *Device) Converse(t TB) *Conversation {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -66,8 +66,8 @@ func (c *Conversation) Within(timeout time.Duration) *Conversation {
 	return c
 }
 
-// Expect waits for the device's next message, which must be this one. why says what it would mean
-// if it did not come.
+// Expect waits for the device's next message and fails when it does not match. why is part of the
+// failure's text.
 func (c *Conversation) Expect(why string, match Match) protocol.Message {
 	c.t.Helper()
 	m, ok := c.receive(c.timeout, match)
@@ -80,7 +80,7 @@ func (c *Conversation) Expect(why string, match Match) protocol.Message {
 	return m
 }
 
-// ExpectLater waits for this message and passes over those before it.
+// ExpectLater waits for a message that matches and skips those before it.
 func (c *Conversation) ExpectLater(why string, match Match) protocol.Message {
 	c.t.Helper()
 	deadline := time.Now().Add(c.timeout)
@@ -95,7 +95,7 @@ func (c *Conversation) ExpectLater(why string, match Match) protocol.Message {
 	}
 }
 
-// ExpectSilence waits and fails when the device says anything but heartbeats.
+// ExpectSilence waits for d and fails when a message comes that is no heartbeat.
 func (c *Conversation) ExpectSilence(why string, d time.Duration) {
 	c.t.Helper()
 	if m, ok := c.receive(d, func(protocol.Message) bool { return false }); ok {
@@ -113,7 +113,7 @@ func (c *Conversation) ExpectSameSocket(why string) {
 	}
 }
 
-// receive takes the device's next message. Heartbeats count only when they match.
+// receive returns the device's next message. It skips heartbeats that do not match.
 func (c *Conversation) receive(timeout time.Duration, match Match) (protocol.Message, bool) {
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
@@ -139,7 +139,7 @@ func (c *Conversation) receive(timeout time.Duration, match Match) (protocol.Mes
 	}
 }
 
-// history is the end of the conversation, for the text of a failure.
+// history returns the end of the conversation, for the text of a failure.
 func (c *Conversation) history() string {
 	const shown = 20
 	entries := c.dev.Messages()

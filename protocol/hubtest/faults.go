@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Fault is something that goes wrong with requests for a firmware. Inject several and they apply
-// together; each counts its own requests.
+// Fault makes requests for a firmware go wrong. Several faults apply together; each counts its own
+// requests.
 type Fault struct {
 	kind  faultKind
 	n     int64
@@ -34,20 +34,21 @@ func fault(kind faultKind, n int64) Fault { return Fault{kind: kind, n: n, times
 // Cut drops the connection after n bytes of the body.
 func Cut(n int64) Fault { return fault(faultCut, n) }
 
-// Stall is silent after n bytes of the body, until the device goes away.
+// Stall sends nothing after n bytes of the body, until the device closes the connection.
 func Stall(n int64) Fault { return fault(faultStall, n) }
 
-// Slow sends so many bytes a second.
+// Slow limits the body to bytesPerSecond.
 func Slow(bytesPerSecond int64) Fault { return fault(faultSlow, max(1, bytesPerSecond)) }
 
-// Answer gives a status instead of the file: 500, 503, 404, 403 for a URL that has expired, 416.
+// Answer answers with a status instead of the file: 500, 503, 404, 403 for a URL that has expired,
+// 416.
 func Answer(status int) Fault { return fault(faultStatus, int64(status)) }
 
 // Flip changes one bit of the byte at an offset of the file. What was announced stays.
 func Flip(offset int64) Fault { return fault(faultFlip, offset) }
 
-// Resize serves a file that is longer or shorter by so many bytes than announced, in a response
-// that is whole by itself.
+// Resize serves a file that is longer or shorter than announced by so many bytes, in a response
+// that is consistent in itself.
 func Resize(by int64) Fault { return fault(faultResize, by) }
 
 // Redirect sends the device through so many hops first.
@@ -56,7 +57,7 @@ func Redirect(hops int) Fault { return fault(faultRedirect, int64(hops)) }
 // NoRange answers requests for a range with 200 and the whole file.
 func NoRange() Fault { return fault(faultNoRange, 0) }
 
-// NewETag gives the file another ETag at each request.
+// NewETag changes the ETag of the file at each request.
 func NewETag() Fault { return fault(faultETag, 0) }
 
 // WrongTotal claims in Content-Range that the file is longer by so many bytes.
@@ -74,7 +75,7 @@ func (f Fault) After(requests int) Fault {
 	return f
 }
 
-// Inject adds faults to those that are there.
+// Inject adds faults.
 func (f *Firmware) Inject(faults ...Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -84,14 +85,14 @@ func (f *Firmware) Inject(faults ...Fault) {
 	}
 }
 
-// Heal takes all faults away.
+// Heal removes all faults.
 func (f *Firmware) Heal() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.faults = nil
 }
 
-// plan is what happens to one request.
+// plan is the sum of the faults of one request.
 type plan struct {
 	cut, stall int64 // bytes of the body; negative: not
 	slow       int64 // bytes a second; zero: not
@@ -104,7 +105,7 @@ type plan struct {
 	total      int64
 }
 
-// plan counts a request and says what happens to it.
+// plan counts a request and returns its plan.
 func (f *Firmware) plan() plan {
 	p := plan{cut: -1, stall: -1, flip: -1}
 	f.mu.Lock()
@@ -146,7 +147,7 @@ func (f *Fault) apply(p *plan) {
 	}
 }
 
-// faultyContent is the file with what is wrong in it.
+// faultyContent is the file with its faults.
 type faultyContent struct {
 	Content
 	plan plan
@@ -166,7 +167,7 @@ func (c faultyContent) ReadAt(p []byte, off int64) (int, error) {
 
 const slowTicks = 20 // a second
 
-// faultyWriter is a response whose body does not come as it should.
+// faultyWriter is a response with faults in its body.
 type faultyWriter struct {
 	http.ResponseWriter
 	r    *http.Request
@@ -195,7 +196,7 @@ func (w *faultyWriter) Write(p []byte) (int, error) {
 	return done, nil
 }
 
-// chunk is what may be sent now.
+// chunk returns the part of p that may be sent now.
 func (w *faultyWriter) chunk(p []byte) []byte {
 	if w.plan.slow > 0 {
 		p = p[:min(int64(len(p)), max(1, w.plan.slow/slowTicks))]
@@ -208,7 +209,7 @@ func (w *faultyWriter) chunk(p []byte) []byte {
 	return p
 }
 
-// strike cuts the connection, or is silent until the device or the hub ends it. It does not return.
+// strike cuts the connection, or stalls until the device or the hub ends it. It does not return.
 func (w *faultyWriter) strike() {
 	w.flush()
 	if w.plan.stall >= 0 && (w.plan.cut < 0 || w.plan.stall < w.plan.cut) {

@@ -36,7 +36,7 @@ type Firmware struct {
 	faults []*Fault
 }
 
-// sum reads the content once.
+// sum reads the content once and sets the checksums.
 func (f *Firmware) sum() error {
 	whole, part := sha256.New(), sha256.New()
 	buf := make([]byte, min(partSize, max(1, f.Content.Size)))
@@ -56,10 +56,10 @@ func (f *Firmware) sum() error {
 
 func upperHex(h hash.Hash) string { return strings.ToUpper(hex.EncodeToString(h.Sum(nil))) }
 
-// URL makes an address that is good for a day from now. It carries a credential.
+// URL returns an address that is valid for a day from now. It carries a credential.
 func (f *Firmware) URL() string { return f.urlUntil(f.hub.cfg.Now().Add(urlLife)) }
 
-// ExpiredURL makes an address that is good no more.
+// ExpiredURL returns an address that has expired.
 func (f *Firmware) ExpiredURL() string { return f.urlUntil(f.hub.cfg.Now().Add(-time.Second)) }
 
 func (f *Firmware) urlUntil(t time.Time) string {
@@ -96,8 +96,8 @@ func orNil(s string) *string {
 	return &s
 }
 
-// Offer is the payload of an update event for this firmware, in the hub's profile. deployment is
-// null when it is zero. A test may change it and send it with [Channel.Push].
+// Offer returns the payload of an update event for this firmware, in the hub's profile. deployment
+// is null when it is zero. A test may change it and send it with [Channel.Push].
 func (f *Firmware) Offer(deployment int) jsontext.Value {
 	var id *int
 	if deployment != 0 {

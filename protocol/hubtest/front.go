@@ -21,8 +21,8 @@ import (
 
 const memoryHost = "hub.test"
 
-// front is where devices come in: a listener for their sockets and one for their downloads, on the
-// network or in memory.
+// front holds the listeners of the hub: one for the devices' sockets and one for their downloads,
+// on the network or in memory.
 type front struct {
 	hub              *Hub
 	url, firmwareURL string
@@ -76,8 +76,8 @@ func (f *front) open(h *Hub) error {
 	return nil
 }
 
-// certificate is the hub's own. Of one that was given to it, only the system's authorities or the
-// operator know whom to trust.
+// certificate returns the hub's certificate: the configured one, or one of an authority that is
+// made for this hub and that only RootCAs and CA know.
 func (f *front) certificate(cfg Config, host string) (tls.Certificate, error) {
 	if given := cfg.Certificates.Server; given != nil {
 		return *given, nil
@@ -91,14 +91,14 @@ func (f *front) certificate(cfg Config, host string) (tls.Certificate, error) {
 	return cert, nil
 }
 
-// ownAuthority: NervesHub takes such a certificate for an authority that is sent along, and judges
-// it at the level of HTTP.
+// ownAuthority reports whether a certificate is self-signed. NervesHub takes such a certificate for
+// an authority that is sent along, and judges it at the level of HTTP.
 func ownAuthority(c *x509.Certificate) bool {
 	return len(c.AuthorityKeyId) > 0 && bytes.Equal(c.AuthorityKeyId, c.SubjectKeyId)
 }
 
-// deviceTLS lets everybody in who has no certificate, and fails the handshake of those whose
-// certificate is not accepted.
+// deviceTLS accepts the handshake of a device without a certificate, and fails the handshake of one
+// whose certificate is not accepted.
 func (f *front) deviceTLS(cert tls.Certificate) *tls.Config {
 	c := &tls.Config{
 		Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12,
@@ -126,7 +126,7 @@ func (f *front) serve(ln net.Listener, handler http.HandlerFunc) {
 	s := &http.Server{
 		Handler:           f.tracked(handler),
 		ReadHeaderTimeout: 10 * time.Second,
-		// what is let in beyond the hub's own limits is cut here
+		// a second limit above those of the gate
 		MaxHeaderBytes: maxHeaders*maxHeaderLine + maxRequestLine,
 		ErrorLog:       log.New(io.Discard, "", 0),
 		Protocols:      new(http.Protocols),
@@ -163,7 +163,7 @@ func (f *front) dialer() transport.Dialer {
 	return &transport.WebSocket{
 		TLS:       &tls.Config{RootCAs: f.roots, MinVersion: tls.VersionTLS12},
 		Redirects: -1,
-	} // to this hub and no other
+	} // it dials this hub only
 }
 
 func (f *front) roundTripper() *http.Transport {
@@ -221,8 +221,8 @@ func (f *front) acceptOffers(ln *transport.Listener) {
 	}
 }
 
-// upgrade is how every device is let in. NervesHub compresses for whoever offers it, with context
-// takeover.
+// upgrade returns the options of every upgrade. NervesHub accepts permessage-deflate from each
+// device that offers it, with context takeover (RFC 7692 section 7.1.1).
 func (f *front) upgrade(header http.Header) transport.UpgradeOptions {
 	const ratio = 25 // Bandit's
 	return transport.UpgradeOptions{
@@ -231,7 +231,7 @@ func (f *front) upgrade(header http.Header) transport.UpgradeOptions {
 	}
 }
 
-// closeAnswer is what NervesHub's web server answers to a device's close frame.
+// closeAnswer returns the code with which NervesHub's web server (Bandit) answers a close frame.
 func closeAnswer(code int) int {
 	if code < 1000 || 1004 <= code && code <= 1006 && code != protocol.CloseNoStatus ||
 		1012 <= code && code < 3000 {
@@ -240,8 +240,8 @@ func closeAnswer(code int) int {
 	return protocol.CloseNormal
 }
 
-// doorListener drops connections before anything is said on them: those that the operator wants
-// dropped, and those above the rate limit.
+// doorListener drops connections before the first byte: those that the operator cuts, and those
+// above the rate limit.
 type doorListener struct {
 	net.Listener
 	door    *Door
@@ -261,7 +261,8 @@ func (l *doorListener) Accept() (net.Conn, error) {
 	}
 }
 
-// tooMany counts in windows of a second. Only the goroutine that accepts calls it.
+// tooMany counts connections in windows of a second, as NervesHub does, and reports whether now is
+// above the limit. Only the accepting goroutine calls it.
 func (l *doorListener) tooMany(now time.Time) bool {
 	rate := l.door.handshakeRate()
 	if rate == 0 {

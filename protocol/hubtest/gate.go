@@ -21,7 +21,7 @@ const (
 	reasonNoPlatform = "the platform could not be reached to authenticate this device"
 )
 
-// answer is the hub's decision about a request to its device listener.
+// answer is the gate's decision about a request to the device listener.
 type answer struct {
 	status int // 101: let in
 	header http.Header
@@ -30,8 +30,7 @@ type answer struct {
 	wire   wire // how it speaks
 }
 
-// gate decides about requests to the device listener: it is the part of the hub that knows who may
-// come in.
+// gate decides about requests to the device listener. It does no I/O.
 type gate struct {
 	cfg   *Config
 	rules *rules
@@ -76,7 +75,7 @@ func (g *gate) judge(r *http.Request) answer {
 	switch r.URL.Path {
 	case "/device-socket/websocket":
 	case "/socket/websocket":
-		if site.Web { // it is the people's there, and whoever brings no session is refused
+		if site.Web { // the path of people there: a request without a session is refused
 			return g.answerWith(http.StatusForbidden, "")
 		}
 	case "/status/alive", "/_health", "/health", "/healthy":
@@ -126,7 +125,7 @@ func (g *gate) refused(r Refusal) answer {
 	return a
 }
 
-// wireFor chooses the serializer: JSON for "~> 2.0.0", MessagePack for "~> 3.0.0" where the server
+// wireFor returns the serializer: JSON for "~> 2.0.0", MessagePack for "~> 3.0.0" where the server
 // has it.
 func (g *gate) wireFor(vsn string) (wire, bool) {
 	v, err := semver.StrictNewVersion(vsn)
@@ -140,7 +139,7 @@ func (g *gate) wireFor(vsn string) (wire, bool) {
 	}
 }
 
-// authenticate finds out who asks.
+// authenticate returns the device that the request proves to be, or nil and the refusal.
 func (g *gate) authenticate(r *http.Request) (*Device, answer) {
 	noSecrets, noPlatform := g.door.outages()
 	unknown := g.answerWith(http.StatusUnauthorized, "")
@@ -175,8 +174,8 @@ func (g *gate) authenticate(r *http.Request) (*Device, answer) {
 	return dev, answer{}
 }
 
-// hasX: NervesHub takes any header with the prefix x- for an attempt with a shared secret, a
-// proxy's X-Forwarded-For too.
+// hasX reports whether a header has the prefix x-. NervesHub takes any such header for an attempt
+// with a shared secret, a proxy's X-Forwarded-For too.
 func hasX(h http.Header) bool {
 	for name := range h {
 		if strings.HasPrefix(textproto.CanonicalMIMEHeaderKey(name), "X-") {
@@ -198,7 +197,7 @@ func (g *gate) verify(headers auth.Headers) (string, error) {
 	return identifier, err
 }
 
-// keyHolder finds the device of a key, or creates the product's.
+// keyHolder returns the device of a key. A product's key creates the device.
 func (g *gate) keyHolder(headers auth.Headers, identifier string) *Device {
 	name, _ := headers.Get(auth.HeaderKey)
 	k := g.keys[name]
@@ -208,8 +207,8 @@ func (g *gate) keyHolder(headers auth.Headers, identifier string) *Device {
 	return g.admit(identifier, k.Product)
 }
 
-// identify finds whose certificate it is: one that is pinned, or one of an authority, whose common
-// name it bears.
+// identify returns the identifier of a pinned certificate, or the common name of a certificate that
+// an accepted authority has signed.
 func (g *gate) identify(chain []*x509.Certificate) (string, error) {
 	leaf, accepted := chain[0], g.cfg.Certificates
 	if identifier, ok := accepted.Pinned[Fingerprint(leaf)]; ok {
@@ -231,7 +230,7 @@ func (g *gate) identify(chain []*x509.Certificate) (string, error) {
 	return leaf.Subject.CommonName, nil
 }
 
-// Fingerprint is the name of a certificate in Certificates.Pinned.
+// Fingerprint returns the key of a certificate in Certificates.Pinned.
 func Fingerprint(c *x509.Certificate) string {
 	return fmt.Sprintf("%X", sha1.Sum(c.Raw)) //nolint:gosec // see the import
 }

@@ -445,17 +445,19 @@ func TestCertificateOfItsOwnAuthority(t *testing.T) {
 // what the device asks for.
 func TestOffersOfCompression(t *testing.T) {
 	h := Run(t, Config{})
+	const deflate = "permessage-deflate"
 	for offer, answer := range map[string]string{
-		"":                   "",
-		"permessage-deflate": "permessage-deflate",
-		"permessage-deflate; server_no_context_takeover":                             "permessage-deflate;server_no_context_takeover",
-		"permessage-deflate; client_no_context_takeover":                             "permessage-deflate;client_no_context_takeover",
-		"permessage-deflate; server_no_context_takeover; client_no_context_takeover": "permessage-deflate;server_no_context_takeover;client_no_context_takeover",
-		"permessage-deflate; client_max_window_bits":                                 "permessage-deflate;client_max_window_bits=15",
-		"permessage-deflate; client_max_window_bits=10":                              "permessage-deflate;client_max_window_bits=10",
-		"permessage-deflate; unknown_parameter":                                      "",
-		"permessage-deflate; unknown_parameter, permessage-deflate":                  "permessage-deflate",
-		"x-webkit-deflate-frame":                                                     "",
+		"":                                       "",
+		deflate:                                  deflate,
+		deflate + "; server_no_context_takeover": deflate + ";server_no_context_takeover",
+		deflate + "; client_no_context_takeover": deflate + ";client_no_context_takeover",
+		deflate + "; server_no_context_takeover; client_no_context_takeover": deflate +
+			";server_no_context_takeover;client_no_context_takeover",
+		deflate + "; client_max_window_bits":        deflate + ";client_max_window_bits=15",
+		deflate + "; client_max_window_bits=10":     deflate + ";client_max_window_bits=10",
+		deflate + "; unknown_parameter":             "",
+		deflate + "; unknown_parameter, " + deflate: deflate,
+		"x-webkit-deflate-frame":                    "",
 	} {
 		u := newHead(t, h)
 		if offer != "" {

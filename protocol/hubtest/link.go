@@ -10,11 +10,11 @@ import (
 
 const maxQueue = 4096 // messages that wait for a device that does not read
 
-// link is one socket of a device: a goroutine that waits, and a queue. Whoever puts something into
-// the queue while nobody writes becomes the writer and writes until it is empty, so that messages
-// leave in the order in which the session made them, and only the writer waits for a device that
-// does not read, no longer than a write may take. All fields but conn are guarded by the device's
-// lock.
+// link is one socket of a device: a goroutine that waits, and a queue. A goroutine that puts
+// something into the queue while there is no writer becomes the writer and writes until the queue
+// is empty. So messages leave in the order in which the session made them, and only the writer
+// waits for a device that does not read, no longer than a write may take. The device's lock guards
+// all fields but conn.
 type link struct {
 	hub     *Hub
 	dev     *Device
@@ -23,7 +23,7 @@ type link struct {
 	wire    wire
 	queue   []outgoing
 	writing bool
-	closing bool // nothing from the device counts any more
+	closing bool // messages from the device are ignored from now on
 }
 
 // outgoing is a message, or, with a code, the end of the socket.
@@ -32,7 +32,7 @@ type outgoing struct {
 	code int
 }
 
-// adopt takes over a socket that has been let in. An older one of the same device goes.
+// adopt takes over a socket that the gate has let in, and closes an older one of the same device.
 func (h *Hub) adopt(d *Device, conn transport.Conn, w wire) {
 	l := &link{hub: h, dev: d, conn: conn, wire: w}
 	if !h.registry.add(l) {
@@ -40,7 +40,7 @@ func (h *Hub) adopt(d *Device, conn transport.Conn, w wire) {
 		return
 	}
 	h.stats.upgrades.Add(1)
-	d.Net().replaced() // the one that has come in between, if any
+	d.Net().replaced() // one that has come in between
 	d.mu.Lock()
 	l.session = newSession(&h.rules, &d.state)
 	d.link = l
@@ -50,8 +50,8 @@ func (h *Hub) adopt(d *Device, conn transport.Conn, w wire) {
 	go l.read()
 }
 
-// read handles what comes, in one goroutine after another, until the socket ends; Close aborts it and
-// waits.
+// read handles what comes, in one goroutine after another, until the socket ends; Close aborts it
+// and waits.
 func (l *link) read() {
 	more, err := transport.Receive(l.conn, l.received)
 	if more {
@@ -65,7 +65,7 @@ func (l *link) read() {
 	l.hub.registry.leave()
 }
 
-// received handles one message. False: the socket's process has crashed.
+// received handles one message. False means that the socket's process has crashed.
 func (l *link) received(kind transport.Kind, data []byte) bool {
 	l.dev.mu.Lock()
 	m, err := l.wire.decode(kind, data)
@@ -85,8 +85,8 @@ func (l *link) received(kind transport.Kind, data []byte) bool {
 	return true
 }
 
-// ended is the end of reading: of a socket that nothing was heard of, or of one that the device or
-// the network has ended.
+// ended handles the end of reading: an idle socket is closed with 1002, one that the device or the
+// network has ended is aborted.
 func (l *link) ended(err error) {
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
@@ -98,7 +98,7 @@ func (l *link) ended(err error) {
 	_ = l.conn.Abort()
 }
 
-// gone forgets the link.
+// gone removes the link from the device and from the hub.
 func (l *link) gone() {
 	l.end()
 	l.dev.mu.Lock()
@@ -110,7 +110,7 @@ func (l *link) gone() {
 	l.hub.registry.forget(l)
 }
 
-// end makes the session's end known, once.
+// end ends the session, once.
 func (l *link) end() {
 	l.dev.mu.Lock()
 	defer l.dev.mu.Unlock()
@@ -127,7 +127,8 @@ func (l *link) endLocked() {
 	l.dev.changes.wake()
 }
 
-// step runs f on the session and sends what comes of it. False: the link is ending, f did not run.
+// step runs f on the session and sends the messages that f makes. False means that the link is
+// closing and f did not run.
 func (l *link) step(f func(*session)) bool {
 	l.dev.mu.Lock()
 	if l.closing {
@@ -142,7 +143,7 @@ func (l *link) step(f func(*session)) bool {
 	return true
 }
 
-// collect puts what the session has made into the queue; the lock is held.
+// collect moves the session's messages into the queue; the lock is held.
 func (l *link) collect() asks {
 	out, asked := l.session.take()
 	for _, m := range out {
@@ -155,7 +156,7 @@ func (l *link) collect() asks {
 	return asked
 }
 
-// count keeps the hub's numbers; the lock is held.
+// count updates the hub's counters; the lock is held.
 func (l *link) count() {
 	d, c := l.dev, &l.hub.stats
 	c.joins.Add(int64(d.state.joins - d.counted.joins))
@@ -171,8 +172,8 @@ func (l *link) count() {
 		d.state.online
 }
 
-// close sends what is queued, and then a close frame. Nothing from the device counts any more.
-// False: it is ending already.
+// close sends the queue and then a close frame, and ignores what comes from the device from now on.
+// False means that the link is closing already.
 func (l *link) close(code int) bool {
 	l.dev.mu.Lock()
 	if l.closing {
@@ -186,7 +187,7 @@ func (l *link) close(code int) bool {
 	return true
 }
 
-// flush writes the queue unless somebody does so already.
+// flush writes the queue unless another goroutine writes it already.
 func (l *link) flush() {
 	l.dev.mu.Lock()
 	defer l.dev.mu.Unlock()
@@ -205,7 +206,7 @@ func (l *link) flush() {
 		for i := range batch {
 			if batch[i].code != 0 {
 				l.hangUp(batch[i].code)
-				return // and stay the writer: nothing may follow
+				return // it stays the writer: no frame may follow
 			}
 			var err error
 			if frame, err = l.wire.encode(frame[:0], batch[i].msg); err == nil {
@@ -222,7 +223,7 @@ func (l *link) flush() {
 	l.writing = false
 }
 
-// hangUp closes in a goroutine of its own, because a close waits up to a second for the device.
+// hangUp closes in a separate goroutine, because a close waits up to a second for the device.
 func (l *link) hangUp(code int) {
 	if !l.hub.registry.spawn(func() { _ = l.conn.Close(code, "") }) {
 		_ = l.conn.Abort()

@@ -8,8 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// lenient is how a device's JSON is read: duplicate names and invalid UTF-8 do not make it
-// unreadable.
+// lenient are the options for a device's JSON, which may hold duplicate names and invalid UTF-8.
 var lenient = []json.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
 // decode reads a payload into a struct of jsontext.Value. False: it is not an object.
@@ -17,16 +16,16 @@ func decode(payload jsontext.Value, into any) bool {
 	return payload.Kind() == '{' && json.Unmarshal(payload, into, lenient...) == nil
 }
 
-// encode writes what this package has made itself. Texts that are not UTF-8 are mended.
+// encode writes a value of this package. It replaces invalid UTF-8 in texts.
 func encode(v any) jsontext.Value {
 	out, err := json.Marshal(v, jsontext.AllowInvalidUTF8(true), json.Deterministic(true))
 	if err != nil {
-		return emptyObject // the types here always can be written
+		return emptyObject // unreachable: the types here can be encoded
 	}
 	return out
 }
 
-// object writes names and values that take turns, in this order.
+// object writes an object of alternating names and values, in this order.
 func object(pairs ...any) jsontext.Value {
 	out := jsontext.Value("{")
 	for i := 0; i+1 < len(pairs); i += 2 {
@@ -49,7 +48,7 @@ func text(v jsontext.Value) (string, bool) {
 	return string(b), err == nil || len(b) > 0
 }
 
-// integer reads a JSON number without fraction. NervesHub's database takes no other.
+// integer reads a JSON number without a fraction, as NervesHub's database does.
 func integer(v jsontext.Value) (int, bool) {
 	if v.Kind() != '0' {
 		return 0, false

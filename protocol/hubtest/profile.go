@@ -9,7 +9,7 @@ import (
 	"github.com/hublink-go/hublink/protocol"
 )
 
-// Profile says which NervesHub server the hub behaves like.
+// Profile is the NervesHub server that the hub behaves like.
 type Profile uint8
 
 // The profiles.
@@ -30,7 +30,7 @@ func (p Profile) String() string {
 	return [profiles]string{"new", "snapshot", "2.4.0"}[p]
 }
 
-// rules is what differs between the servers.
+// rules are the differences between the servers.
 type rules struct {
 	advertise       bool // extensions:get lists names and versions
 	modes           bool // update_mode and its requests

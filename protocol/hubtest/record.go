@@ -25,8 +25,7 @@ type Entry struct {
 	Size      int              // bytes of the payload
 }
 
-// String says what the message was, without its payload, which may hold signed URLs or what was
-// typed into a console.
+// String describes the message without its payload, which may hold signed URLs or console input.
 func (e Entry) String() string {
 	arrow := ">"
 	if e.Direction == Outbound {
@@ -47,7 +46,7 @@ func (e Entry) String() string {
 type record struct {
 	limit   int // zero: nothing is kept
 	entries []Entry
-	dropped int // that went because of the limit
+	dropped int // because of the limit
 }
 
 // add keeps a message; its payload is copied, because it belongs to a frame.
@@ -70,7 +69,7 @@ func (r *record) add(dir Direction, m protocol.Message, at time.Time) {
 	r.entries = append(r.entries, Entry{At: at, Direction: dir, Message: m, Size: size})
 }
 
-// Record keeps up to n messages of this device from now on, the last ones. Zero keeps none.
+// Record keeps the last n messages of this device from now on. Zero keeps none.
 func (d *Device) Record(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -80,7 +79,7 @@ func (d *Device) Record(n int) {
 	}
 }
 
-// Messages lists what is recorded, oldest first.
+// Messages returns the recorded messages, oldest first.
 func (d *Device) Messages() []Entry {
 	d.mu.Lock()
 	defer d.mu.Unlock()

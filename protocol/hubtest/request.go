@@ -14,7 +14,8 @@ const (
 	maxHeaders     = 50
 )
 
-// oversized is the status of a request that is not looked at because of its size; zero: it is none.
+// oversized returns the status of a request that is refused for its size; zero means that its size
+// is within the limits.
 func oversized(r *http.Request) int {
 	const lineEnd = len("\r\n")
 	if len(r.Method)+len(" ")+len(r.RequestURI)+len(" ")+len(r.Proto)+lineEnd > maxRequestLine {
@@ -35,8 +36,8 @@ func oversized(r *http.Request) int {
 	return 0
 }
 
-// foreign says that a page of another site asks. NervesHub compares with its own name; here the
-// request's host stands for it.
+// foreign reports whether a page of another site asks. NervesHub compares Origin with its own name;
+// here the request's host stands for it.
 func foreign(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	if origin == "" {
@@ -46,7 +47,8 @@ func foreign(r *http.Request) bool {
 	return err != nil || !strings.EqualFold(u.Hostname(), (&url.URL{Host: r.Host}).Hostname())
 }
 
-// noUpgrade is what the hub says to a request that cannot be upgraded, in its words; empty: it can.
+// noUpgrade returns the hub's text for a request that cannot be upgraded, to the letter; empty
+// means that it can.
 func noUpgrade(r *http.Request) string {
 	switch {
 	case !r.ProtoAtLeast(1, 1):
@@ -77,7 +79,7 @@ func noUpgrade(r *http.Request) string {
 	return ""
 }
 
-// contains looks for a token in a header that is a list.
+// contains reports whether a header that is a list has a token.
 func contains(values []string, token string) bool {
 	for _, line := range values {
 		for part := range strings.SplitSeq(line, ",") {

@@ -17,10 +17,10 @@ const (
 	rateWindow         = 180 * time.Second
 )
 
-// Rollout says which devices are to be brought to a firmware.
+// Rollout selects devices and the firmware that they shall run.
 type Rollout struct {
 	Firmware    *Firmware
-	Match       func(Metadata) bool // whom it is for; nil: same product, platform and architecture
+	Match       func(Metadata) bool // selects devices; nil: same product, platform and architecture
 	Concurrency int                 // updates at a time; zero: 10
 	// for how long a device that failed or ignored is left alone; zero: 24 h
 	Penalty  time.Duration
@@ -43,18 +43,18 @@ type Deployment struct {
 // Stop ends the offers. Updates that run go on.
 func (d *Deployment) Stop() { d.stopped.Store(true) }
 
-// ID is the deployment_id of its offers.
+// ID returns the deployment_id of its offers.
 func (d *Deployment) ID() int { return d.id }
 
-// Stopped says whether Stop was called.
+// Stopped reports whether Stop was called.
 func (d *Deployment) Stopped() bool { return d.stopped.Load() }
 
-// DeploymentStats counts what became of a rollout's offers.
+// DeploymentStats counts a rollout's offers by outcome.
 type DeploymentStats struct {
 	Active, Offered, Completed, Failed int // Completed: joined with the firmware
 }
 
-// Stats counts.
+// Stats returns the counts.
 func (d *Deployment) Stats() DeploymentStats {
 	return DeploymentStats{
 		Active: int(d.active.Load()), Offered: int(d.offered.Load()),
@@ -62,7 +62,7 @@ func (d *Deployment) Stats() DeploymentStats {
 	}
 }
 
-// reserve takes a slot of the concurrency.
+// reserve takes one of the Concurrency places. False means that all are taken.
 func (d *Deployment) reserve() bool {
 	if int(d.active.Add(1)) <= d.Concurrency {
 		return true
@@ -71,7 +71,7 @@ func (d *Deployment) reserve() bool {
 	return false
 }
 
-// wants says whether the rollout is for a device, apart from when.
+// wants reports whether the rollout is for a device, at whatever time.
 func (d *Deployment) wants(s *state) bool {
 	want := d.Firmware.Metadata
 	if d.stopped.Load() || s.running.UUID == want.UUID ||
@@ -86,7 +86,7 @@ func (d *Deployment) wants(s *state) bool {
 		have.Architecture == want.Architecture
 }
 
-// updates is what the hub knows of a device's updates.
+// updates holds the hub's view of a device's updates.
 type updates struct {
 	current      *inflight
 	blockedUntil time.Time
@@ -145,7 +145,7 @@ func (c *inflight) record() UpdateRecord {
 	return UpdateRecord{UUID: c.uuid, Status: c.status, Progress: c.progress, Manual: c.from == nil}
 }
 
-// succeeded is a join with another firmware than before, which NervesHub takes for a success
+// succeeded handles a join with another firmware than before, which NervesHub takes for a success
 // whatever firmware it is.
 func (u *updates) succeeded(now time.Time, uuid string) {
 	outcome := "abandoned"
@@ -165,8 +165,9 @@ func (u *updates) touch(now time.Time) {
 	}
 }
 
-// report takes a status or a progress. The first one of an offer counts as an attempt; without an
-// offer an empty record is made. True: the record is gone, so that another offer may follow.
+// report handles a status or a progress. The first one of an offer counts as an attempt; without an
+// offer it makes an empty record. True means that the record is gone, so that another offer may
+// follow.
 func (u *updates) report(now time.Time, r report) bool {
 	if u.current == nil {
 		u.current = &inflight{status: "requested"}
@@ -203,7 +204,7 @@ func penaltyOf(d *Deployment) time.Duration {
 	return d.Penalty
 }
 
-// end clears the record; a deployment's offer blocks further ones for a while.
+// end clears the record. The end of a deployment's offer blocks further offers for a while.
 func (u *updates) end(now time.Time, outcome, reason string, block time.Duration) {
 	if d := u.current.from; d != nil {
 		d.failed.Add(1)
@@ -212,7 +213,7 @@ func (u *updates) end(now time.Time, outcome, reason string, block time.Duration
 	u.clear(now, outcome, reason)
 }
 
-// eligible says whether a deployment may offer something now. Too many attempts put the device into
+// eligible reports whether a deployment may offer now. Too many attempts put the device into
 // the penalty box.
 func (u *updates) eligible(now time.Time, d *Deployment) bool {
 	if u.current != nil && now.Sub(u.current.touched) >= updateExpiry {
@@ -241,7 +242,7 @@ const (
 	modeOff       = "off"            // neither
 )
 
-// mode is who decides about the time of updates.
+// mode decides who chooses the time of updates.
 type mode struct {
 	name    string // empty: automatic
 	allowed bool   // the device may switch between automatic and device_managed
@@ -261,7 +262,7 @@ func (m mode) payload(problem string) jsontext.Value {
 	return object("mode", m.String(), "managed_updates_allowed", m.allowed)
 }
 
-// set is a device's own wish. The result is the error to answer with, if any.
+// set handles a device's request. The result is the error to answer with; empty means none.
 func (m *mode) set(wanted string) string {
 	switch {
 	case wanted != modeAutomatic && wanted != modeManaged:

@@ -14,8 +14,8 @@ import (
 
 // NervesHub's times of a support script.
 const (
-	scriptRefLife = 15 * time.Second // an answer that comes later is for nobody
-	scriptWait    = 30 * time.Second // of who has asked
+	scriptRefLife = 15 * time.Second // the hub drops an answer that comes later
+	scriptWait    = 30 * time.Second // how long the operator's page waits
 	scriptEnd     = "[NERVESHUB:END]"
 )
 
@@ -29,25 +29,25 @@ type ScriptResult struct {
 
 func (r ScriptResult) String() string { return "script " + r.Result }
 
-// script is one that was asked for.
+// script is a support script that the hub waits for.
 type script struct {
 	asked  time.Time
 	answer *ScriptResult // nil until there is one
-	// what the console has said since it was typed there; nil: it went through the device channel
+	// the console's output since the script was typed there; nil: it went through the device channel
 	typed *screen
 }
 
 // codeRef is the ref of connecting code.
 const codeRef = "connecting_code"
 
-// connecting is the code that is run when this device joins, beside the one for all, and what came
-// of the last run.
+// connecting is the code that runs when this device joins, after the code for all devices, and the
+// outcome of the last run.
 type connecting struct {
 	own     string
 	outcome string
 }
 
-// scriptAnswered takes scripts/run. False: the channel crashes.
+// scriptAnswered handles scripts/run. False means that the channel crashes.
 func (d *state) scriptAnswered(now time.Time, payload jsontext.Value) bool {
 	var p struct {
 		Ref    jsontext.Value `json:"ref"`
@@ -79,7 +79,7 @@ func (d *state) scriptAnswered(now time.Time, payload jsontext.Value) bool {
 	return true
 }
 
-// typedAnswer looks for the end of scripts that were typed into the console.
+// typedAnswer completes typed scripts whose end the console has printed.
 func (d *state) typedAnswer(said string) {
 	for _, s := range d.scripts {
 		if s.typed == nil || s.answer != nil {
@@ -106,7 +106,7 @@ func (s Scripts) SetConnecting(code string) {
 	s.dev.state.code.own = code
 }
 
-// ConnectingOutcome returns what came of the connecting code that the device has run last:
+// ConnectingOutcome returns the outcome of the connecting code that the device has run last:
 // "completed", "failed" or, as long as there is no answer, "".
 func (s Scripts) ConnectingOutcome() string {
 	s.dev.mu.Lock()

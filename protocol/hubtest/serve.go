@@ -20,7 +20,7 @@ type Request struct {
 
 const maxRequests = 4096
 
-// serveLog counts and keeps what was asked for.
+// serveLog counts and keeps the requests for a file.
 type serveLog struct {
 	count, bytes atomic.Int64
 	etags        atomic.Int64
@@ -28,7 +28,7 @@ type serveLog struct {
 	requests     []Request
 }
 
-// Requests lists the downloads that have ended, in the order of their ends, the last 4096.
+// Requests returns the last 4096 downloads that have ended, in the order of their ends.
 func (f *Firmware) Requests() []Request {
 	f.log.mu.Lock()
 	defer f.log.mu.Unlock()
@@ -75,7 +75,8 @@ func (s *Store) serve(w http.ResponseWriter, r *http.Request) {
 	f.serve(seen, r, p)
 }
 
-// redirected plans a request. Those that a redirect has led here are not counted again.
+// redirected returns the plan of a request. It does not count requests again that follow a
+// redirect.
 func (f *Firmware) redirected(r *http.Request) plan {
 	if hop := r.URL.Query().Get("hop"); hop != "" {
 		left, _ := strconv.Atoi(hop)
@@ -121,7 +122,7 @@ func (f *Firmware) serve(w http.ResponseWriter, r *http.Request, p plan) {
 	http.ServeContent(w, r, "", time.Time{}, content)
 }
 
-// statusWriter remembers the status, and writes the headers that a fault changes.
+// statusWriter keeps the status and applies the faults of headers.
 type statusWriter struct {
 	http.ResponseWriter
 	status int

@@ -20,9 +20,9 @@ const (
 
 const maxChannels = 100 // Phoenix: channels of one socket
 
-// session is one socket as Phoenix sees it: its channels, and what it answers. It is pure: a
-// message goes in, messages come out in the order in which they are to be sent, and what the hub
-// learns goes into the device's state.
+// session is the server's end of one socket: its channels and their answers. It is pure: a message
+// goes in, messages come out in the order in which they are to be sent, and the device's state
+// keeps what the hub learns.
 type session struct {
 	rules *rules
 	dev   *state
@@ -30,11 +30,11 @@ type session struct {
 	asks asks // of the step that runs
 }
 
-// asks is what a step leaves to the hub, because it concerns more than one device.
+// asks are the acts that a step leaves to the hub, because they concern more than one device.
 type asks uint8
 
 const (
-	askRollout asks = 1 << iota // something happened that a rollout may have waited for
+	askRollout asks = 1 << iota // an event that a rollout may have waited for
 	askCheck                    // check_update
 	askOffer                    // request_update
 )
@@ -56,7 +56,7 @@ type extension struct {
 
 func newSession(r *rules, dev *state) *session { return &session{rules: r, dev: dev} }
 
-// take returns what the last step has made.
+// take returns the messages and the asks of the last step.
 func (s *session) take() ([]protocol.Message, asks) {
 	out, a := s.out, s.asks
 	s.out, s.asks = nil, 0
@@ -85,8 +85,8 @@ func (s *session) receive(now time.Time, m protocol.Message) {
 	}
 }
 
-// isDevice says that a topic is the device channel. NervesHub rewrites "device" to "device:<id>";
-// any other "device:..." is taken for one too, and told to the device as "device".
+// isDevice reports whether a topic is the device channel. NervesHub rewrites "device" to
+// "device:<id>"; it takes any other "device:..." for one too, and sends "device" to the device.
 func isDevice(topic string) bool {
 	return topic == topicDevice || strings.HasPrefix(topic, topicDevice+":")
 }
@@ -124,7 +124,7 @@ func (s *session) join(now time.Time, old *channel, m protocol.Message) {
 	}
 }
 
-// admit decides about a join.
+// admit decides about a join and returns the response.
 func (s *session) admit(now time.Time, ch *channel, m protocol.Message) (jsontext.Value, bool) {
 	if refusal, ok := s.dev.refusal(outward(ch.topic)); ok {
 		return refusal, false
@@ -174,7 +174,7 @@ func (s *session) drop(ch *channel) {
 	}
 }
 
-// end is the end of the socket.
+// end ends all channels with the socket.
 func (s *session) end() {
 	for len(s.channels) > 0 {
 		s.drop(s.channels[0])

@@ -9,13 +9,13 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxScreen is how much of what a shell says is kept (NervesHub: 1024 lines).
+// maxScreen bounds the kept output of a shell, in bytes (NervesHub: 1024 lines).
 const maxScreen = 64 << 10
 
-// screen is the end of what a shell has said.
+// screen is the end of the output of a shell.
 type screen struct {
 	text  []byte
-	total int64 // bytes that were ever said
+	total int64 // bytes since the start
 }
 
 func (s *screen) add(text string) {
@@ -26,8 +26,7 @@ func (s *screen) add(text string) {
 	}
 }
 
-// since gives what was said from a point on, as far as it is still there, and the point where it
-// ends.
+// since returns the output from a point on, as far as it is kept, and the point where it ends.
 func (s *screen) since(from int64) (string, int64) {
 	rest := s.text[max(0, min(int64(len(s.text)), int64(len(s.text))-(s.total-from))):]
 	for len(rest) > 0 && !utf8.RuneStart(rest[0]) { // the limit has cut a character
@@ -36,7 +35,7 @@ func (s *screen) since(from int64) (string, int64) {
 	return string(rest), s.total
 }
 
-// said keeps what a shell has said; name is the console's topic or the extension's name.
+// said keeps the output of a shell; name is the console's topic or the extension's name.
 func (d *state) said(name string, payload jsontext.Value) bool {
 	var p struct {
 		Data jsontext.Value `json:"data"`
@@ -59,7 +58,7 @@ func (d *state) said(name string, payload jsontext.Value) bool {
 }
 
 // Shell is an operator's side of a shell on a device: its console, or the extension local_shell.
-// What was said is kept over all sockets, the last 64 KiB of it.
+// The hub keeps the last 64 KiB of the output over all sockets.
 type Shell struct {
 	dev  *Device
 	name string
@@ -73,7 +72,7 @@ func (s Shell) Type(keys string) error {
 	return s.dev.Extensions().Push(s.name, "shell_input", map[string]string{"data": keys})
 }
 
-// Resize tells the size of the operator's window.
+// Resize sends the size of the operator's window.
 func (s Shell) Resize(rows, columns int) error {
 	if s.name == topicConsole {
 		return s.dev.Channel(topicConsole).Push(
@@ -87,13 +86,13 @@ func (s Shell) Resize(rows, columns int) error {
 // Restart asks for a new shell; of the console only.
 func (s Shell) Restart() error {
 	if s.name != topicConsole {
-		return fmt.Errorf("device %s: only the console can be started again", s.dev.id)
+		return fmt.Errorf("device %s: only the console can be restarted", s.dev.id)
 	}
 	return s.dev.Channel(topicConsole).Push("restart", nil)
 }
 
-// Output gives what was said from a point on, as far as it is still there, and where it ends: the
-// point for the next call. It begins at 0.
+// Output returns the output from a point on, as far as it is kept, and the point where it ends, for
+// the next call. The first point is 0.
 func (s Shell) Output(from int64) (text string, next int64) {
 	s.dev.mu.Lock()
 	defer s.dev.mu.Unlock()
@@ -107,7 +106,7 @@ func (s Shell) output(from int64) (string, int64) {
 	return "", 0
 }
 
-// WaitOutput waits until a text was said at or after a point.
+// WaitOutput waits until the output at or after a point contains a text.
 func (s Shell) WaitOutput(ctx context.Context, from int64, wanted string) error {
 	return s.dev.await(ctx, func() bool {
 		said, next := s.output(from)

@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 )
 
-// signal tells waiting goroutines of a change. It needs the lock of what it tells of.
+// signal wakes goroutines that wait for a change. The lock of the changing value guards it.
 type signal struct {
 	changed chan struct{} // closed at the next change; nil: no goroutine waits
 }

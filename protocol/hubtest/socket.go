@@ -14,7 +14,7 @@ type socket struct {
 	out      []protocol.Message
 }
 
-// channel finds a channel that is joined.
+// channel returns a joined channel, or nil.
 func (s *socket) channel(topic string) *channel {
 	for _, ch := range s.channels {
 		if ch.topic == topic {
@@ -44,7 +44,7 @@ func (s *socket) broadcast(topic, event string, payload jsontext.Value) bool {
 	return true
 }
 
-// push pushes to a channel with its join_ref.
+// push pushes to a channel with its join_ref. False means that the channel is not joined.
 func (s *socket) push(topic, event string, payload jsontext.Value) bool {
 	ch := s.channel(topic)
 	if ch == nil {

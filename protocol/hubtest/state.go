@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Bounds of what is kept of one device.
+// Bounds of what the hub keeps of one device.
 const (
 	maxHistory   = 1024     // statuses, progress reports
 	maxReports   = 64       // kinds of extension messages
@@ -18,14 +18,14 @@ const (
 	maxStructure = 1 << 20 // bytes of a message whose elements are looked at one by one
 )
 
-// statuses is the set that NervesHub knows.
+// statuses are those that NervesHub knows.
 var statuses = map[string]bool{
 	"requested": true, "rescheduled": true, "ignored": true, "received": true, "started": true,
 	"downloading": true,
 	"updating":    true, "completed": true, "failed": true, "expired": true,
 }
 
-// state is what the hub knows about one device, over all its sockets. It is pure and has no lock.
+// state holds the hub's view of one device, over all its sockets. It is pure and has no lock.
 type state struct {
 	settings *settings
 	running  running
@@ -44,7 +44,7 @@ type state struct {
 	online   bool // the device channel is joined
 }
 
-// settings is what the operator has configured. One value serves many devices and is not changed.
+// settings holds the operator's configuration. One value serves many devices and is not changed.
 type settings struct {
 	firmwareKeys, archiveKeys []string
 	// the payload, with a URL that is good from now on; nil: there is none
@@ -55,7 +55,7 @@ type settings struct {
 
 func (s *settings) enabled(extension string) bool { return !s.disabled[extension] }
 
-// running is what the device said of itself in its last join.
+// running holds the parameters of the device's last join.
 type running struct {
 	Metadata
 	api              *semver.Version
@@ -79,7 +79,7 @@ type Progress struct {
 	Value int
 }
 
-// Report says what came of one kind of extension messages, "health:report" for instance.
+// Report counts the messages of one kind, "health:report" for instance, and keeps the last one.
 type Report struct {
 	Count   int            // accepted, for logging the lines
 	Dropped int            // over the limit or unusable, for logging the lines
@@ -92,7 +92,7 @@ type kindReport struct {
 	Report
 }
 
-// report finds what came of one kind. Nil: nothing.
+// report returns the Report of a kind, or nil.
 func (d *state) report(kind string) *Report {
 	for i := range d.reports {
 		if d.reports[i].kind == kind {
@@ -102,14 +102,14 @@ func (d *state) report(kind string) *Report {
 	return nil
 }
 
-// refusal is a join that the operator wants refused.
+// refusal is an operator's order to refuse joins.
 type refusal struct {
 	topic    string
 	times    int
 	response jsontext.Value
 }
 
-// refusal says whether a join is to be refused, and counts it.
+// refusal reports whether to refuse a join, and counts it.
 func (d *state) refusal(topic string) (jsontext.Value, bool) {
 	for i := range d.refusals {
 		if r := &d.refusals[i]; r.topic == topic && r.times > 0 {
@@ -133,7 +133,7 @@ type joinParams struct {
 	Meta         jsontext.Value `json:"meta"`
 }
 
-// parseJoin reads the parameters of a join. False: the join crashes.
+// parseJoin reads the parameters of a join. False means that the join crashes.
 func parseJoin(payload jsontext.Value) (running, bool) {
 	var p joinParams
 	if !decode(payload, &p) {
@@ -178,7 +178,7 @@ func parseJoin(payload jsontext.Value) (running, bool) {
 	return r, true
 }
 
-// joined is a join of the device channel.
+// joined handles a join of the device channel.
 func (d *state) joined(now time.Time, r *rules, next running) {
 	d.joins++
 	d.online = true
@@ -194,7 +194,7 @@ func (d *state) joined(now time.Time, r *rules, next running) {
 	d.update.touch(now)
 }
 
-// left is the end of the device channel.
+// left handles the end of the device channel.
 func (d *state) left() { d.online = false }
 
 func (d *state) validate() {
@@ -202,7 +202,7 @@ func (d *state) validate() {
 	d.running.validated = &validated
 }
 
-// report is what a status_update or a progress says.
+// report is the content of a status_update or of a progress.
 type report struct {
 	status   string // of a status_update
 	stage    string // of a progress
@@ -211,7 +211,7 @@ type report struct {
 	delay    time.Duration
 }
 
-// note keeps what was reported, in order.
+// note appends a report to the history.
 func (d *state) note(r report) {
 	if r.status != "" {
 		d.statuses = keep(d.statuses, r.status[:min(len(r.status), 256)])
@@ -228,7 +228,7 @@ func keep[T any](history []T, v T) []T {
 	return append(history, v)
 }
 
-// networkReported takes report_network_interface and connection_types.
+// networkReported handles report_network_interface and connection_types.
 func (d *state) networkReported(payload jsontext.Value) {
 	var p struct {
 		Interface jsontext.Value   `json:"interface"`
@@ -251,7 +251,7 @@ func (d *state) networkReported(payload jsontext.Value) {
 	}
 }
 
-// networkOf is NervesHub's name for the network behind an interface.
+// networkOf returns NervesHub's name for the network behind an interface.
 func networkOf(name string) string {
 	for _, kind := range []struct{ prefix, network string }{
 		{"wlan", "wifi"}, {"eth", "ethernet"}, {"en", "ethernet"}, {"wwan", "cellular"},

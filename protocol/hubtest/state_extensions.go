@@ -8,8 +8,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// extensionReported takes a message of an attached extension. Exceptions in a handler of NervesHub
-// are swallowed, so nothing crashes.
+// extensionReported handles a message of an attached extension. NervesHub swallows exceptions of a
+// handler, so no message crashes the channel.
 func (d *state) extensionReported(
 	now time.Time, e *extension, event string, payload jsontext.Value,
 ) {
@@ -39,7 +39,7 @@ func (d *state) extensionReported(
 	}
 }
 
-// usable counts what can be stored of an extension's message, and what cannot.
+// usable counts the parts of an extension's message that can be stored, and those that cannot.
 func usable(key, version string, payload jsontext.Value) (good, bad int) {
 	switch key {
 	case "health:report":
@@ -62,7 +62,7 @@ func usable(key, version string, payload jsontext.Value) (good, bad int) {
 
 const maxLogLines = 100 // of one message of logging 0.1.0
 
-// logLines counts log lines. Lines without a time are dropped.
+// logLines counts log lines. A line without a time cannot be stored.
 func logLines(version string, payload jsontext.Value) (good, bad int) {
 	if len(payload) > maxStructure {
 		return 0, 1

@@ -11,12 +11,12 @@ import (
 type Stats struct {
 	Online   int // joined device channels, now
 	Upgrades int // sockets that were let in
-	Refused  int // upgrade requests that were answered with anything but 101
+	Refused  int // upgrade requests that were not answered with 101
 	Joins    int // of the device channel
 	Crashes  int // of channels
-	Errors   int // frames that could not be read
+	Errors   int // frames that could not be decoded
 	Kicked   int // sockets that another one of the same device has replaced
-	Idle     int // sockets closed because nothing was heard
+	Idle     int // sockets closed for silence
 
 	Sent     int // messages to devices
 	Received Received
@@ -67,7 +67,7 @@ func kindOf(m protocol.Message) kind {
 	return kindOther
 }
 
-// counters are cheap enough for tens of thousands of devices.
+// counters are the counts of Stats. They are atomic, for tens of thousands of devices.
 type counters struct {
 	online                                                  counter
 	upgrades, refused, joins, crashes, errors, kicked, idle atomic.Int64
@@ -76,7 +76,7 @@ type counters struct {
 	requests, bytes                                         atomic.Int64
 }
 
-// Stats is a cheap snapshot.
+// Stats returns the counts; it is cheap.
 func (h *Hub) Stats() Stats {
 	c := &h.stats
 	n := func(k kind) int { return int(c.received[k].Load()) }

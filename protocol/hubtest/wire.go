@@ -9,15 +9,15 @@ import (
 	"github.com/hublink-go/hublink/protocol/transport"
 )
 
-// wire turns frames of one socket into messages and back, from the hub's side.
+// wire decodes and encodes the frames of one socket, from the hub's side.
 type wire struct {
-	msgpack  bool // vsn 3.0.0: binary frames only, refs are told back as strings
-	integers bool // of JSON: the device numbers its refs with integers, and gets them back as such
+	msgpack  bool // vsn 3.0.0: binary frames only, refs go back as strings
+	integers bool // JSON: the device's refs are integers, and go back as integers
 }
 
 var errBadFrame = errors.New("binary frame is no push")
 
-// kind of the frames to the device.
+// kind returns the kind of the frames to the device.
 func (w *wire) kind() transport.Kind {
 	if w.msgpack {
 		return transport.Binary
@@ -25,7 +25,7 @@ func (w *wire) kind() transport.Kind {
 	return transport.Text
 }
 
-// decode reads a device's frame. The payload refers to data.
+// decode reads a device's frame. The message's payload refers to data.
 func (w *wire) decode(kind transport.Kind, data []byte) (protocol.Message, error) {
 	switch {
 	case w.msgpack:
@@ -40,7 +40,7 @@ func (w *wire) decode(kind transport.Kind, data []byte) (protocol.Message, error
 	return m, err
 }
 
-// integerRefs says whether the first ref of an array, or the second when the first is null, is a
+// integerRefs reports whether the first ref of an array, or the second when the first is null, is a
 // number.
 func integerRefs(data []byte) bool {
 	const space = " \t\r\n"
@@ -96,7 +96,7 @@ func (w *wire) encode(dst []byte, m protocol.Message) ([]byte, error) {
 	return append(dst, frame[len("[null,null"):]...), nil
 }
 
-// appendRef writes a ref as it came from a device that uses integers.
+// appendRef writes a ref in the form of a device that uses integers.
 func appendRef(dst []byte, ref string) []byte {
 	switch {
 	case ref == "":

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/hublink-go/hublink/protocol/hubtest"
@@ -30,14 +29,11 @@ type Options struct {
 
 // API answers the calls of an operator.
 type API struct {
-	hub  *hubtest.Hub
-	dir  string
-	opts Options
-	mux  http.ServeMux
-	from http.CrossOriginProtection
-
-	mu       sync.Mutex
-	firmware map[string]*stored // by UUID
+	hub      *hubtest.Hub
+	opts     Options
+	firmware library
+	mux      http.ServeMux
+	from     http.CrossOriginProtection
 }
 
 // New makes the interface of a hub. Uploaded firmware is kept in dir.
@@ -45,7 +41,8 @@ func New(hub *hubtest.Hub, dir string, o Options) *API {
 	o.DrainBatch = cmp.Or(o.DrainBatch, 1000)
 	o.DrainEvery = cmp.Or(o.DrainEvery, 4*time.Second)
 	o.DrainWithin = cmp.Or(o.DrainWithin, 30*time.Second)
-	a := &API{hub: hub, dir: dir, opts: o, firmware: map[string]*stored{}}
+	a := &API{hub: hub, opts: o}
+	a.firmware.hub, a.firmware.dir, a.firmware.files = hub, dir, map[string]*stored{}
 	for pattern, call := range map[string]call{
 		"GET /v1/stats":      a.stats,
 		"GET /v1/settings":   a.settings,
@@ -56,35 +53,35 @@ func New(hub *hubtest.Hub, dir string, o Options) *API {
 		"POST /v1/cut":       a.cut,
 
 		"GET /v1/devices":                      a.devices,
-		"GET /v1/devices/{id}":                 a.device(a.show),
+		"GET /v1/devices/{id}":                 a.device(showDevice),
 		"PUT /v1/devices/{id}":                 a.know,
-		"DELETE /v1/devices/{id}":              a.device(a.remove),
-		"GET /v1/devices/{id}/messages":        a.device(a.messages),
-		"GET /v1/devices/{id}/updates":         a.device(a.updates),
-		"GET /v1/devices/{id}/reports":         a.device(a.reports),
-		"POST /v1/devices/{id}/push":           a.device(a.push),
+		"DELETE /v1/devices/{id}":              a.device(removeDevice),
+		"GET /v1/devices/{id}/messages":        a.device(listMessages),
+		"GET /v1/devices/{id}/updates":         a.device(showUpdates),
+		"GET /v1/devices/{id}/reports":         a.device(showReports),
+		"POST /v1/devices/{id}/push":           a.device(pushEvent),
 		"POST /v1/devices/{id}/update":         a.device(a.update),
 		"PUT /v1/devices/{id}/mode":            a.device(a.mode),
-		"DELETE /v1/devices/{id}/penalty":      a.device(a.unblock),
-		"PUT /v1/devices/{id}/connecting-code": a.device(a.connectingCode),
-		"POST /v1/devices/{id}/script":         a.device(a.script),
-		"POST /v1/devices/{id}/extensions":     a.device(a.extensions),
-		"GET /v1/devices/{id}/shells/{shell}":  a.device(a.read),
-		"POST /v1/devices/{id}/shells/{shell}": a.device(a.typeKeys),
-		"POST /v1/devices/{id}/disconnect":     a.device(a.disconnect),
-		"POST /v1/devices/{id}/crash":          a.device(a.crash),
-		"POST /v1/devices/{id}/close":          a.device(a.closeChannel),
-		"POST /v1/devices/{id}/refuse-joins":   a.device(a.refuseJoins),
+		"DELETE /v1/devices/{id}/penalty":      a.device(unblock),
+		"PUT /v1/devices/{id}/connecting-code": a.device(setConnectingCode),
+		"POST /v1/devices/{id}/script":         a.device(runScript),
+		"POST /v1/devices/{id}/extensions":     a.device(changeExtensions),
+		"GET /v1/devices/{id}/shells/{shell}":  a.device(readShell),
+		"POST /v1/devices/{id}/shells/{shell}": a.device(typeKeys),
+		"POST /v1/devices/{id}/disconnect":     a.device(disconnect),
+		"POST /v1/devices/{id}/crash":          a.device(crashChannel),
+		"POST /v1/devices/{id}/close":          a.device(closeChannel),
+		"POST /v1/devices/{id}/refuse-joins":   a.device(refuseJoins),
 
-		"GET /v1/firmware":                    a.list,
-		"POST /v1/firmware":                   a.add,
-		"POST /v1/firmware/{uuid}/faults":     a.inject,
-		"DELETE /v1/firmware/{uuid}/faults":   a.heal,
-		"POST /v1/firmware/{uuid}/archive":    a.offerArchive,
-		"POST /v1/firmware/{uuid}/deployment": a.deploy,
-		"DELETE /v1/archive":                  a.withdrawArchive,
-		"GET /v1/deployments":                 a.deployments,
-		"DELETE /v1/deployments/{deployment}": a.stopDeployment,
+		"GET /v1/firmware":                    a.firmware.list,
+		"POST /v1/firmware":                   a.firmware.add,
+		"POST /v1/firmware/{uuid}/faults":     a.firmware.inject,
+		"DELETE /v1/firmware/{uuid}/faults":   a.firmware.heal,
+		"POST /v1/firmware/{uuid}/archive":    a.firmware.offerArchive,
+		"POST /v1/firmware/{uuid}/deployment": a.firmware.deploy,
+		"DELETE /v1/archive":                  a.firmware.withdrawArchive,
+		"GET /v1/deployments":                 a.firmware.deployments,
+		"DELETE /v1/deployments/{deployment}": a.firmware.stopDeployment,
 	} {
 		a.mux.HandleFunc(pattern, answer(call))
 	}
@@ -92,6 +89,9 @@ func New(hub *hubtest.Hub, dir string, o Options) *API {
 	a.mux.HandleFunc("GET /ca.pem", a.file("application/x-pem-file", hub.CA()))
 	return a
 }
+
+// Close removes the uploads. The hub must have been closed.
+func (a *API) Close() error { return a.firmware.close() }
 
 // ServeHTTP implements http.Handler. What another site's page has a browser do is refused: the
 // interface has no password.
@@ -120,7 +120,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer(func(*http.Request) (any, error) { return nil, statusError{refused.status, err} })(w, r)
 }
 
-// refusal is what a mux says to a call that it does not have.
+// refusal keeps the answer of a mux to an unknown call.
 type refusal struct {
 	header http.Header
 	status int

@@ -93,9 +93,9 @@ func (a *API) device(do func(*http.Request, *hubtest.Device) (any, error)) call 
 	}
 }
 
-func (a *API) show(_ *http.Request, d *hubtest.Device) (any, error) { return view(d), nil }
+func showDevice(_ *http.Request, d *hubtest.Device) (any, error) { return view(d), nil }
 
-func (a *API) messages(_ *http.Request, d *hubtest.Device) (any, error) {
+func listMessages(_ *http.Request, d *hubtest.Device) (any, error) {
 	entries := d.Messages()
 	views := make([]messageView, 0, len(entries))
 	for _, e := range entries {
@@ -112,7 +112,7 @@ func (a *API) messages(_ *http.Request, d *hubtest.Device) (any, error) {
 	return views, nil
 }
 
-func (a *API) push(r *http.Request, d *hubtest.Device) (any, error) {
+func pushEvent(r *http.Request, d *hubtest.Device) (any, error) {
 	in := struct {
 		Topic   string `json:"topic"`
 		Event   string `json:"event"`
@@ -134,7 +134,7 @@ func (a *API) update(r *http.Request, d *hubtest.Device) (any, error) {
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	f, err := a.find(in.Firmware)
+	f, err := a.firmware.find(in.Firmware)
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func (a *API) update(r *http.Request, d *hubtest.Device) (any, error) {
 
 // disconnect closes the socket as the hub itself does, or with a code, or cuts it without one when
 // the code is zero.
-func (a *API) disconnect(r *http.Request, d *hubtest.Device) (any, error) {
+func disconnect(r *http.Request, d *hubtest.Device) (any, error) {
 	var in struct {
 		Code *int `json:"code"`
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
@@ -50,42 +51,51 @@ func (s *stored) view() firmwareView {
 	return v
 }
 
-// Close removes what was uploaded. The hub must have been closed.
-func (a *API) Close() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+// library is the firmware that an operator has given to the hub, and what comes of it.
+type library struct {
+	hub *hubtest.Hub
+	dir string // of uploads
+
+	mu    sync.Mutex
+	files map[string]*stored // by UUID
+}
+
+// close removes the uploads. The hub must have been closed.
+func (l *library) close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	var errs []error
-	for _, s := range a.firmware {
+	for _, s := range l.files {
 		if s.file != nil {
 			errs = append(errs, s.file.Close(), os.Remove(s.file.Name()))
 		}
 	}
-	clear(a.firmware)
+	clear(l.files)
 	return errors.Join(errs...)
 }
 
-func (a *API) find(uuid string) (*stored, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if s := a.firmware[uuid]; s != nil {
+func (l *library) find(uuid string) (*stored, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s := l.files[uuid]; s != nil {
 		return s, nil
 	}
 	return nil, notFound("there is no firmware %q: POST one to /v1/firmware", uuid)
 }
 
-func (a *API) list(*http.Request) (any, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	views := make([]firmwareView, 0, len(a.firmware))
-	for _, uuid := range slices.Sorted(maps.Keys(a.firmware)) {
-		views = append(views, a.firmware[uuid].view())
+func (l *library) list(*http.Request) (any, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	views := make([]firmwareView, 0, len(l.files))
+	for _, uuid := range slices.Sorted(maps.Keys(l.files)) {
+		views = append(views, l.files[uuid].view())
 	}
 	return views, nil
 }
 
 // add takes a firmware: its description is in the query, its bytes in the body. With size in the
 // query it is made up instead.
-func (a *API) add(r *http.Request) (any, error) {
+func (l *library) add(r *http.Request) (any, error) {
 	q := r.URL.Query()
 	meta := hubtest.Metadata{
 		UUID: q.Get("uuid"), Product: q.Get("product"), Version: q.Get("version"),
@@ -99,17 +109,17 @@ func (a *API) add(r *http.Request) (any, error) {
 			return nil, fmt.Errorf("add firmware: %s is missing in the query", name)
 		}
 	}
-	s, content, err := a.content(r)
+	s, content, err := l.content(r)
 	if err == nil {
-		s.fw, err = a.hub.Firmware().Add(meta, content)
+		s.fw, err = l.hub.Firmware().Add(meta, content)
 	}
 	if err != nil {
 		s.discard()
 		return nil, err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.firmware[meta.UUID] = s
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.files[meta.UUID] = s
 	return s.view(), nil
 }
 
@@ -119,7 +129,7 @@ func (s *stored) discard() {
 	}
 }
 
-func (a *API) content(r *http.Request) (*stored, hubtest.Content, error) {
+func (l *library) content(r *http.Request) (*stored, hubtest.Content, error) {
 	if text := r.URL.Query().Get("size"); text != "" {
 		size, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || size < 1 || size > maxFirmware {
@@ -128,7 +138,7 @@ func (a *API) content(r *http.Request) (*stored, hubtest.Content, error) {
 		}
 		return &stored{}, hubtest.Generated(uint64(size), size), nil
 	}
-	file, err := os.CreateTemp(a.dir, "firmware-*")
+	file, err := os.CreateTemp(l.dir, "firmware-*")
 	if err != nil {
 		return nil, hubtest.Content{}, fmt.Errorf("add firmware: %w", err)
 	}
@@ -161,8 +171,8 @@ func faults() map[string]func(n int64) hubtest.Fault {
 	}
 }
 
-func (a *API) inject(r *http.Request) (any, error) {
-	s, err := a.find(r.PathValue("uuid"))
+func (l *library) inject(r *http.Request) (any, error) {
+	s, err := l.find(r.PathValue("uuid"))
 	if err != nil {
 		return nil, err
 	}
@@ -193,16 +203,16 @@ func (a *API) inject(r *http.Request) (any, error) {
 	return nil, nil
 }
 
-func (a *API) heal(r *http.Request) (any, error) {
-	s, err := a.find(r.PathValue("uuid"))
+func (l *library) heal(r *http.Request) (any, error) {
+	s, err := l.find(r.PathValue("uuid"))
 	if err == nil {
 		s.fw.Heal()
 	}
 	return nil, err
 }
 
-func (a *API) deploy(r *http.Request) (any, error) {
-	s, err := a.find(r.PathValue("uuid"))
+func (l *library) deploy(r *http.Request) (any, error) {
+	s, err := l.find(r.PathValue("uuid"))
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +229,7 @@ func (a *API) deploy(r *http.Request) (any, error) {
 	rollout := hubtest.Rollout{
 		Firmware: s.fw, Concurrency: in.Concurrency, Attempts: in.Attempts,
 	}
-	return viewOfDeployment(a.hub.Rollouts().Start(rollout)), nil
+	return viewOfDeployment(l.hub.Rollouts().Start(rollout)), nil
 }
 
 // deploymentView is a rollout and what became of its offers.
@@ -241,8 +251,8 @@ func viewOfDeployment(d *hubtest.Deployment) deploymentView {
 	}
 }
 
-func (a *API) deployments(*http.Request) (any, error) {
-	all := a.hub.Rollouts().All()
+func (l *library) deployments(*http.Request) (any, error) {
+	all := l.hub.Rollouts().All()
 	views := make([]deploymentView, 0, len(all))
 	for _, d := range all {
 		views = append(views, viewOfDeployment(d))
@@ -250,8 +260,8 @@ func (a *API) deployments(*http.Request) (any, error) {
 	return views, nil
 }
 
-func (a *API) stopDeployment(r *http.Request) (any, error) {
-	for _, d := range a.hub.Rollouts().All() {
+func (l *library) stopDeployment(r *http.Request) (any, error) {
+	for _, d := range l.hub.Rollouts().All() {
 		if strconv.Itoa(d.ID()) == r.PathValue("deployment") {
 			d.Stop()
 			return viewOfDeployment(d), nil
@@ -262,8 +272,8 @@ func (a *API) stopDeployment(r *http.Request) (any, error) {
 }
 
 // offerArchive offers the file to all devices, now and whenever one joins.
-func (a *API) offerArchive(r *http.Request) (any, error) {
-	s, err := a.find(r.PathValue("uuid"))
+func (l *library) offerArchive(r *http.Request) (any, error) {
+	s, err := l.find(r.PathValue("uuid"))
 	if err != nil {
 		return nil, err
 	}
@@ -273,11 +283,11 @@ func (a *API) offerArchive(r *http.Request) (any, error) {
 	if err := decode(r, &in); err != nil {
 		return nil, err
 	}
-	a.hub.Firmware().OfferArchive(s.fw, in.Description)
+	l.hub.Firmware().OfferArchive(s.fw, in.Description)
 	return nil, nil
 }
 
-func (a *API) withdrawArchive(*http.Request) (any, error) {
-	a.hub.Firmware().WithdrawArchive()
+func (l *library) withdrawArchive(*http.Request) (any, error) {
+	l.hub.Firmware().WithdrawArchive()
 	return nil, nil
 }

@@ -97,7 +97,7 @@ func (a *API) cut(r *http.Request) (any, error) {
 	return nil, nil
 }
 
-// settingsView is how the operator's switches stand.
+// settingsView is the state of the operator's switches.
 type settingsView struct {
 	Profile        string `json:"profile"`
 	Handshakes     int    `json:"handshakes_per_s"`

@@ -26,8 +26,8 @@ type progressView struct {
 	Value int    `json:"value"`
 }
 
-// updates is all that the hub knows of a device's updates.
-func (a *API) updates(_ *http.Request, d *hubtest.Device) (any, error) {
+// showUpdates is all that the hub knows of a device's updates.
+func showUpdates(_ *http.Request, d *hubtest.Device) (any, error) {
 	s := d.Snapshot()
 	over, until := d.Update().History()
 	out := struct {
@@ -53,7 +53,7 @@ func (a *API) updates(_ *http.Request, d *hubtest.Device) (any, error) {
 	return out, nil
 }
 
-func (a *API) unblock(_ *http.Request, d *hubtest.Device) (any, error) {
+func unblock(_ *http.Request, d *hubtest.Device) (any, error) {
 	d.Update().Unblock()
 	return nil, nil
 }
@@ -79,7 +79,7 @@ func (a *API) mode(r *http.Request, d *hubtest.Device) (any, error) {
 	return view(d), nil
 }
 
-func (a *API) connectingCode(r *http.Request, d *hubtest.Device) (any, error) {
+func setConnectingCode(r *http.Request, d *hubtest.Device) (any, error) {
 	var in struct {
 		Text string `json:"text"`
 	}
@@ -90,8 +90,8 @@ func (a *API) connectingCode(r *http.Request, d *hubtest.Device) (any, error) {
 	return nil, nil
 }
 
-// script answers when the device has answered.
-func (a *API) script(r *http.Request, d *hubtest.Device) (any, error) {
+// runScript answers when the device has answered.
+func runScript(r *http.Request, d *hubtest.Device) (any, error) {
 	var in struct {
 		Text string `json:"text"`
 	}
@@ -113,8 +113,8 @@ func (a *API) script(r *http.Request, d *hubtest.Device) (any, error) {
 	}, nil
 }
 
-// extensions attaches, detaches, and asks extensions for what the hub asks them for.
-func (a *API) extensions(r *http.Request, d *hubtest.Device) (any, error) {
+// changeExtensions attaches, detaches, and asks extensions for what the hub asks them for.
+func changeExtensions(r *http.Request, d *hubtest.Device) (any, error) {
 	var in struct {
 		Attach []string `json:"attach"`
 		Detach []string `json:"detach"`
@@ -150,7 +150,7 @@ type reportView struct {
 	Last    json.RawMessage `json:"last,omitempty"` // left out when it is large
 }
 
-func (a *API) reports(_ *http.Request, d *hubtest.Device) (any, error) {
+func showReports(_ *http.Request, d *hubtest.Device) (any, error) {
 	views := map[string]reportView{}
 	for kind, r := range d.Extensions().Reports() {
 		views[kind] = reportView{Count: r.Count, Dropped: r.Dropped, Last: json.RawMessage(r.Last)}
@@ -170,8 +170,8 @@ func shell(r *http.Request, d *hubtest.Device) (hubtest.Shell, error) {
 	}
 }
 
-// read gives what a shell has said, and waits for it a while if that is wanted.
-func (a *API) read(r *http.Request, d *hubtest.Device) (any, error) {
+// readShell returns the output of a shell, and waits for it when the call asks for that.
+func readShell(r *http.Request, d *hubtest.Device) (any, error) {
 	sh, err := shell(r, d)
 	if err != nil {
 		return nil, err
@@ -207,7 +207,7 @@ func number(r *http.Request, name string, most int64) (int64, error) {
 	return n, nil
 }
 
-func (a *API) typeKeys(r *http.Request, d *hubtest.Device) (any, error) {
+func typeKeys(r *http.Request, d *hubtest.Device) (any, error) {
 	sh, err := shell(r, d)
 	if err != nil {
 		return nil, err

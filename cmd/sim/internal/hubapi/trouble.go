@@ -17,7 +17,7 @@ func topicOf(r *http.Request) (string, error) {
 	return in.Topic, err
 }
 
-func (a *API) crash(r *http.Request, d *hubtest.Device) (any, error) {
+func crashChannel(r *http.Request, d *hubtest.Device) (any, error) {
 	topic, err := topicOf(r)
 	if err != nil {
 		return nil, err
@@ -25,7 +25,7 @@ func (a *API) crash(r *http.Request, d *hubtest.Device) (any, error) {
 	return nil, d.Channel(topic).Crash()
 }
 
-func (a *API) closeChannel(r *http.Request, d *hubtest.Device) (any, error) {
+func closeChannel(r *http.Request, d *hubtest.Device) (any, error) {
 	topic, err := topicOf(r)
 	if err != nil {
 		return nil, err
@@ -33,7 +33,7 @@ func (a *API) closeChannel(r *http.Request, d *hubtest.Device) (any, error) {
 	return nil, d.Channel(topic).Close()
 }
 
-func (a *API) refuseJoins(r *http.Request, d *hubtest.Device) (any, error) {
+func refuseJoins(r *http.Request, d *hubtest.Device) (any, error) {
 	in := struct {
 		Topic    string          `json:"topic"`
 		Times    int             `json:"times"`
@@ -73,8 +73,8 @@ func (a *API) know(r *http.Request) (any, error) {
 	return view(d), nil
 }
 
-// remove closes the socket and lets the device in no more.
-func (a *API) remove(_ *http.Request, d *hubtest.Device) (any, error) {
+// removeDevice closes the socket and lets the device in no more.
+func removeDevice(_ *http.Request, d *hubtest.Device) (any, error) {
 	d.Delete(true)
 	return nil, nil
 }
