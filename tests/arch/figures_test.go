@@ -21,7 +21,10 @@ var tree = flag.String("tree", root, "the checkout that TestFigures measures; an
 //	go test -count=1 -v -run TestFigures ./tests/arch [-args -tree /path/to/another/checkout]
 func TestFigures(t *testing.T) {
 	out := t.Output()
-	packages := loadFrom(t, *tree)
+	packages, err := parse(*tree)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var methodsOf, fieldsOf []figure
 	for _, p := range packages {
 		methodsOf = append(methodsOf, methods(p)...)

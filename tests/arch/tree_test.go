@@ -1,6 +1,7 @@
 package arch
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -53,33 +55,39 @@ func (f *file) imports() []string {
 	return out
 }
 
-// load parses every package of this tree.
+// load returns every package of this tree, parsed once for all tests, which do not change them.
 func load(t *testing.T) []*pkg {
 	t.Helper()
-	return loadFrom(t, root)
+	all, err := thisTree()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
-// loadFrom parses every package of the tree below root, but not the modules inside it.
-func loadFrom(t *testing.T, root string) []*pkg {
-	t.Helper()
+var thisTree = sync.OnceValues(func() ([]*pkg, error) { return parse(root) })
+
+// parse parses every package of the tree below root, but not the modules inside it.
+func parse(root string) ([]*pkg, error) {
 	byPath := map[string]*pkg{}
 	fset := token.NewFileSet()
-	walk(t, root, func(name string) {
+	err := walk(root, func(name string) error {
 		if path.Ext(name) != ".go" {
-			return
+			return nil
 		}
 		src, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
 		dir := path.Dir(name)
 		if byPath[dir] == nil {
 			byPath[dir] = &pkg{path: dir}
 		}
-		if err := byPath[dir].add(fset, name, string(src)); err != nil {
-			t.Fatal(err)
-		}
+		return byPath[dir].add(fset, name, string(src))
 	})
+	if err != nil {
+		return nil, err
+	}
 	var all []*pkg
 	for _, p := range byPath {
 		p.resolve(fset)
@@ -87,16 +95,15 @@ func loadFrom(t *testing.T, root string) []*pkg {
 	}
 	slices.SortFunc(all, func(a, b *pkg) int { return strings.Compare(a.path, b.path) })
 	if len(all) < 5 {
-		t.Fatalf("only %d packages below %s: this is not the tree", len(all), root)
+		return nil, fmt.Errorf("only %d packages below %s: this is not the tree", len(all), root)
 	}
-	return all
+	return all, nil
 }
 
 // walk visits the files of a repository, by their names below root, but not what was built,
 // installed or recorded.
-func walk(t *testing.T, root string, visit func(name string)) {
-	t.Helper()
-	err := filepath.WalkDir(root, func(full string, d fs.DirEntry, err error) error {
+func walk(root string, visit func(name string) error) error {
+	return filepath.WalkDir(root, func(full string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -105,18 +112,17 @@ func walk(t *testing.T, root string, visit func(name string)) {
 			return err
 		}
 		if !d.IsDir() {
-			if name != ".git" { // a file in a linked worktree
-				visit(filepath.ToSlash(name))
+			if name == ".git" { // a file in a linked worktree
+				return nil
 			}
-			return nil
+			return visit(filepath.ToSlash(name))
 		}
 		if name == "." {
 			return nil
 		}
 		base := d.Name()
-		if strings.HasPrefix(base, ".") && base != ".ci" || base == "testdata" ||
-			base == "node_modules" ||
-			base == "bin" {
+		if strings.HasPrefix(base, ".") && base != ".ci" ||
+			slices.Contains([]string{"testdata", "node_modules", "bin"}, base) {
 			return filepath.SkipDir
 		}
 		if _, err := os.Stat(filepath.Join(full, "go.mod")); err == nil {
@@ -124,9 +130,6 @@ func walk(t *testing.T, root string, visit func(name string)) {
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 func (p *pkg) add(fset *token.FileSet, name, src string) error {
