@@ -408,7 +408,8 @@ func FuzzInflate(f *testing.F) {
 			t.Errorf("%d bytes, the library reads %d others", len(got), len(want))
 		case err == nil && !alone && !bytes.HasSuffix(got, i.history[max(0, len(i.history)-len(got)):]):
 			t.Error("what was read is not what is remembered")
-		case err != nil && (!errors.As(err, &ce) || ce.Code != protocol.CloseTooBig && ce.Code != protocol.CloseInvalidData):
+		case err != nil && (!errors.As(err, &ce) ||
+			ce.Code != protocol.CloseTooBig && ce.Code != protocol.CloseInvalidData):
 			t.Errorf("ended with %v", err)
 		case wantErr == nil && len(want) > limit && (ce == nil || ce.Code != protocol.CloseTooBig):
 			t.Errorf("over the limit, and it ended with %v", err)
