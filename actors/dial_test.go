@@ -185,8 +185,9 @@ func TestProxyAndRedirectAreDiagnosed(t *testing.T) {
 	}
 	for want, err := range map[string]error{
 		"proxy.example:3128 answered with HTTP status 407": proxy(407),
-		"redirected from hub.example:443":                  fmt.Errorf("redirected from hub.example:443: %w", strange),
-		"redirect not followed: it is a loop":              loop,
+		"redirected from hub.example:443": fmt.Errorf(
+			"redirected from hub.example:443: %w", strange),
+		"redirect not followed: it is a loop": loop,
 	} {
 		inVirtualTime(t, func(r *rig) { r.cfg.Hub.Dialer = failing{err} }, func(r *rig) {
 			require.Contains(t, r.dev.Status().Problem, want)

@@ -11,7 +11,8 @@ import (
 // the next one. The transfer is begun again.
 var ErrNotInOrder = errors.New("the bytes of a stream cannot go back")
 
-// Applier takes the bytes of a new firmware to where they will be booted from. There are four kinds:
+// Applier takes the bytes of a new firmware to where they will be booted from. There are four
+// kinds:
 //
 //	kind            example          bytes                    who flips
 //	slot            raw image        any offset, kept         Slots.Flip, one write of the boot record
@@ -34,8 +35,8 @@ type Applier interface {
 	Begin(ctx context.Context, target Target) (Staging, error)
 }
 
-// Staging is where the bytes of one try go. Its methods are called from one goroutine at a time, and
-// fail after Finish or Abort. An error of any method ends the try; what was written stays.
+// Staging is where the bytes of one try go. Its methods are called from one goroutine at a time,
+// and fail after Finish or Abort. An error of any method ends the try; what was written stays.
 type Staging interface {
 	// ReadAt reads what an earlier staging of the same target has left, to hash it again before it is
 	// trusted. A staging that keeps nothing returns io.EOF.
@@ -64,8 +65,8 @@ type Flipper interface {
 	Flip(ctx context.Context) error
 }
 
-// Stream takes the bytes of a firmware in order, for a reader of archives or the standard input of a
-// program. InOrder makes a Staging of it.
+// Stream takes the bytes of a firmware in order, for a reader of archives or the standard input of
+// a program. InOrder makes a Staging of it.
 //
 // A program that flips as soon as it has the bytes that it needs must not be given the last of them
 // before Flip. Write holds them back, and what follows them.

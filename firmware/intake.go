@@ -8,8 +8,8 @@ import (
 )
 
 // Intake takes the bytes of one try into a staging: it hashes again what an earlier try has left,
-// verifies what comes, writes and syncs it, and flips when the staging does that by itself. It calls
-// the staging in the order of its contract. It belongs to one goroutine.
+// verifies what comes, writes and syncs it, and flips when the staging does that by itself. It
+// calls the staging in the order of its contract. It belongs to one goroutine.
 //
 //	in, err := firmware.OpenIntake(ctx, applier, plan)
 //	for done := false; err == nil && !done; {
@@ -124,8 +124,8 @@ func (in *Intake) Fetch(ctx context.Context, advanced func(bytes int64)) error {
 	return nil
 }
 
-// Finish judges all bytes and makes the firmware ready to be flipped to. It ends the staging, unless
-// that flips by itself.
+// Finish judges all bytes and makes the firmware ready to be flipped to. It ends the staging,
+// unless that flips by itself.
 func (in *Intake) Finish(ctx context.Context) error {
 	if in.staging == nil {
 		return errEnded

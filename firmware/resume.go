@@ -9,7 +9,7 @@ const (
 	resumeDropped                     // an update, but the device was given another firmware meanwhile
 	resumeFlipped                     // the flip happened, the reboot did not
 	resumeBooted                      // the new firmware runs for the first time
-	resumeOther                       // the boot loader did not boot the new firmware, or reverted from it
+	resumeOther                       // the boot loader did not boot the new firmware, or reverted it
 	resumeTrial                       // the trial of the running firmware
 	resumeCommitted                   // the running firmware was committed, the rest was lost
 	resumeReboot                      // a revert happened, the reboot did not

@@ -71,8 +71,8 @@ type Verifier struct {
 	good  int64 // up to here the part hashes were compared
 }
 
-// NewVerifier makes a verifier for the file that src describes, of at most limit bytes when src does
-// not say how many.
+// NewVerifier makes a verifier for the file that src describes, of at most limit bytes when src
+// does not say how many.
 func NewVerifier(src Source, limit int64) *Verifier {
 	v := &Verifier{src: src, limit: limit, whole: sha256.New()}
 	if src.Size > 0 {

@@ -1,6 +1,7 @@
 package protocol
 
-// Close codes of a WebSocket (RFC 6455 section 7.4.1, and the IANA registry for CloseServiceRestart).
+// Close codes of a WebSocket (RFC 6455 section 7.4.1, and the IANA registry for
+// CloseServiceRestart).
 const (
 	CloseNormal         = 1000
 	CloseGoingAway      = 1001

@@ -5,9 +5,9 @@
 //	result, err := d.Fetch(ctx, fetch.Source{URL: url, Size: size, Limit: capacity}, sink)
 //
 // The [Sink] gets the bytes in order, in pieces of at most 64 KiB. While the sink writes, the
-// download reads nothing. The next attempt asks for the bytes that the sink does not have, with Range
-// and If-Range (RFC 9110 section 14.2 and 13.1.5). When the server has another file by then, or does
-// not support ranges, the download calls Sink.Restart and continues with byte 0.
+// download reads nothing. The next attempt asks for the bytes that the sink does not have, with
+// Range and If-Range (RFC 9110 section 14.2 and 13.1.5). When the server has another file by then,
+// or does not support ranges, the download calls Sink.Restart and continues with byte 0.
 //
 // # Retries
 //
@@ -21,9 +21,10 @@
 // # Limits
 //
 // A download reads no file beyond Source.Size or, when that is not known, Source.Limit. It fails
-// when nothing arrives for Options.Stall and no try is left, when it is slower than Options.MinSpeed
-// for Options.Patience, or after Options.MaxTime. The time that the sink takes counts only for
-// Options.MaxTime. A download needs 64 KiB and what the connection buffers, for a file of any size.
+// when nothing arrives for Options.Stall and no try is left, when it is slower than
+// Options.MinSpeed for Options.Patience, or after Options.MaxTime. The time that the sink takes
+// counts only for Options.MaxTime. A download needs 64 KiB and what the connection buffers, for a
+// file of any size.
 //
 // The package does not check the bytes, so the caller has to hash them. It writes no file and no
 // log, and keeps no connection.

@@ -44,7 +44,9 @@ type StallError struct {
 }
 
 // Error implements error.
-func (e *StallError) Error() string { return fmt.Sprintf("the server sent nothing for %v", e.After) }
+func (e *StallError) Error() string {
+	return fmt.Sprintf("the server sent nothing for %v", e.After)
+}
 
 // SlowError means that the download was too slow.
 type SlowError struct {

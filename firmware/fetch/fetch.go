@@ -18,9 +18,9 @@ const (
 )
 
 // Fetch downloads src into sink and returns when the sink has the last byte. With an error, Result
-// holds how far the download got. Fetch returns errors of the sink and the cause of ctx as they are.
-// Other errors name the host and wrap *StatusError, *RedirectError, *EncodingError, *SlowError,
-// *GaveUpError or, because of Source.Size and Source.Limit, *firmware.ExcessError,
+// holds how far the download got. Fetch returns errors of the sink and the cause of ctx as they
+// are. Other errors name the host and wrap *StatusError, *RedirectError, *EncodingError,
+// *SlowError, *GaveUpError or, because of Source.Size and Source.Limit, *firmware.ExcessError,
 // *firmware.ShortError or *firmware.TooLargeError.
 func (d *Downloader) Fetch(ctx context.Context, src Source, sink Sink) (Result, error) {
 	u, err := parse(src)

@@ -55,8 +55,8 @@ type Source struct {
 // Sink takes the bytes of the file in order. An error of a method ends the download and is what
 // Fetch returns.
 type Sink interface {
-	// Write takes the next bytes, at most 64 KiB. p is valid only during the call. Write blocks to slow
-	// the download down.
+	// Write takes the next bytes, at most 64 KiB. p is valid only during the call. Write blocks to
+	// slow the download down.
 	Write(ctx context.Context, p []byte) error
 	// Restart discards all bytes: the next byte is byte 0, of a file that may be another one.
 	Restart(ctx context.Context) error
@@ -112,8 +112,8 @@ func New(o Options) *Downloader {
 }
 
 // NewTransport returns the transport that a [Downloader] uses by default; trust and proxy may be
-// nil. It speaks HTTP/1.1 only, because HTTP/2 would buffer megabytes for a sink that is slower than
-// the server.
+// nil. It speaks HTTP/1.1 only, because HTTP/2 would buffer megabytes for a sink that is slower
+// than the server.
 func NewTransport(trust *tls.Config, proxy func(*http.Request) (*url.URL, error)) *http.Transport {
 	var p http.Protocols
 	p.SetHTTP1(true)

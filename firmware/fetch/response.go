@@ -35,8 +35,8 @@ func (r *run) judge(ctx context.Context, resp *http.Response) (part, error) {
 	}
 }
 
-// full takes an answer with the file from its first byte. When it is provably the file that the sink
-// has the beginning of, full skips that beginning; otherwise it restarts the sink.
+// full takes an answer with the file from its first byte. When it is provably the file that the
+// sink has the beginning of, full skips that beginning; otherwise it restarts the sink.
 func (r *run) full(ctx context.Context, resp *http.Response) (part, error) {
 	v := versionOf(resp.Header)
 	p := part{body: resp.Body, end: resp.ContentLength}
@@ -48,8 +48,8 @@ func (r *run) full(ctx context.Context, resp *http.Response) (part, error) {
 	return p, r.measure(resp.StatusCode, resp.ContentLength, v)
 }
 
-// rest takes an answer that begins at the requested byte of the file that the sink has the beginning
-// of.
+// rest takes an answer that begins at the requested byte of the file that the sink has the
+// beginning of.
 func (r *run) rest(ctx context.Context, resp *http.Response) (part, error) {
 	c, ok := parseContentRange(resp.Header.Get("Content-Range"))
 	v := versionOf(resp.Header)

@@ -52,8 +52,8 @@ func (v version) strong() bool { return strings.HasPrefix(v.etag, `"`) }
 // same reports whether both certainly name the same bytes.
 func (v version) same(other version) bool { return v.strong() && v.etag == other.etag }
 
-// differs reports whether other is another file. A file that has a validator now and had none before
-// is another one.
+// differs reports whether other is another file. A file that has a validator now and had none
+// before is another one.
 func (v version) differs(other version) bool {
 	if v.nameless {
 		return !other.nameless

@@ -93,7 +93,7 @@ func (s *stream) Write(p []byte) (int, error) { return s.out.Write(p) }
 
 // Finish waits until the archive was verified and everything but the flip is on the disk.
 func (s *stream) Finish(ctx context.Context) error {
-	s.out.Close() //nolint:errcheck // never fails
+	s.out.Close()
 	select {
 	case <-s.done:
 		return s.err

@@ -40,8 +40,8 @@ var (
 	_ firmware.Applier = (*Device)(nil)
 )
 
-// Open checks the config and that the slots are two. It writes nothing. Slots and boot record may be
-// missing: the methods that need them fail then.
+// Open checks the config and that the slots are two. It writes nothing. Slots and boot record may
+// be missing: the methods that need them fail then.
 func Open(cfg Config) (*Device, error) {
 	if err := cfg.open(); err != nil {
 		return nil, fmt.Errorf("open the slots: %w", err)
@@ -126,8 +126,8 @@ func (d *Device) Commit(ctx context.Context) error {
 	})
 }
 
-// Revert implements firmware.Slots. It fails with ErrNoPrevious. It takes back a flip that waits for
-// its reboot.
+// Revert implements firmware.Slots. It fails with ErrNoPrevious. It takes back a flip that waits
+// for its reboot.
 func (d *Device) Revert(ctx context.Context) error {
 	return d.change(ctx, "revert", func(v view) error {
 		o := other(v.running)

@@ -9,26 +9,26 @@
 //
 // # The boot record
 //
-// The boot record is a bootrecord.Store: a U-Boot environment (Config.Env), or the record of another
-// boot loader (Config.Record). It has the keys that Nerves systems use: nerves_fw_active, and for
-// each slot the description a.nerves_fw_uuid, a.nerves_fw_version and so on, with
-// a.nerves_fw_validated. A flip sets nerves_fw_active, upgrade_available=1 and bootcount=0. The boot
-// loader counts bootcount up at each start while upgrade_available is 1 and, beyond bootlimit (3
-// unless the record has another one), boots the other slot: it sets nerves_fw_active to that slot
-// and upgrade_available to 0. A commit sets upgrade_available=0 and the slot's
+// The boot record is a bootrecord.Store: a U-Boot environment (Config.Env), or the record of
+// another boot loader (Config.Record). It has the keys that Nerves systems use: nerves_fw_active,
+// and for each slot the description a.nerves_fw_uuid, a.nerves_fw_version and so on, with
+// a.nerves_fw_validated. A flip sets nerves_fw_active, upgrade_available=1 and bootcount=0. The
+// boot loader counts bootcount up at each start while upgrade_available is 1 and, beyond bootlimit
+// (3 unless the record has another one), boots the other slot: it sets nerves_fw_active to that
+// slot and upgrade_available to 0. A commit sets upgrade_available=0 and the slot's
 // nerves_fw_validated=1. A slot without nerves_fw_uuid is undescribed. A described slot that does
 // not run and has nerves_fw_validated=0 was reverted.
 //
 // Two keys are Hublink's: hublink_staged describes the firmware that fills the slot that does not
-// run, and hublink_pending names the running slot while a flip or revert waits for the reboot. Other
-// keys stay as they are.
+// run, and hublink_pending names the running slot while a flip or revert waits for the reboot.
+// Other keys stay as they are.
 //
 // # Power loss
 //
 // With two copies of the boot record each write goes to the older one, so that one copy is
-// consistent at any time and a flip happens or does not. With one copy only the part that changes is
-// written. That is as good as long as it lies in one sector of the medium, 512 bytes of which the
-// header is the first: a power loss between two sectors loses the boot record. Use two copies.
+// consistent at any time and a flip happens or does not. With one copy only the part that changes
+// is written. That is as good as long as it lies in one sector of the medium, 512 bytes of which
+// the header is the first: a power loss between two sectors loses the boot record. Use two copies.
 //
 // # Ownership and safety
 //

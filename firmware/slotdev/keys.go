@@ -148,8 +148,8 @@ func oneLine(s string) string {
 	}, s)
 }
 
-// put sets pairs of key and value that every boot record can hold: constants, slots and numbers. The
-// empty value removes a key.
+// put sets pairs of key and value that every boot record can hold: constants, slots and numbers.
+// The empty value removes a key.
 func put(record bootrecord.Record, pairs ...string) {
 	for i := 0; i < len(pairs); i += 2 {
 		_ = record.Put(pairs[i], pairs[i+1])

@@ -14,8 +14,8 @@ import (
 const syncEvery = 4 << 20
 
 // Begin implements firmware.Applier. It fails with *firmware.TooLargeError or ErrOnTrial before it
-// changes anything. It closes a staging that is still open because its owner crashed, and takes back
-// a flip that waits for its reboot.
+// changes anything. It closes a staging that is still open because its owner crashed, and takes
+// back a flip that waits for its reboot.
 func (d *Device) Begin(ctx context.Context, target firmware.Target) (firmware.Staging, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -42,8 +42,8 @@ func (d *Device) Begin(ctx context.Context, target firmware.Target) (firmware.St
 	return s, nil
 }
 
-// claim opens the slot that does not run, after it checked everything that shows before the download
-// that the slot can take target.
+// claim opens the slot that does not run, after it checked everything that shows before the
+// download that the slot can take target.
 func (d *Device) claim(ctx context.Context, v view, target firmware.Target) (*staging, error) {
 	slot := other(v.running)
 	if d.cfg.slot(slot) == "" {

@@ -59,10 +59,10 @@ func (w *World) Peer(name string) supervisor.Ref {
 }
 
 // Start starts an actor below a supervisor of its own and returns its ref.
-func (w *World) Start(name string, make func(supervisor.Heir) supervisor.Behavior) supervisor.Ref {
+func (w *World) Start(name string, fresh func(supervisor.Heir) supervisor.Behavior) supervisor.Ref {
 	w.T.Helper()
 	_, err := w.Sys.Start(context.Background(), supervisor.Spec{
-		Name: name, Children: []supervisor.ChildSpec{{ID: "actor", New: make}},
+		Name: name, Children: []supervisor.ChildSpec{{ID: "actor", New: fresh}},
 	})
 	require.NoError(w.T, err)
 	w.Settle(0)

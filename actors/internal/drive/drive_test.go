@@ -34,21 +34,21 @@ func (*ticking) Terminate(*supervisor.Ctx, error) {}
 
 func TestTimer(t *testing.T) {
 	for name, c := range map[string]struct {
-		deadlines []time.Duration // 0: none
+		deadlines []int // seconds from the start; 0 means none
 		want      []time.Duration
 	}{
-		"one":                                   {[]time.Duration{3}, []time.Duration{3}},
-		"an earlier one replaces":               {[]time.Duration{3, 2}, []time.Duration{2}},
-		"a later one is left for the next step": {[]time.Duration{2, 3}, []time.Duration{2}},
-		"none stops it":                         {[]time.Duration{2, 0}, nil},
-		"one that has passed":                   {[]time.Duration{-1}, []time.Duration{0}},
+		"one":                                   {[]int{3}, []time.Duration{3}},
+		"an earlier one replaces":               {[]int{3, 2}, []time.Duration{2}},
+		"a later one is left for the next step": {[]int{2, 3}, []time.Duration{2}},
+		"none stops it":                         {[]int{2, 0}, nil},
+		"one that has passed":                   {[]int{-1}, []time.Duration{0}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			actortest.Run(t, func(w *actortest.World) {
 				a := &ticking{start: time.Now()}
 				ref := w.Start("a", func(supervisor.Heir) supervisor.Behavior { return a })
 				for _, d := range c.deadlines {
-					at := a.start.Add(d * time.Second)
+					at := a.start.Add(time.Duration(d) * time.Second)
 					if d == 0 {
 						at = time.Time{}
 					}

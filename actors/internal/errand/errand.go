@@ -18,7 +18,7 @@ type Errand struct {
 	Do   func(ctx context.Context) any
 }
 
-// Done: from the goroutine of an errand to its actor. Lost with a crash of the actor, like the
+// Done comes from the goroutine of an errand to its actor. Lost with a crash of the actor, like the
 // queue.
 type Done struct{ Result any }
 

@@ -4,17 +4,17 @@ import "github.com/go-json-experiment/json/jsontext"
 
 // Messages to an extension's actor.
 type (
-	// ExtensionAttached: from channel/extensions; the hub listens, Version was agreed. Lost: the actor
-	// asks when it starts.
+	// ExtensionAttached comes from channel/extensions; the hub listens, Version was agreed. Lost: the
+	// actor asks when it starts.
 	ExtensionAttached struct{ Version string }
-	// ExtensionDetached: from channel/extensions; be silent. Lost: pushes are dropped there.
+	// ExtensionDetached comes from channel/extensions; be silent. Lost: pushes are dropped there.
 	ExtensionDetached struct{}
-	// ExtensionMessage: from channel/extensions, by the hub. Lost: the hub asks again.
+	// ExtensionMessage comes from channel/extensions, by the hub. Lost: the hub asks again.
 	ExtensionMessage struct {
 		Event   string
 		Payload jsontext.Value
 	}
-	// ExtensionSent: from channel/extensions; a push of that size was written to the socket or dropped.
-	// Lost with the channel: its next incarnation attaches anew, which empties the window.
+	// ExtensionSent comes from channel/extensions; a push of that size was written to the socket or
+	// dropped. Lost with the channel: its next incarnation attaches anew, which empties the window.
 	ExtensionSent struct{ Bytes int }
 )

@@ -41,8 +41,8 @@ type Store interface {
 	Paths() []string
 }
 
-// Record is a boot record as it was loaded, to change and to save. Records are independent: a change
-// shows in one of them until it is saved.
+// Record is a boot record as it was loaded, to change and to save. Records are independent: a
+// change shows in one of them until it is saved.
 type Record interface {
 	// Get returns the value of key, and whether the record has the key.
 	Get(key string) (value string, ok bool)
