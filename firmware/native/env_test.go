@@ -8,8 +8,8 @@ import (
 	"github.com/hublink-go/hublink/firmware/fwfile"
 )
 
-// A partition table in the segment of an environment, written after it, leaves the variables as they
-// are: tasks for a Raspberry Pi change variables in on-init and exchange the MBR in on-finish.
+// A partition table in the segment of an environment, written after it, leaves the variables as
+// they are: tasks for a Raspberry Pi change variables in on-init and exchange the MBR in on-finish.
 func TestTableBesideEnvironment(t *testing.T) {
 	for _, env := range []fwfile.Env{
 		{Name: "e", Offset: 16, Count: 4},
