@@ -8,7 +8,7 @@ class Transport extends WebSocket {
   constructor(address, protocols) { super(address, protocols, { headers }); }
 }
 const say = (...what) => console.log(what.join(" "));
-const socket = new Socket(url, { transport: Transport, heartbeatIntervalMs: 100, reconnectAfterMs: () => 50, rejoinAfterMs: () => 50 });
+const socket = new Socket(url, { transport: Transport, heartbeatIntervalMs: 1000, reconnectAfterMs: () => 50, rejoinAfterMs: () => 50 });
 socket.onOpen(() => say("open"));
 socket.connect();
 
