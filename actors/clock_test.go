@@ -49,7 +49,9 @@ func (m *memo) times() int {
 // back see the same.
 type hubClock struct{ ahead atomic.Int64 }
 
-func (c *hubClock) now() time.Time           { return time.Now().Add(time.Duration(c.ahead.Load())) }
+func (c *hubClock) now() time.Time {
+	return time.Now().Add(time.Duration(c.ahead.Load()))
+}
 func (c *hubClock) set(now time.Time)        { c.ahead.Store(int64(time.Until(now))) }
 func (c *hubClock) jump(ahead time.Duration) { c.ahead.Add(int64(ahead)) }
 

@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -54,18 +55,27 @@ func TestClientAloneDecides(t *testing.T) {
 
 // A callback that hangs keeps the others waiting for its deadline, no longer.
 func TestClientAloneGoesOnAfterADeadline(t *testing.T) {
+	var mu sync.Mutex
 	var told []int
 	calls := client.Callbacks{
-		Error:    func(ctx context.Context, _ error) { <-ctx.Done() },
-		Progress: func(_ context.Context, _, _ string, percent int) { told = append(told, percent) },
+		Error: func(ctx context.Context, _ error) { <-ctx.Done() },
+		Progress: func(_ context.Context, _, _ string, percent int) {
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, percent)
+		},
 	}
 	alone(t, calls, func(w *actortest.World, ref supervisor.Ref) {
 		w.Tell(ref,
 			message.TellError{Err: errors.New("failed")},
 			message.TellProgress{Percent: 1}, message.TellProgress{Percent: 2})
 		w.Settle(9 * time.Second)
+		mu.Lock()
 		require.Empty(t, told)
+		mu.Unlock()
 		w.Settle(2 * time.Second)
+		mu.Lock()
+		defer mu.Unlock()
 		require.Equal(t, []int{2}, told, "the newest progress only")
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,6 +27,7 @@ import (
 type alone struct {
 	*actortest.World
 	ref    supervisor.Ref
+	mu     sync.Mutex // of the fields below
 	door   link.Door
 	board  board.Board
 	events []string
@@ -34,12 +36,34 @@ type alone struct {
 	hub    transport.Conn
 }
 
-func (a *alone) SocketLost(error) { a.events = append(a.events, "lost") }
+func (a *alone) SocketLost(error) { a.note("lost") }
 
-func (a *alone) ConnectFailed(err error, _ string) { a.events = append(a.events, err.Error()) }
+func (a *alone) note(event string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.events = append(a.events, event)
+}
+
+// urls returns what was dialled.
+func (a *alone) urls() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.dialed
+}
+
+// happened returns the events.
+func (a *alone) happened() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.events
+}
+
+func (a *alone) ConnectFailed(err error, _ string) { a.note(err.Error()) }
 
 // Dial implements transport.Dialer.
 func (a *alone) Dial(_ context.Context, r transport.Request) (transport.Conn, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.dialed = append(a.dialed, r.URL.String())
 	if a.dial != nil {
 		if err := a.dial(); err != nil {
@@ -95,7 +119,7 @@ func (a *alone) read() string {
 
 func TestConnectionAloneCarriesMessages(t *testing.T) {
 	connectionAlone(t, nil, func(a *alone) {
-		require.Equal(t, []string{"wss://a?vsn=2.0.0"}, a.dialed)
+		require.Equal(t, []string{"wss://a?vsn=2.0.0"}, a.urls())
 		a.Require("device", message.LinkState{Gen: 1, Up: true})
 
 		item := resend.Item{Tag: 1, Msg: protocol.Message{Topic: "device", Event: "phx_join"}}
@@ -114,7 +138,7 @@ func TestConnectionAloneCarriesMessages(t *testing.T) {
 		require.NoError(t, a.hub.Abort())
 		a.Settle(0)
 		a.Require("device", message.LinkState{Gen: 1, Tag: 1})
-		require.Equal(t, "lost", a.events[0])
+		require.Equal(t, "lost", a.happened()[0])
 	})
 }
 
@@ -124,10 +148,12 @@ func TestConnectionAloneTriesTheNextURL(t *testing.T) {
 	connectionAlone(t, func(a *alone) { a.dial = func() error { return failed } }, func(a *alone) {
 		require.Equal(t, "no route", a.board.Read().Problem)
 		require.Equal(t, board.Disconnected, a.board.Read().Connection)
+		a.mu.Lock()
 		a.dial = nil
+		a.mu.Unlock()
 		a.Settle(10 * time.Second)
-		require.Equal(t, []string{"wss://a?vsn=2.0.0", "wss://b?vsn=2.0.0"}, a.dialed)
-		require.Equal(t, []string{"no route"}, a.events)
+		require.Equal(t, []string{"wss://a?vsn=2.0.0", "wss://b?vsn=2.0.0"}, a.urls())
+		require.Equal(t, []string{"no route"}, a.happened())
 	})
 }
 
@@ -140,7 +166,7 @@ func TestConnectionAloneFallsBackToJSON(t *testing.T) {
 			return &transport.RefusedError{Status: http.StatusForbidden}
 		}
 	}, func(a *alone) {
-		require.Equal(t, []string{"wss://a?vsn=3.0.0", "wss://a?vsn=2.0.0"}, a.dialed)
+		require.Equal(t, []string{"wss://a?vsn=3.0.0", "wss://a?vsn=2.0.0"}, a.urls())
 		require.Equal(t, "json", a.board.Read().Serializer)
 	})
 }
@@ -156,12 +182,12 @@ func TestConnectionAloneWaitsForTheNetwork(t *testing.T) {
 			return nil
 		}
 	}, func(a *alone) {
-		require.Empty(t, a.dialed)
+		require.Empty(t, a.urls())
 		require.Contains(t, a.board.Read().Problem, "waiting for the network")
 		a.Settle(time.Second)
-		require.Empty(t, a.dialed)
+		require.Empty(t, a.urls())
 		a.Settle(time.Second)
-		require.Len(t, a.dialed, 1)
+		require.Len(t, a.urls(), 1)
 		require.Empty(t, a.board.Read().Problem)
 	})
 }
