@@ -14,6 +14,7 @@ import (
 	"github.com/hublink-go/hublink/firmware"
 	"github.com/hublink-go/hublink/firmware/fwfile"
 	"github.com/hublink-go/hublink/firmware/native"
+	"github.com/hublink-go/hublink/firmware/slotdev"
 	"github.com/hublink-go/hublink/tests/golden"
 )
 
@@ -114,6 +115,28 @@ func TestInstall(t *testing.T) {
 	// And a delta on top, which needs what was just installed.
 	install(t, Config{Disk: disk}, fw(t, "app-1.2.0-delta-from-1.1.0.fw"))
 	require.Contains(t, string(env()), "nerves_fw_active=a")
+}
+
+// The running slot is noted in the boot record right before the flip, and the flip leaves the note:
+// what is refused changes no byte of the boot record, which slotdev keeps.
+func TestTheRunningSlotIsNotedBeforeTheFlip(t *testing.T) {
+	disk := newDisk(t)
+	slots, err := slotdev.Open(slotdev.Config{
+		Env: []slotdev.Location{{Path: disk, Offset: 8192, Size: 8192}}, BootID: "boot-1",
+	})
+	require.NoError(t, err)
+	env := func() []byte { return golden.Read(t, disk)[8192:16384] }
+	before := env()
+	s := begin(t, Config{Disk: disk, Slots: slots}, firmware.Target{})
+	require.Error(t, feed(s, fw(t, "app-1.1.0-bitflip.fw")))
+	require.NoError(t, s.Abort())
+	require.True(t, bytes.Equal(before, env()))
+
+	install(t, Config{Disk: disk, Slots: slots}, fw(t, "app-1.1.0.fw"))
+	state, err := slots.State(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "a", state.Active, "this boot runs slot a still")
+	require.Equal(t, "b", state.Next)
 }
 
 // What must not be installed is refused with its reason, and not one byte of the boot record or of

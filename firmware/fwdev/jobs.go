@@ -56,11 +56,12 @@ func (s *stream) native(gate *fwup.Gate) (*nativeJob, error) {
 	if err != nil {
 		return nil, errors.Join(err, disk.Close())
 	}
-	return &nativeJob{disk: disk, run: run, archive: gate.Bypass()}, nil
+	return &nativeJob{pin: s.a.pin, disk: disk, run: run, archive: gate.Bypass()}, nil
 }
 
 // nativeJob applies with package native.
 type nativeJob struct {
+	pin     func(ctx context.Context) error
 	disk    Disk
 	run     *native.Run
 	archive *fwfile.Reader
@@ -86,8 +87,14 @@ func (j *nativeJob) read() error {
 	}
 }
 
-func (j *nativeJob) flip(context.Context) error {
-	return errors.Join(j.run.Finish(), j.disk.Close())
+// flip notes the running slot and runs the task's on-finish. Until then the boot record has not
+// changed by a byte, unless the task's on-init changes it.
+func (j *nativeJob) flip(ctx context.Context) error {
+	err := j.pin(ctx)
+	if err == nil {
+		err = j.run.Finish()
+	}
+	return errors.Join(err, j.disk.Close())
 }
 
 // abort runs the task's on-error, which tidies up files that on-finish would have moved.
@@ -107,6 +114,9 @@ func (s *stream) program(ctx context.Context, gate *fwup.Gate) (job, error) {
 		if err := s.a.untouched(t, gate.Archive().Meta()); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.a.pin(ctx); err != nil { // the program keeps the boot record in its cache from here on
+		return nil, err
 	}
 	p, err := cfg.Fwup.Start(ctx, fwup.Apply{
 		Device: cfg.Disk, Task: s.task(), Keys: cfg.Keys().Keys,

@@ -37,17 +37,20 @@ func (a *Applier) Begin(ctx context.Context, target firmware.Target) (firmware.S
 			return nil, fmt.Errorf("take back the flip that was not booted: %w", err)
 		}
 	}
-	if p, ok := a.cfg.Slots.(pinner); ok {
-		if err := p.Pin(ctx); err != nil {
-			return nil, err
-		}
-	}
 	return firmware.InOrder(a.stream(ctx, target)), nil
 }
 
 // pinner is a boot record that has to be told which slot runs before others flip; slotdev's is one.
 type pinner interface {
 	Pin(ctx context.Context) error
+}
+
+// pin notes which slot runs, before something else flips.
+func (a *Applier) pin(ctx context.Context) error {
+	if p, ok := a.cfg.Slots.(pinner); ok {
+		return p.Pin(ctx)
+	}
+	return nil
 }
 
 // stream begins to read an archive in a goroutine, which ends with Finish or Abort.

@@ -141,14 +141,19 @@ func (r *Run) Resource(e fwfile.Entry, data io.Reader) error {
 }
 
 // Ready checks that every resource of the task was written and writes what is still in memory. When
-// it returns nil, all but the task's on-finish is on the medium.
+// it returns nil, all but the task's on-finish is on the medium, and the caller may change U-Boot
+// environments until it calls Finish.
 func (r *Run) Ready() error {
 	for i := range r.task.OnResource {
 		if name := r.task.OnResource[i].Resource; !r.done[name] {
 			return fmt.Errorf("%w: %q", ErrIncomplete, name)
 		}
 	}
-	return r.flush()
+	if err := r.flush(); err != nil {
+		return err
+	}
+	clear(r.envs) // Finish reads them again
+	return nil
 }
 
 // Finish runs the task's on-finish and writes what it changes.
