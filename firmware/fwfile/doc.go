@@ -29,7 +29,7 @@
 // that comes twice, directories, a second meta.conf, a signature of another length than 64 bytes,
 // a central directory that lists other entries than those that were read, an archive comment, and
 // bytes behind the end. Resources that are missing are no error of the archive, because a delta
-// archive of NervesHub leaves out what its tasks do not use; whoever applies a task has to compare
+// archive of NervesHub leaves out what its tasks do not use; an applier has to compare
 // [Reader.Seen] with what the task needs.
 //
 // A resource whose entry has another length than meta.conf says is a delta ([Entry.Delta]). Its

@@ -125,7 +125,7 @@ func FuzzReader(f *testing.F) {
 			t.Fatal("accepted without meta.conf")
 		}
 		if _, err := contents(archive, Options{Keys: []Key{{1}}}); err == nil {
-			t.Fatal("a signature of a key that nobody has")
+			t.Fatal("a signature of a key that does not exist")
 		}
 	})
 }

@@ -356,7 +356,7 @@ func TestStatusesEndOffers(t *testing.T) {
 	}
 }
 
-// A script's answer is for nobody after 15 s, and nobody waits longer than 30.
+// A script's answer counts for 15 s, and its operator waits at most 30.
 func TestScriptTimes(t *testing.T) {
 	for after, ok := range map[time.Duration]bool{
 		0: true, 15 * time.Second: true,

@@ -397,7 +397,7 @@ func TestVersionsOfTLS(t *testing.T) {
 	}
 }
 
-// A certificate that nobody has signed but itself passes the handshake and is refused like an
+// A certificate that only itself has signed passes the handshake and is refused like an
 // unknown one.
 func TestCertificateOfItsOwnAuthority(t *testing.T) {
 	ours := authority(t, transporttest.NewAuthority(t))

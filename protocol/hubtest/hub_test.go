@@ -335,8 +335,8 @@ func TestRecordIsBounded(t *testing.T) {
 	require.Equal(t, 99_000+len(`{"x":""}`), last.Size)
 }
 
-// A closed hub has no goroutines (TestMain looks), takes nobody in, and does not mind being closed
-// again.
+// A closed hub has no goroutines (TestMain looks), accepts no device, and does not mind being
+// closed again.
 func TestClose(t *testing.T) {
 	everyMode(t, func(t *testing.T, mode Mode) {
 		h, err := Start(Config{Mode: mode})

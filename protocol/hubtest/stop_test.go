@@ -34,7 +34,7 @@ func TestStop(t *testing.T) {
 			require.ErrorAs(t, err, &closed)
 			require.Equal(t, protocol.CloseServiceRestart, closed.Code, "it was told before the socket went")
 			_, err = h.Dialer().Dial(t.Context(), request(t, h, h.Secret("late")))
-			require.Error(t, err, "nobody is let in")
+			require.Error(t, err, "no device is let in")
 			h.Close()
 			h.Stop(protocol.CloseServiceRestart)
 		})
