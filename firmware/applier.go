@@ -9,17 +9,17 @@ import (
 
 // ErrNotInOrder is the error of a staging that takes bytes in order only, for an offset that is not
 // the next one. The transfer is begun again.
-var ErrNotInOrder = errors.New("the bytes of a stream cannot go back")
+var ErrNotInOrder = errors.New("a stream takes its bytes in order only")
 
 // Applier takes the bytes of a new firmware to where they will be booted from. There are four
 // kinds:
 //
-//	kind            example          bytes                    who flips
-//	slot            raw image        any offset, kept         Slots.Flip, one write of the boot record
-//	archive         .fw, natively    in order (InOrder)       the applier (Flipper)
-//	stream program  fwup             in order (InOrder)       the program, given its last bytes by Flip
-//	installer       RAUC, SWUpdate   a file, or downloads     the installer, started by Flip
-//	                                 itself (SelfFetching)
+//	kind            example         bytes                   who flips
+//	slot            raw image       any offset, kept        Slots.Flip, one write of the boot record
+//	archive         .fw, natively   in order (InOrder)      the applier (Flipper)
+//	stream program  fwup            in order (InOrder)      the program: Flip gives it its last bytes
+//	installer       RAUC, SWUpdate  a file, or downloads    the installer: Flip starts it
+//	                                itself (SelfFetching)
 //
 // For every kind, nothing flips before all bytes are verified and the machine has saved its intent:
 // that is when Flip is called. firmwaretest.TestApplier is the contract as a test, for all kinds,
@@ -42,7 +42,7 @@ type Staging interface {
 	// trusted. A staging that keeps nothing returns io.EOF.
 	io.ReaderAt
 	// WriteAt writes the next bytes of the file. It never writes beyond the slot, and fails with
-	// *TooLargeError instead. The offset goes back to 0 when the server has another file; a staging
+	// *TooLargeError instead. The offset returns to 0 when the server has another file; a staging
 	// that takes bytes in order only then fails with ErrNotInOrder.
 	io.WriterAt
 	// Sync makes everything written survive a power loss.
@@ -60,8 +60,8 @@ type Staging interface {
 type Flipper interface {
 	// Flip makes the new firmware boot next, on trial. It is called once, after Finish, when the
 	// intent is on disk. When it returns, with or without an error, nothing will flip any more; it
-	// returns early, with the error of ctx, when ctx ends. After an error Slots.State says whether the
-	// flip has happened.
+	// returns early, with the error of ctx, when ctx ends. After an error Slots.State shows whether
+	// the flip has happened.
 	Flip(ctx context.Context) error
 }
 

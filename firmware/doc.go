@@ -3,24 +3,24 @@
 //
 // A [Machine] is driven by two calls:
 //
-//	effects = machine.Step(now, input, effects[:0]) // something happened; do what it says, in order
+//	effects = machine.Step(now, input, effects[:0]) // an event; carry out the effects, in order
 //	machine.Deadline()                              // call Step at this time at the latest
 //
-// A Step with the zero input means that time has passed; one that comes early or twice does
-// nothing. The whole life of an update is the table in states.go:
+// A Step with the zero input means that time has passed; an early or repeated one does nothing. The
+// life of an update is the table in states.go:
 //
-//	decide -> prepare -> download and hash -> verify -> flip -> report completed -> reboot -> trial -> commit, or back
+//	decide -> prepare -> download and hash -> verify -> flip -> report completed -> reboot -> trial -> commit or revert
 //
-// [Applier], [Staging] and [Slots] are what somebody else implements for a kind of device; package
-// firmwaretest has their contracts as tests. [Verifier] hashes what is written, and [Rehash] what a
-// slot holds already.
+// A device implements [Applier], [Staging] and [Slots]; package firmwaretest has their contracts as
+// tests. [Intake] takes the bytes of a download to an Applier; it has a [Verifier] for the bytes
+// that come and a [Rehash] for those that an earlier try has left.
 //
 // # Order
 //
 // The effects of a step are carried out in order. DoPersist comes first: what it saves must be on
-// disk before the next effect is begun. When it cannot be saved and the effect says Must, the rest
-// of the step is dropped and the answer is PersistFailed. Nothing is flipped before every byte was
-// hashed and the intent is on disk; after a crash the boot record says whether the flip happened.
+// disk before the next effect begins. When it cannot be saved and the effect has Must, the rest of
+// the step is dropped and the answer is PersistFailed. Nothing flips before every byte is verified
+// and the intent is on disk; after a crash the boot record shows whether the flip has happened.
 //
 // # Ownership
 //
@@ -30,9 +30,8 @@
 // # Limits
 //
 // A journal has at most 4 MiB, an offer at most 65,536 part hashes (64 GiB), 16 reports wait for
-// their confirmation, 8 firmwares that failed on trial are remembered. The memory of an update does
-// not depend on the size of the firmware but for its part hashes.
+// their confirmation, 8 firmwares that failed on trial are remembered. Of the size of a firmware,
+// only its part hashes take memory.
 //
-// Signatures of archives are the business of an Applier: this package knows bytes, sizes and
-// SHA-256.
+// An Applier verifies the signatures of archives; this package verifies sizes and SHA-256.
 package firmware

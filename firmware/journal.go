@@ -20,28 +20,27 @@ const (
 	maxReverted    = 8
 )
 
-// ErrJournal means that a journal is damaged or of a version that this one does not know. Nothing
-// in it is used.
+// ErrJournal means that a journal is damaged, or of a version that this agent does not know.
+// Nothing in it is used.
 var ErrJournal = errors.New("the journal cannot be used")
 
-// Journal is what has to survive a power loss. On disk it is one line with version, length and
-// CRC-32, then JSON.
+// Journal is the state of an update that survives a power loss. On disk it is one line with
+// version, length and CRC-32, then JSON.
 type Journal struct {
-	State      State     // one that State.durable returns
+	State      State     // a state that State.durable returns
 	UUID       string    // of the firmware that State is about
 	From       string    // of the firmware that ran when the offer was taken
-	Offer      *Offer    // nil: none
+	Offer      *Offer    // nil means none
 	Checkpoint int64     // bytes of the offer that are safe in the slot
 	Started    bool      // the hub was told that the download has begun
 	Due        time.Time // Waiting: when to ask again
-	Count      int       // how often State was begun anew without getting on
-	Seq        uint64    // of the newest report
+	Count      int       // how often State was started again without progress
+	Seq        uint64    // number of the newest report
 	Reports    []Report  // not confirmed, oldest first
 	Reverted   []string  // uuids that failed on trial, oldest first
 }
 
-// Encode returns the journal as it goes to disk. It fails only for an offer that Judge would have
-// refused.
+// Encode returns the journal in its form on disk. It fails only for an offer that Judge refuses.
 func (j *Journal) Encode() ([]byte, error) {
 	body, err := json.Marshal(
 		newJournalV1(j),
@@ -49,9 +48,8 @@ func (j *Journal) Encode() ([]byte, error) {
 		jsontext.AllowInvalidUTF8(true),
 	)
 	if err != nil {
-		return nil, errors.New(
-			"encode the journal: the offer holds what JSON does not have",
-		) // the cause may quote the URL
+		// the cause may quote the URL
+		return nil, errors.New("encode the journal: the offer holds what JSON does not have")
 	}
 	if len(body) > journalMax-128 {
 		return nil, fmt.Errorf(
@@ -70,8 +68,8 @@ func (j *Journal) Encode() ([]byte, error) {
 	return append([]byte(head), body...), nil
 }
 
-// DecodeJournal reads what Encode made. No data at all is an empty journal; anything else that is
-// not whole and known fails with ErrJournal, without quoting it.
+// DecodeJournal reads the output of Encode. No data is an empty journal. Data that is damaged or of
+// an unknown version fails with ErrJournal; the error does not quote it.
 func DecodeJournal(data []byte) (Journal, error) {
 	if len(data) == 0 {
 		return Journal{}, nil
@@ -123,7 +121,7 @@ func unwrap(data []byte) ([]byte, error) {
 	return body, nil
 }
 
-// sane reports whether a machine can go on from here.
+// sane reports whether the fields are consistent, so that a machine can continue from them.
 func (j *Journal) sane() bool {
 	switch j.State {
 	case Deciding, Waiting, Fetching, Flipping, Flipped:

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// journalV1 is the content of a journal of version 1. It is not changed any more: a new field is a
-// new version, and the old one is still read, since a firmware that starts its trial finds the
-// journal of the one before.
+// journalV1 is the content of a journal of version 1. It does not change any more: a new field
+// makes a new version, and the old one is still read, because a firmware that starts its trial
+// finds the journal of the one before.
 type journalV1 struct {
 	State      State      `json:"state"`
 	UUID       string     `json:"uuid,omitzero"`
@@ -26,7 +26,7 @@ type journalV1 struct {
 type offerV1 struct {
 	UUID         string   `json:"uuid"`
 	Meta         Metadata `json:"meta,omitzero"`
-	URL          string   `json:"url"` // in clear: without it the download cannot go on
+	URL          string   `json:"url"` // in clear: the download cannot continue without it
 	Size         int64    `json:"size,omitzero"`
 	Checksum     string   `json:"checksum,omitzero"`
 	Partials     []byte   `json:"partials,omitzero"` // 32 bytes each

@@ -131,8 +131,8 @@ func TestUnreadableBootRecord(t *testing.T) {
 	require.Equal(t, Deciding, r.m.State())
 }
 
-// What nobody can read says nothing: what has not proved itself is left, and nothing is touched
-// that has.
+// A journal that cannot be read says nothing: what has not proved itself is left, and nothing is
+// touched that has.
 func TestUnusableJournalRollsBack(t *testing.T) {
 	damaged := []byte("hublink-journal 9 what is this")
 	trial := BootState{Active: "b", Next: "b", Meta: meta("u2", "2.0.0"), Other: meta("u1", "1.0.0")}
@@ -153,7 +153,7 @@ func TestUnusableJournalRollsBack(t *testing.T) {
 		require.Equal(t, c.revert, reverts, c.name)
 		require.Equal(t, c.state, r.m.State(), c.name)
 		_, err := DecodeJournal(r.journal())
-		require.NoError(t, err, "%s: the next start finds a whole one", c.name)
+		require.NoError(t, err, "%s: the next start finds a consistent one", c.name)
 	}
 	r := &rig{t: t, m: NewMachine(Config{}), now: epoch}
 	r.step(Started(OnDisk{Boot: BootRead{State: trial}, JournalErr: errors.New("permission denied")}))

@@ -155,7 +155,7 @@ func TestTransferMoves(t *testing.T) {
 		{"corrupt", transfer{}, mismatch, moveFail},
 		{"corrupt, with bytes of an earlier try", transfer{kept: true}, mismatch, moveRetry},
 		{"corrupt from the start", transfer{kept: true, fromStart: true}, mismatch, moveFail},
-		{"a stream went back", transfer{}, fmt.Errorf("write: %w", ErrNotInOrder), moveRetry},
+		{"a stream out of order", transfer{}, fmt.Errorf("write: %w", ErrNotInOrder), moveRetry},
 		{"no space", transfer{}, errors.New("no space"), moveFail},
 	} {
 		o := c.t.applyFailed(sharedIn(Fetching), ApplyFailed(0, c.err))

@@ -2,8 +2,8 @@ package firmware
 
 import "crypto/sha256"
 
-// CheckpointEvery is how many bytes are written between two checkpoints: what a power cut makes the
-// device download again, together with what was on its way.
+// CheckpointEvery is how many bytes are written between two checkpoints. After a power cut the
+// device downloads at most these again, and what was on its way.
 const CheckpointEvery = 512 << 10
 
 // Plan is one try of a transfer: which file is downloaded, what it is for, and what an earlier try
@@ -18,10 +18,10 @@ type Plan struct {
 	Keep bool
 }
 
-// Rehash finds out how much of what a slot holds can be kept: it hashes the slot again from its
-// start and trusts nothing else. With part hashes every good part counts, behind the checkpoint
-// too; bytes of an unfinished part, and those of an offer without part hashes, count up to the
-// checkpoint, and the hash of their part or of the whole file still judges them in the end.
+// Rehash finds out how many of the bytes in a slot can be kept: it hashes the slot again from its
+// start. With part hashes, every part with the right hash counts, also behind the checkpoint. Bytes
+// of an unfinished part, and of an offer without part hashes, count up to the checkpoint; the hash
+// of their part or of the file still judges them in the end.
 //
 //	for off, n := r.Next(); n > 0; off, n = r.Next() {
 //		read, _ := slot.ReadAt(buf[:n], off)
@@ -30,16 +30,16 @@ type Plan struct {
 type Rehash struct {
 	v          *Verifier
 	checkpoint int64
-	loose      bool // the next part is not good as a whole
+	loose      bool // the next part has the wrong hash: only the checkpoint counts
 	ended      bool
 }
 
-// NewRehash starts at the beginning of the slot; v must be new.
+// NewRehash returns a Rehash of a slot from its start, for a new v.
 func NewRehash(v *Verifier, checkpoint int64) *Rehash {
 	return &Rehash{v: v, checkpoint: checkpoint}
 }
 
-// Next says which bytes to read now: n of them at off, at most PartSize; n is 0 when the rest has
+// Next returns which bytes to read now: n bytes at off, at most PartSize. n is 0 when the rest has
 // to be downloaded.
 func (r *Rehash) Next() (off int64, n int) {
 	if r.ended {
@@ -54,13 +54,13 @@ func (r *Rehash) Next() (off int64, n int) {
 	if r.v.limit > 0 {
 		end = min(end, r.v.limit)
 	}
-	if r.v.part != nil { // beyond this part its hash was bad
+	if r.v.part != nil { // its hash was wrong
 		end = min(end, (r.v.off/PartSize+1)*PartSize-1)
 	}
 	return r.v.off, int(max(0, min(PartSize, end-r.v.off)))
 }
 
-// part is the length of the next part when it can be judged by itself.
+// part returns the length of the next part when its hash can judge it, else 0.
 func (r *Rehash) part() int {
 	v := r.v
 	i := v.off / PartSize
@@ -76,18 +76,19 @@ func (r *Rehash) part() int {
 	}
 }
 
-// Take hashes what was read; fewer bytes than asked for mean that there are no more.
+// Take hashes the bytes that were read. Fewer bytes than Next has asked for mean that there are no
+// more.
 func (r *Rehash) Take(p []byte) {
 	_, n := r.Next()
 	if n == 0 {
 		return
 	}
-	whole := !r.loose && r.part() > 0
+	judged := !r.loose && r.part() > 0
 	switch {
-	case whole && len(p) >= n && r.good(p[:n]):
+	case judged && len(p) >= n && r.good(p[:n]):
 		r.v.trust(p[:n])
-	case whole:
-		r.loose = true // only what the checkpoint vouches for
+	case judged:
+		r.loose = true
 		r.ended = r.checkpoint >= r.v.off+int64(n)
 	default:
 		if _, err := r.v.Write(p[:min(n, len(p))]); err != nil {

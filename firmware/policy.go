@@ -7,8 +7,8 @@ import (
 	"github.com/Masterminds/semver/v3"
 )
 
-// Policy says which offers are refused without asking anybody. The zero value takes newer firmware
-// of the same product, platform and architecture, with a checksum.
+// Policy decides which offers are refused before the client is asked. The zero value takes newer
+// firmware of the same product, platform and architecture, with a checksum.
 type Policy struct {
 	AllowDowngrade  bool // take any version but the running firmware itself
 	AllowUnverified bool // take offers without a checksum, as hubs up to 2.4.0 make them
@@ -16,7 +16,7 @@ type Policy struct {
 	MinimumVersion string
 }
 
-// What an offer may weigh, so that it fits a journal.
+// Limits of an offer, so that it fits a journal.
 const (
 	maxURL  = 16 << 10
 	maxMeta = 64 << 10
@@ -24,7 +24,7 @@ const (
 
 // Refusal is why an offer is not taken.
 type Refusal struct {
-	Status Status // StatusIgnored, StatusFailed; 0: it is taken
+	Status Status // StatusIgnored or StatusFailed; 0 means that the offer is taken
 	Reason string
 }
 
@@ -36,8 +36,8 @@ func failure(format string, args ...any) Refusal {
 	return Refusal{StatusFailed, fmt.Sprintf(format, args...)}
 }
 
-// Judge applies the policy to an offer for a device in the state boot. What is wrong with the offer
-// or does not fit the device is a failure; what the device does not want is ignored.
+// Judge applies the policy to an offer for a device in the state boot. It fails an offer that is
+// inconsistent or does not fit the device, and ignores one that the device does not want.
 func (p Policy) Judge(boot BootState, o *Offer) Refusal {
 	if r := wanted(boot, o); r.Status != 0 {
 		return r
@@ -51,10 +51,10 @@ func (p Policy) Judge(boot BootState, o *Offer) Refusal {
 	if o.Checksum == "" && !p.AllowUnverified {
 		return failure("no checksum in the offer: the policy asks for one")
 	}
-	return whole(boot, o)
+	return consistent(boot, o)
 }
 
-// wanted refuses what is running already and what was built for something else.
+// wanted refuses the running firmware, and firmware for another product, platform or architecture.
 func wanted(boot BootState, o *Offer) Refusal {
 	if o.Problem != "" {
 		return failure("the offer cannot be read: %s", o.Problem)
@@ -118,8 +118,8 @@ func (p Policy) atLeast(offered string) Refusal {
 	return Refusal{}
 }
 
-// whole refuses what contradicts itself or does not fit.
-func whole(boot BootState, o *Offer) Refusal {
+// consistent refuses an offer whose parts contradict each other, or that does not fit the slot.
+func consistent(boot BootState, o *Offer) Refusal {
 	if o.URL == "" || len(o.URL) > maxURL {
 		return failure("the offer has no address to download from, or one of more than %d bytes", maxURL)
 	}

@@ -132,7 +132,7 @@ func TestPolicy(t *testing.T) {
 	o.Size = 0
 	boot := onA()
 	boot.Capacity = 0
-	require.Equal(t, StatusFailed, Policy{}.Judge(boot, o).Status, "nobody knows how much may come")
+	require.Equal(t, StatusFailed, Policy{}.Judge(boot, o).Status, "there is no limit")
 }
 
 func TestOfferPrintsWithoutItsAddress(t *testing.T) {

@@ -22,7 +22,7 @@ type world struct {
 
 	journal       []byte
 	flash, synced []byte // of the slot that does not run u1
-	bad           bool   // the loader goes back from u2 at its second boot without a commit
+	bad           bool   // the boot loader reverts from u2 at its second boot without a commit
 	trials        int
 
 	file    []byte
@@ -203,7 +203,7 @@ func (w *world) finish(e Effect) {
 
 func (w *world) flip(e Effect) {
 	w.flips++
-	require.True(w.t, bytes.Equal(w.synced, w.file), "only a whole firmware is flipped to")
+	require.True(w.t, bytes.Equal(w.synced, w.file), "only a complete firmware is flipped to")
 	w.boot.Next, w.boot.Other, w.boot.Reverted = "b", e.Plan.Target.Meta, false
 	w.queue = append(w.queue, FlipDone(nil, BootRead{State: w.boot}))
 }
@@ -248,7 +248,7 @@ func (w *world) powerCycle() {
 	}
 	require.NotNil(w.t, b.Meta, "what boots is described")
 	if b.Active == "b" {
-		require.True(w.t, bytes.Equal(w.synced, w.file), "what boots is whole")
+		require.True(w.t, bytes.Equal(w.synced, w.file), "what boots is complete")
 	}
 }
 
@@ -317,7 +317,7 @@ func TestPowerCutsAgainAndAgain(t *testing.T) {
 	}
 }
 
-// A firmware that the boot loader goes back from is tried once, wherever the power is cut; then the
+// A firmware that the boot loader reverts from is tried once, wherever the power is cut; then the
 // device stays where it was.
 func TestPowerCutsOnTrial(t *testing.T) {
 	plain := newWorld(t, 2, true)

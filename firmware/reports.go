@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// reports says which reports of a journal the hub has to be given: each once for a join, in order,
+// reports decides which reports of a journal are pushed to the hub: each once for a join, in order,
 // until it is confirmed.
 type reports struct {
 	joined bool

@@ -9,7 +9,7 @@ const (
 	resumeDropped                     // an update, but the device was given another firmware meanwhile
 	resumeFlipped                     // the flip happened, the reboot did not
 	resumeBooted                      // the new firmware runs for the first time
-	resumeOther                       // the boot loader did not boot the new firmware, or reverted it
+	resumeOther                       // the new firmware did not boot, or was reverted
 	resumeTrial                       // the trial of the running firmware
 	resumeCommitted                   // the running firmware was committed, the rest was lost
 	resumeReboot                      // a revert happened, the reboot did not
@@ -17,8 +17,7 @@ const (
 	resumeReverted                    // a revert that is complete
 )
 
-// resume compares the journal with the boot record. The boot record is the evidence: the journal
-// only says what was intended.
+// resume compares the journal, which has the intent, with the boot record, which is the evidence.
 func resume(j *Journal, b *BootState) resumption {
 	runs, flipped := b.Meta["uuid"] == j.UUID, b.flippedTo(j.UUID)
 	switch j.State {

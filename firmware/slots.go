@@ -27,8 +27,8 @@ type Slots interface {
 type Target struct {
 	UUID     string
 	Meta     Metadata
-	Size     int64  // bytes; 0: not known
-	Checksum string // SHA-256 in lower-case hex; "": not known
+	Size     int64  // bytes; 0 means not known
+	Checksum string // SHA-256 in lower-case hex; "" means not known
 }
 
 // Metadata describes a firmware by its nerves_fw_* keys without the prefix: uuid, product,

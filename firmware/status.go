@@ -9,16 +9,16 @@ import (
 // Status is what a report tells the hub.
 type Status uint8
 
-// The statuses. StatusRebooting is an event of its own on the wire and travels with the others to
-// keep their order.
+// The statuses of NervesHub. StatusRebooting is an event of its own on the wire; as a report it
+// keeps its place in the order.
 const (
 	StatusReceived    Status = iota + 1 // the offer has arrived
 	StatusStarted                       // a download attempt has begun
-	StatusCompleted                     // the new firmware is in place and will be booted next
+	StatusCompleted                     // the new firmware is in place and boots next
 	StatusIgnored                       // the device does not want it
 	StatusRescheduled                   // the device wants it later
-	StatusFailed                        // for good
-	StatusRebooting                     // the device goes down now
+	StatusFailed                        // the update has ended without success
+	StatusRebooting                     // the device reboots now
 )
 
 var statusNames = [...]string{
@@ -49,21 +49,21 @@ func (s *Status) UnmarshalText(text []byte) error {
 	return fmt.Errorf("status %.32q is unknown", text)
 }
 
-// Report is one status on its way to the hub. Reports are numbered in the order in which they were
-// made, over restarts too.
+// Report is one status on its way to the hub. Reports are numbered in their order, also over
+// restarts.
 type Report struct {
 	Seq    uint64
 	Status Status
 	Reason string
-	Delay  time.Duration // StatusRescheduled
+	Delay  time.Duration // of StatusRescheduled
 }
 
 const (
 	maxReports = 16
-	maxReason  = 1024 // bytes, as the hub takes it
+	maxReason  = 1024 // bytes that the hub takes
 )
 
-// Stage is what a progress is about.
+// Stage is the part of an update that a progress is of.
 type Stage uint8
 
 // The stages.
@@ -80,7 +80,7 @@ func (s Stage) String() string {
 	return "downloading"
 }
 
-// shorten cuts text to limit bytes, between runes.
+// shorten returns text cut to limit bytes, between runes.
 func shorten(text string, limit int) string {
 	if len(text) <= limit {
 		return text

@@ -94,8 +94,8 @@ func (t *trial) commit(s *shared, _ Input) next {
 	return next{}
 }
 
-// commitDone handles the end of a commit. When it failed, the boot record says whether it happened
-// all the same.
+// commitDone handles the end of a commit. After an error, the boot record shows whether it
+// happened.
 func (t *trial) commitDone(s *shared, in Input) next {
 	s.learn(in)
 	if in.err != nil && (in.bootErr != nil || !s.boot.Validated) {
@@ -131,8 +131,8 @@ func (t *trial) revert(s *shared, uuid, reason string) {
 	s.do(Effect{Kind: DoRevert})
 }
 
-// revertDone handles the end of a revert. When it failed, the boot record says whether it happened
-// all the same.
+// revertDone handles the end of a revert. After an error, the boot record shows whether it
+// happened.
 func (t *trial) revertDone(s *shared, in Input) next {
 	s.learn(in)
 	switch pending := s.boot.pending(); {

@@ -208,8 +208,7 @@ func (u *update) flip(s *shared) {
 	s.do(Effect{Kind: DoFlip, Plan: plan, ByApplier: u.transfer.flips})
 }
 
-// flipDone handles the end of a flip. When it failed, the boot record says whether it happened all
-// the same.
+// flipDone handles the end of a flip. After an error, the boot record shows whether it happened.
 func (u *update) flipDone(s *shared, in Input) next {
 	const what = "flip to the new firmware: "
 	s.learn(in)

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// TooLargeError says that a firmware does not fit into its slot.
+// TooLargeError means that a firmware does not fit into its slot.
 type TooLargeError struct {
-	Size     int64 // bytes of the firmware; of an endless one, what came so far
-	Capacity int64 // bytes that it may have
+	Size     int64 // bytes of the firmware, or those that came so far
+	Capacity int64 // bytes of the slot
 }
 
 // Error implements error.
@@ -19,7 +19,7 @@ func (e *TooLargeError) Error() string {
 	return fmt.Sprintf("the firmware has %d bytes, the slot takes %d", e.Size, e.Capacity)
 }
 
-// ExcessError says that more bytes came than the offer announced.
+// ExcessError means that more bytes came than the offer announced.
 type ExcessError struct {
 	Size int64 // announced
 }
@@ -29,7 +29,7 @@ func (e *ExcessError) Error() string {
 	return fmt.Sprintf("the file is longer than the %d bytes that the hub announced", e.Size)
 }
 
-// ShortError says that fewer bytes came than the offer announced.
+// ShortError means that fewer bytes came than the offer announced.
 type ShortError struct {
 	Size int64 // announced
 	Got  int64
@@ -40,13 +40,13 @@ func (e *ShortError) Error() string {
 	return fmt.Sprintf("the file has %d bytes, the hub announced %d", e.Got, e.Size)
 }
 
-// MismatchError says that the bytes are not those that the offer describes.
+// MismatchError means that the bytes do not have the SHA-256 that the offer announced.
 type MismatchError struct {
-	Part      int // of PartSize bytes; negative: the whole file
+	Part      int // number of the part of PartSize bytes; negative means the file
 	Want, Got string
 }
 
-// Error implements error. A dozen digits are enough to tell two files apart.
+// Error implements error. It shows a dozen digits, which tell two files apart.
 func (e *MismatchError) Error() string {
 	what := "the file"
 	if e.Part >= 0 {
@@ -65,16 +65,15 @@ func (e *MismatchError) Error() string {
 type Verifier struct {
 	src   Source
 	limit int64
-	whole hash.Hash
+	file  hash.Hash
 	part  hash.Hash // of the part that off is in; nil without part hashes
 	off   int64
 	good  int64 // up to here the part hashes were compared
 }
 
-// NewVerifier makes a verifier for the file that src describes, of at most limit bytes when src
-// does not say how many.
+// NewVerifier returns a verifier of the file src, which may have limit bytes when src has no size.
 func NewVerifier(src Source, limit int64) *Verifier {
-	v := &Verifier{src: src, limit: limit, whole: sha256.New()}
+	v := &Verifier{src: src, limit: limit, file: sha256.New()}
 	if src.Size > 0 {
 		v.limit = src.Size
 	}
@@ -84,20 +83,20 @@ func NewVerifier(src Source, limit int64) *Verifier {
 	return v
 }
 
-// Offset is how many bytes were taken, all of them good so far as that can be known.
+// Offset returns how many bytes were taken. No hash that could be compared so far was wrong.
 func (v *Verifier) Offset() int64 { return v.off }
 
-// Reset forgets everything: the next byte is the first.
+// Reset starts again: the next byte is the first of the file.
 func (v *Verifier) Reset() {
-	v.whole.Reset()
+	v.file.Reset()
 	if v.part != nil {
 		v.part.Reset()
 	}
 	v.off, v.good = 0, 0
 }
 
-// Write takes the next bytes. It fails with *ExcessError, *TooLargeError or *MismatchError, and is
-// of no use afterwards.
+// Write takes the next bytes. It fails with *ExcessError, *TooLargeError or *MismatchError. After
+// an error only Reset may be called.
 func (v *Verifier) Write(p []byte) (int, error) {
 	if v.limit > 0 && int64(len(p)) > v.limit-v.off {
 		if v.src.Size > 0 {
@@ -105,7 +104,7 @@ func (v *Verifier) Write(p []byte) (int, error) {
 		}
 		return 0, &TooLargeError{Size: v.off + int64(len(p)), Capacity: v.limit}
 	}
-	_, _ = v.whole.Write(p) // hashes do not fail
+	_, _ = v.file.Write(p) // hashes do not fail
 	if v.part == nil {
 		v.off += int64(len(p))
 		return len(p), nil
@@ -123,7 +122,7 @@ func (v *Verifier) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Finish judges the whole file. It fails with *ShortError or *MismatchError.
+// Finish judges the file. It fails with *ShortError or *MismatchError.
 func (v *Verifier) Finish() error {
 	if v.src.Size > 0 && v.off < v.src.Size {
 		return &ShortError{Size: v.src.Size, Got: v.off}
@@ -141,10 +140,10 @@ func (v *Verifier) Finish() error {
 	if v.src.Checksum == "" {
 		return nil
 	}
-	return compare(-1, v.src.Checksum, v.whole)
+	return compare(-1, v.src.Checksum, v.file)
 }
 
-// endPart judges the part that ends at off, or earlier at the end of the file.
+// endPart judges the part that ends at off, which is shorter at the end of the file.
 func (v *Verifier) endPart() error {
 	i := int((v.off - 1) / PartSize)
 	if i >= len(v.src.Partials) {
@@ -156,9 +155,9 @@ func (v *Verifier) endPart() error {
 	return err
 }
 
-// trust takes a whole part that was hashed by somebody else.
+// trust takes a part whose hash Rehash has compared.
 func (v *Verifier) trust(p []byte) {
-	_, _ = v.whole.Write(p)
+	_, _ = v.file.Write(p)
 	v.off += int64(len(p))
 	v.good = v.off
 }

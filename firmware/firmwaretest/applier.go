@@ -25,7 +25,7 @@ func TestApplier(t *testing.T, fresh func(t *testing.T) Rig) {
 // ofSlots is what holds for appliers that write a raw image into a slot.
 var ofSlots = []rule{
 	{"what is written is in the other slot, and only there", arrives},
-	{"an offset may go back", goesBackward},
+	{"an offset may return to the start", startsAgain},
 	{"nothing is written beyond the slot", bounded},
 	{"what is too large is refused before anything changes", tooLarge},
 	{"a size that is not known is no hindrance", sizeless},
@@ -50,7 +50,7 @@ func arrives(r *rig) {
 	r.untouched()
 }
 
-func goesBackward(r *rig) {
+func startsAgain(r *rig) {
 	data, target := r.image("2.0.0", 10_000)
 	s := r.begin(target)
 	r.write(s, bytes.Repeat([]byte{0xEE}, 8000), 0)
@@ -86,7 +86,7 @@ func tooLarge(r *rig) {
 		"begin: %v",
 		err,
 	)
-	r.expect(want, "the old firmware is still there to go back to")
+	r.expect(want, "the old firmware is still the way back")
 	r.untouched()
 	target.Size = want.Capacity
 	r.no(r.begin(target).Abort(), "what just fits is taken")
@@ -136,7 +136,7 @@ func undescribes(r *rig) {
 	want := r.state()
 	r.check(
 		want.Active == "a" && want.Reverted && want.Other["version"] == "2.0.0",
-		"gone back: %+v",
+		"reverted: %+v",
 		want,
 	)
 	data, target := r.image("3.0.0", 5000)
@@ -179,7 +179,7 @@ func ends(r *rig) {
 		_, errRead := s.ReadAt(make([]byte, 4), 0)
 		r.check(
 			errWrite != nil && errRead != nil && s.Sync() != nil,
-			"a staging is of no use after %s",
+			"a staging has ended after %s",
 			name,
 		)
 		r.check(s.Finish(context.Background()) != nil && s.Abort() != nil, "it ends once")

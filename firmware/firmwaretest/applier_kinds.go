@@ -23,7 +23,7 @@ var ofEveryKind = []rule{
 
 // ofStreams is what holds for appliers that take bytes in order.
 var ofStreams = []rule{
-	{"an offset never goes back", neverBack},
+	{"bytes are taken in order only", inOrderOnly},
 	{"nothing is kept for a later try", keepsNothing},
 }
 
@@ -199,7 +199,7 @@ func takesOverAny(r *rig) {
 	r.check(r.Boot() == "b", "the new one boots")
 }
 
-func neverBack(r *rig) {
+func inOrderOnly(r *rig) {
 	file, target := r.pack("2.0.0", r.content("2.0.0"))
 	s := r.begin(target)
 	r.write(s, file[:smallPiece], 0)

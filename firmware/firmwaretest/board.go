@@ -26,7 +26,7 @@ type Kind uint8
 const (
 	Slot         Kind = iota // raw image; the boot record flips
 	Archive                  // an archive in order; the applier flips
-	Program                  // an archive in order, into a program that flips as soon as it has the payload
+	Program                  // an archive in order; the program flips when it has the payload
 	Installer                // a file; the installer flips while it works on it
 	SelfFetching             // an installer that downloads by itself
 	kinds

@@ -7,8 +7,8 @@ import (
 	"hash/crc32"
 )
 
-// copies keeps a small value on a Disk, in turn in two places, so that a torn write leaves the other
-// one. A value has its length, its CRC-32 and its number before it.
+// copies keeps a small value on a Disk, in turn in two places, so that a torn write leaves the
+// other one. A value has its length, its CRC-32 and its number before it.
 type copies struct {
 	disk *Disk
 	file string

@@ -11,10 +11,10 @@ import (
 	"syscall"
 )
 
-// ErrPowerCut is what everything fails with once the power has gone.
+// ErrPowerCut is the error of every call while the power is off.
 var ErrPowerCut = errors.New("the power is off")
 
-// sector is what a disk writes as a whole.
+// sector is how many bytes a disk writes at once.
 const sector = 512
 
 // Disk is a disk in memory. Reads see every write, as through a page cache; a loss of power leaves
@@ -99,14 +99,14 @@ func (d *Disk) KillAfter(n int) {
 	d.cut, d.kill = d.acts+n, true
 }
 
-// Acts is how many acts there were.
+// Acts returns how many acts there were.
 func (d *Disk) Acts() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.acts
 }
 
-// Restore gives the power back; without a loss before it is one now. Open files are dead
+// Restore gives the power back, after a loss of power now if there was none. Open files are dead
 // afterwards.
 func (d *Disk) Restore() {
 	d.mu.Lock()
@@ -132,7 +132,7 @@ func (d *Disk) revive() {
 	d.life++
 }
 
-// Bytes is what a file holds; nil when there is none.
+// Bytes returns what a file holds; nil means that there is none.
 func (d *Disk) Bytes(path string) []byte {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -142,7 +142,7 @@ func (d *Disk) Bytes(path string) []byte {
 	return nil
 }
 
-// first is the first n bytes of a file; fewer if it has fewer.
+// first returns the first n bytes of a file; fewer if it has fewer.
 func (d *Disk) first(path string, n int) []byte {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -150,7 +150,7 @@ func (d *Disk) first(path string, n int) []byte {
 	return slices.Clone(data[:min(n, len(data))])
 }
 
-// Writable is how often a file was opened for writing.
+// Writable returns how often a file was opened for writing.
 func (d *Disk) Writable(path string) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -238,8 +238,7 @@ func (d *Disk) Open(path string, write bool) (File, error) {
 	return &handle{disk: d, file: f, life: d.life, path: path, write: write}, nil
 }
 
-// Claim opens a file for writing, for nobody else, and makes it size bytes long if it is missing or
-// shorter.
+// Claim opens a file for one writer, and makes it size bytes long when it is missing or shorter.
 func (d *Disk) Claim(path string, size int64) (File, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

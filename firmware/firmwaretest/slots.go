@@ -22,11 +22,11 @@ func TestSlots(t *testing.T, fresh func(t *testing.T) Rig) {
 		{"a booted flip is on trial", trial},
 		{"commit ends the trial for good", commit},
 		{"commit on a committed firmware does nothing", commitTwice},
-		{"the boot loader goes back from what is not committed", goesBack},
+		{"the boot loader reverts from what is not committed", revertsByItself},
 		{"revert on trial boots the previous firmware", revertTrial},
 		{"revert after the commit boots the previous firmware", revertCommitted},
 		{"revert takes back a flip", revertFlip},
-		{"revert needs something to go back to", revertNowhere},
+		{"revert needs a committed firmware in the other slot", revertNowhere},
 		{"a second update goes into the first slot", secondUpdate},
 		{"a cancelled context changes nothing", cancelled},
 		{"the state may be read meanwhile", concurrent},
@@ -133,7 +133,7 @@ func commitTwice(r *rig) {
 	r.expect(want, "it does not commit the next one")
 }
 
-func goesBack(r *rig) {
+func revertsByItself(r *rig) {
 	before, after := r.update("2.0.0") // its first start
 	for i := 1; i < r.TrialBoots; i++ {
 		r.check(r.Boot() == "b", "start %d on trial", i+1)
@@ -142,12 +142,12 @@ func goesBack(r *rig) {
 	r.reopen()
 	want := before
 	want.Other, want.Reverted = after.Meta, true
-	r.expect(want, "the old firmware runs, committed, and says that it was gone back to")
+	r.expect(want, "the old firmware runs, committed, and the record shows the revert")
 	r.check(r.Boot() == "a", "it stays")
 	r.expect(want, "it stays")
 	r.check(
 		r.Slots.Revert(context.Background()) != nil,
-		"the firmware that failed is nothing to go back to",
+		"there is no revert to the firmware that failed",
 	)
 	r.untouched()
 }
@@ -163,7 +163,7 @@ func revertTrial(r *rig) {
 	r.check(r.Boot() == "a", "the old firmware boots")
 	r.reopen()
 	before.Other, before.Reverted = want.Meta, true
-	r.expect(before, "gone back from the new firmware")
+	r.expect(before, "reverted from the new firmware")
 }
 
 func revertCommitted(r *rig) {
@@ -202,7 +202,7 @@ func revertNowhere(r *rig) {
 	r.stage(data, target)
 	r.check(
 		r.Slots.Revert(context.Background()) != nil,
-		"what is only staged is nothing to go back to",
+		"there is no revert to what is only staged",
 	)
 	r.expect(want, "nothing has changed")
 }
