@@ -19,6 +19,13 @@ const (
 	exitUsage   = 2  // wrong arguments
 	exitConfig  = 78 // the configuration is wrong (EX_CONFIG): starting again does not help
 	exitReboot  = 75 // the machine has to reboot to finish an update (EX_TEMPFAIL)
+
+	exitInstalled    = 10 // the firmware is installed already
+	exitPolicy       = 20 // the policy or the archive's own task refuses the firmware
+	exitVerification = 30 // the firmware is not signed by a key of the device, or damaged
+	exitDownload     = 40 // the download failed
+	exitNoSpace      = 50 // the firmware does not fit
+	exitDowngrade    = 60 // the firmware is older than what the policy takes
 )
 
 // version is set by the linker for releases.
@@ -27,6 +34,7 @@ var version = "0.1.0-dev"
 // exitError carries the exit code of an error.
 type exitError struct {
 	code int
+	said bool // the command has printed it
 	err  error
 }
 
@@ -45,7 +53,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &exit):
-		if exit.code != exitReboot {
+		if exit.code != exitReboot && !exit.said {
 			fmt.Fprintln(errOut, "device:", exit.err)
 		}
 		return exit.code
@@ -62,7 +70,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newRun(), newStatus(), newCheckConfig(), newVersion(),
+	root.AddCommand(newRun(), newStatus(), newCheckConfig(), newVersion(), newInspect(),
 		newVerb("commit", "End the trial of the running firmware", agent.Commit),
 		newVerb("reconnect", "Drop the connection and dial at once", agent.Reconnect))
 	return root
@@ -81,18 +89,18 @@ machine has to reboot to finish an update; 78 the configuration is wrong.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			file, err := config.Load(path)
 			if err != nil {
-				return &exitError{exitConfig, err}
+				return &exitError{code: exitConfig, err: err}
 			}
 			err = agent.Run(cmd.Context(), file, version, cmd.ErrOrStderr())
 			switch {
 			case err == nil:
 				return nil
 			case errors.Is(err, agent.ErrReboot):
-				return &exitError{exitReboot, err}
+				return &exitError{code: exitReboot, err: err}
 			case errors.Is(err, agent.ErrConfig):
-				return &exitError{exitConfig, err}
+				return &exitError{code: exitConfig, err: err}
 			default:
-				return &exitError{exitFailure, err}
+				return &exitError{code: exitFailure, err: err}
 			}
 		},
 	}
@@ -112,7 +120,7 @@ func newCheckConfig() *cobra.Command {
 				err = agent.Check(cmd.Context(), file)
 			}
 			if err != nil {
-				return &exitError{exitConfig, err}
+				return &exitError{code: exitConfig, err: err}
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: ok\n", path)
 			return nil

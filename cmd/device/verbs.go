@@ -53,8 +53,8 @@ func newStatus() *cobra.Command {
 		Short: "Show what the running agent is doing",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if format != "text" && format != "json" {
-				return fmt.Errorf("--output %q: allowed are text and json", format)
+			if err := checkOutput(format); err != nil {
+				return err
 			}
 			return withAgent(
 				cmd.Context(),
@@ -71,7 +71,7 @@ func newStatus() *cobra.Command {
 		},
 	}
 	socketFlags(cmd, &path, &socket)
-	cmd.Flags().StringVarP(&format, "output", "o", "text", "text or json")
+	outputFlag(cmd, &format)
 	return cmd
 }
 
@@ -91,16 +91,17 @@ func withAgent(
 	if socket == "" {
 		file, err := config.Load(path)
 		if err != nil {
-			return &exitError{exitConfig, fmt.Errorf("%w\n(or name the socket with --socket)", err)}
+			err = fmt.Errorf("%w\n(or name the socket with --socket)", err)
+			return &exitError{code: exitConfig, err: err}
 		}
 		socket = file.Control.Socket
 	}
 	c, err := control.Dial(ctx, socket, "device")
 	if err != nil {
-		return &exitError{exitFailure, err}
+		return &exitError{code: exitFailure, err: err}
 	}
 	if err := errors.Join(do(ctx, c), c.Close()); err != nil {
-		return &exitError{exitFailure, err}
+		return &exitError{code: exitFailure, err: err}
 	}
 	return nil
 }

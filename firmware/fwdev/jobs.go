@@ -15,19 +15,11 @@ import (
 // choose decides who applies the archive and lets OnArchive judge it.
 func (s *stream) choose(ctx context.Context, gate *fwup.Gate) (job, error) {
 	cfg := &s.a.cfg
-	seen := Archive{Meta: gate.Archive().Meta(), Signer: gate.Archive().Signer(), Task: s.task()}
-	var n *nativeJob
-	if cfg.Mode != Program {
-		var err error
-		n, err = s.native(gate)
-		switch {
-		case err == nil:
-			seen.Native, seen.Task = true, n.run.Task().Name
-		case cfg.Mode == Auto && errors.Is(err, native.ErrUnsupported) && cfg.Fwup.Installed():
-		default:
-			return nil, err
-		}
+	seen, n, err := s.a.plan(gate.Archive().Meta())
+	if err != nil {
+		return nil, err
 	}
+	seen.Signer = gate.Archive().Signer()
 	if cfg.OnArchive != nil {
 		if err := cfg.OnArchive(seen); err != nil {
 			if n != nil {
@@ -37,26 +29,59 @@ func (s *stream) choose(ctx context.Context, gate *fwup.Gate) (job, error) {
 		}
 	}
 	if n != nil {
+		n.archive = gate.Bypass()
 		return n, nil
 	}
 	return s.program(ctx, gate)
 }
 
+// Plan returns how an archive would be applied now: which task, and by which program. It judges no
+// signature and writes nothing.
+func (a *Applier) Plan(m *fwfile.Meta) (Archive, error) {
+	seen, n, err := a.plan(m)
+	switch {
+	case err != nil:
+		return Archive{}, err
+	case n != nil:
+		n.close()
+		return seen, nil
+	default:
+		return seen, a.untouchedByAny(m)
+	}
+}
+
+// plan chooses package native or, without a job, the program.
+func (a *Applier) plan(m *fwfile.Meta) (Archive, *nativeJob, error) {
+	seen := Archive{Meta: m, Task: a.task()}
+	if a.cfg.Mode == Program {
+		return seen, nil, nil
+	}
+	n, err := a.native(m)
+	switch {
+	case err == nil:
+		seen.Native, seen.Task = true, n.run.Task().Name
+		return seen, n, nil
+	case a.cfg.Mode == Auto && errors.Is(err, native.ErrUnsupported) && a.cfg.Fwup.Installed():
+		return seen, nil, nil
+	default:
+		return Archive{}, nil, err
+	}
+}
+
 // native opens the disk and checks that package native can do the task.
-func (s *stream) native(gate *fwup.Gate) (*nativeJob, error) {
-	disk, err := s.a.open(s.a.cfg.Disk)
+func (a *Applier) native(m *fwfile.Meta) (*nativeJob, error) {
+	disk, err := a.open(a.cfg.Disk)
 	if err != nil {
 		return nil, err
 	}
-	run, err := native.Open(disk, gate.Archive().Meta(),
-		native.Options{Task: s.task(), Info: s.a.cfg.Info})
+	run, err := native.Open(disk, m, native.Options{Task: a.task(), Info: a.cfg.Info})
 	if err == nil {
-		err = s.a.untouched(run.Task(), gate.Archive().Meta())
+		err = a.untouched(run.Task(), m)
 	}
 	if err != nil {
 		return nil, errors.Join(err, disk.Close())
 	}
-	return &nativeJob{pin: s.a.pin, disk: disk, run: run, archive: gate.Bypass()}, nil
+	return &nativeJob{pin: a.pin, disk: disk, run: run}, nil
 }
 
 // nativeJob applies with package native.
@@ -110,16 +135,14 @@ func (j *nativeJob) close() { _ = j.disk.Close() }
 // program starts fwup, which waits for the archive.
 func (s *stream) program(ctx context.Context, gate *fwup.Gate) (job, error) {
 	cfg := &s.a.cfg
-	for _, t := range fwup.Candidates(gate.Archive().Meta(), s.task()) {
-		if err := s.a.untouched(t, gate.Archive().Meta()); err != nil {
-			return nil, err
-		}
+	if err := s.a.untouchedByAny(gate.Archive().Meta()); err != nil {
+		return nil, err
 	}
 	if err := s.a.pin(ctx); err != nil { // the program keeps the boot record in its cache from here on
 		return nil, err
 	}
 	p, err := cfg.Fwup.Start(ctx, fwup.Apply{
-		Device: cfg.Disk, Task: s.task(), Keys: cfg.Keys().Keys,
+		Device: cfg.Disk, Task: s.a.task(), Keys: cfg.Keys().Keys,
 		OnFrame: func(f fwup.Frame) {
 			if f.Type == fwup.Warning && cfg.Info != nil {
 				cfg.Info(f.Text)
@@ -170,6 +193,16 @@ func (j *programJob) abort() {
 	if !j.over {
 		j.process.Abort()
 	}
+}
+
+// untouchedByAny is untouched for every task that the program may choose.
+func (a *Applier) untouchedByAny(m *fwfile.Meta) error {
+	for _, t := range fwup.Candidates(m, a.task()) {
+		if err := a.untouched(t, m); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // untouched refuses a task that would write to a range that is in use.

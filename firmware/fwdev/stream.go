@@ -151,13 +151,13 @@ func (s *stream) read(ctx context.Context, in io.Reader) error {
 	return s.job.read()
 }
 
-func (s *stream) tasks(m *fwfile.Meta) []*fwfile.Task { return fwup.Candidates(m, s.task()) }
+func (s *stream) tasks(m *fwfile.Meta) []*fwfile.Task { return fwup.Candidates(m, s.a.task()) }
 
-func (s *stream) task() string {
-	if s.a.cfg.Task == "" {
+func (a *Applier) task() string {
+	if a.cfg.Task == "" {
 		return "upgrade"
 	}
-	return s.a.cfg.Task
+	return a.cfg.Task
 }
 
 // openSpool makes the file for what is held back.

@@ -103,3 +103,14 @@ func after(core Core) string {
 	}
 	return strings.Join(parts, ", ")
 }
+
+// Same compares got with a file, which -update rewrites.
+func Same(t testing.TB, file, got string) {
+	t.Helper()
+	if *update {
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755)) //nolint:gosec // of the repository
+		require.NoError(t, os.WriteFile(file, []byte(got), 0o644)) //nolint:gosec // of the repository
+		return
+	}
+	require.Equal(t, string(Read(t, file)), got, file)
+}

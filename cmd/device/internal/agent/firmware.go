@@ -33,14 +33,12 @@ func (f *found) applier(file *config.File, log zerolog.Logger) firmware.Applier 
 			c.Raw = refusing{errUnsigned}
 		}
 	}
-	archives := file.Firmware.Format != config.FormatRaw && file.Firmware.Disk != "" &&
-		file.Firmware.Applier != config.ApplierSlots
-	if archives {
+	if archives(file) {
 		a, err := f.archives(file, log)
-		if err != nil { // inspect has checked what can be wrong
-			a = refusing{err}
-		}
 		c.Archive = a
+		if err != nil { // inspect has checked what can be wrong
+			c.Archive = refusing{err}
+		}
 		if len(f.keys) == 0 && !file.Firmware.AllowUnsigned {
 			log.Warn().Msg("no public key is configured, so every firmware will be refused; " +
 				"set firmware.public_keys")
@@ -49,8 +47,14 @@ func (f *found) applier(file *config.File, log zerolog.Logger) firmware.Applier 
 	return firmwareformat.New(c)
 }
 
+// archives reports whether the configuration has archives installed.
+func archives(file *config.File) bool {
+	return file.Firmware.Format != config.FormatRaw && file.Firmware.Disk != "" &&
+		file.Firmware.Applier != config.ApplierSlots
+}
+
 // archives returns the applier of archives.
-func (f *found) archives(file *config.File, log zerolog.Logger) (firmware.Applier, error) {
+func (f *found) archives(file *config.File, log zerolog.Logger) (*fwdev.Applier, error) {
 	mode := map[string]fwdev.Mode{
 		config.ApplierNative: fwdev.Native, config.ApplierFwup: fwdev.Program,
 	}[file.Firmware.Applier]
@@ -71,6 +75,15 @@ func (f *found) archives(file *config.File, log zerolog.Logger) (firmware.Applie
 		},
 		Info: func(text string) { log.Info().Str("text", text).Msg("the archive's task says") },
 	})
+}
+
+// policy returns which offers are refused without asking.
+func (f *found) policy(file *config.File) firmware.Policy {
+	return firmware.Policy{
+		AllowDowngrade:  f.older(file),
+		AllowUnverified: file.Policy.AllowUnverified,
+		MinimumVersion:  file.Policy.MinimumVersion,
+	}
 }
 
 // older reports whether the policy takes firmware that is not newer than the running one before its

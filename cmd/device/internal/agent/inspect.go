@@ -9,7 +9,6 @@ import (
 	"github.com/hublink-go/hublink/actors"
 	"github.com/hublink-go/hublink/cmd/device/internal/config"
 	"github.com/hublink-go/hublink/extensions/health"
-	"github.com/hublink-go/hublink/firmware"
 	"github.com/hublink-go/hublink/firmware/fwfile"
 	"github.com/hublink-go/hublink/firmware/slotdev"
 	"github.com/hublink-go/hublink/protocol/auth"
@@ -64,12 +63,8 @@ func (f *found) config(file *config.File, log logs, events *feed) actors.Config 
 		},
 		Firmware: actors.Firmware{
 			Slots: f.slots, Applier: f.applier(file, log.logger),
-			Journal: actors.FileJournal{Path: statePath(file, "journal")},
-			Policy: firmware.Policy{
-				AllowDowngrade:  f.older(file),
-				AllowUnverified: file.Policy.AllowUnverified,
-				MinimumVersion:  file.Policy.MinimumVersion,
-			},
+			Journal:        actors.FileJournal{Path: statePath(file, "journal")},
+			Policy:         f.policy(file),
 			Stall:          file.Firmware.Stall.D(),
 			ManualCommit:   file.Firmware.Commit == config.CommitManual,
 			CommitDeadline: file.Firmware.CommitDeadline.D(),
