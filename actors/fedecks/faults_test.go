@@ -352,7 +352,7 @@ func TestQueueOfACrashedConnectorIsTold(t *testing.T) {
 // lowest level.
 func TestCredentialsAreNeverStored(t *testing.T) {
 	inVirtualTime(t, func(r *rig) {
-		const secret = "nobody may see this"
+		const secret = "do not log this"
 		r.srvCfg.Handler.Authenticate = func(_ context.Context, l server.Login) (bool, error) {
 			word, _ := l.Credentials.Text("password")
 			return word == secret, nil

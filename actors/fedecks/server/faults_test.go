@@ -104,7 +104,7 @@ func TestDeviceIDsThatCannotStay(t *testing.T) {
 // Fault 13, on this end: neither a panic of Authenticate nor one of a callback shows what it was
 // called with, nor the request's header.
 func TestServerCrashReportsShowNoSecrets(t *testing.T) {
-	const secret = "nobody may see this"
+	const secret = "do not log this"
 	var log bytes.Buffer
 	inVirtualTime(t, func(r *rig) {
 		r.cfg.Logger = zerolog.New(zerolog.SyncWriter(&log)).Level(zerolog.TraceLevel)
@@ -223,7 +223,7 @@ func TestRefusalsLookAlike(t *testing.T) {
 		for name, auth := range map[string]string{
 			"nothing": "", "no base64": "%%%", "no term": "AAAA",
 			"wrong password": password(r.t, "dev-1", "wrong"),
-			"unknown device": password(r.t, "nobody", "wrong"),
+			"unknown device": password(r.t, "stranger", "wrong"),
 			"forged token": authHeader(r.t, "fedecks-device-id", etf.Binary("dev-1"), "fedecks-token",
 				etf.Binary("XCP.x")),
 			"foreign token": authHeader(r.t, "fedecks-device-id", etf.Binary("dev-2"), "fedecks-token",
