@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hublink-go/hublink/cmd/device/internal/agent"
 	"github.com/hublink-go/hublink/cmd/device/internal/config"
+	"github.com/hublink-go/hublink/cmd/device/internal/look"
 )
 
 func newInspect() *cobra.Command {
@@ -53,6 +55,53 @@ code is that of "device install" for the same file: 0 means that it would be tak
 	cmd.Flags().StringArrayVar(&keys, "public-key", nil,
 		"key that may sign: base64, a file, or a folder with *.pub")
 	return cmd
+}
+
+func newKeys() *cobra.Command {
+	var path, format string
+	cmd := &cobra.Command{
+		Use:   "keys",
+		Short: "Show the keys that may sign firmware, and where each comes from",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkOutput(format); err != nil {
+				return err
+			}
+			file, err := config.Load(path)
+			if err != nil {
+				return &exitError{code: exitConfig, err: err}
+			}
+			keys, meaning, err := agent.Keys(file)
+			if err != nil {
+				return &exitError{code: exitConfig, err: err}
+			}
+			return printKeys(cmd.OutOrStdout(), keys, meaning, format)
+		},
+	}
+	configFlag(cmd, &path)
+	outputFlag(cmd, &format)
+	return cmd
+}
+
+func printKeys(w io.Writer, keys []agent.Key, meaning, format string) error {
+	type row struct {
+		ID   string `json:"id"`
+		Key  string `json:"key"`
+		From string `json:"from"`
+	}
+	rows := make([]row, 0, len(keys))
+	var text strings.Builder
+	for _, k := range keys {
+		rows = append(rows, row{k.ID(), k.String(), k.From})
+		fmt.Fprintf(&text, "%s  %s  %s\n", k.ID(), k.String(), look.Printable(k.From))
+	}
+	fmt.Fprintln(&text, meaning)
+	if format == "json" {
+		text.Reset()
+		text.WriteString(look.JSON(map[string]any{"keys": rows, "meaning": meaning}))
+	}
+	_, err := io.WriteString(w, text.String())
+	return err
 }
 
 // optionalConfig loads the configuration; nil when none is given and the usual place has none.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,21 +13,53 @@ import (
 	"github.com/hublink-go/hublink/cmd/device/internal/config"
 )
 
-// Exit codes. They are part of the agent's interface: init systems act on them.
+// Exit codes. They are part of the agent's interface: init systems and scripts act on them.
 const (
-	exitOK      = 0  // stopped on request, or the command succeeded
-	exitFailure = 1  // the agent gave up, or the command failed
-	exitUsage   = 2  // wrong arguments
-	exitConfig  = 78 // the configuration is wrong (EX_CONFIG): starting again does not help
-	exitReboot  = 75 // the machine has to reboot to finish an update (EX_TEMPFAIL)
-
-	exitInstalled    = 10 // the firmware is installed already
-	exitPolicy       = 20 // the policy or the archive's own task refuses the firmware
-	exitVerification = 30 // the firmware is not signed by a key of the device, or damaged
-	exitDownload     = 40 // the download failed
-	exitNoSpace      = 50 // the firmware does not fit
-	exitDowngrade    = 60 // the firmware is older than what the policy takes
+	exitOK           = 0
+	exitFailure      = 1
+	exitUsage        = 2
+	exitInstalled    = 10
+	exitPolicy       = 20
+	exitVerification = 30
+	exitDownload     = 40
+	exitNoSpace      = 50
+	exitDowngrade    = 60
+	exitReboot       = 75 // EX_TEMPFAIL
+	exitConfig       = 78 // EX_CONFIG
 )
+
+// exitCode is an exit code and what it means.
+type exitCode struct {
+	code    int
+	meaning string
+}
+
+// exitCodes is the table that the help shows, and README with the same words.
+func exitCodes() []exitCode {
+	return []exitCode{
+		{exitOK, "the command succeeded, or the agent stopped on request"},
+		{exitFailure, "the command failed, or the agent gave up"},
+		{exitUsage, "wrong arguments"},
+		{exitInstalled, "the firmware is installed already"},
+		{exitPolicy, "the policy, or the firmware's own task, refuses it for this device"},
+		{exitVerification, "verification failed: not signed by a key of this device, or damaged"},
+		{exitDownload, "the download failed"},
+		{exitNoSpace, "the firmware does not fit"},
+		{exitDowngrade, "the firmware is older than the policy takes"},
+		{exitReboot, "the machine has to reboot"},
+		{exitConfig, "the configuration is wrong: starting again does not help"},
+	}
+}
+
+// exitHelp is the table of exit codes for the help.
+func exitHelp() string {
+	var b strings.Builder
+	b.WriteString("Exit codes:\n")
+	for _, c := range exitCodes() {
+		fmt.Fprintf(&b, "  %-2d  %s\n", c.code, c.meaning)
+	}
+	return b.String()
+}
 
 // version is set by the linker for releases.
 var version = "0.1.0-dev"
@@ -67,10 +100,11 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "device",
 		Short:         "The Hublink device agent for NervesHub",
+		Long:          "The Hublink device agent for NervesHub.\n\n" + exitHelp(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newRun(), newStatus(), newCheckConfig(), newVersion(), newInspect(),
+	root.AddCommand(newRun(), newStatus(), newCheckConfig(), newVersion(), newInspect(), newKeys(),
 		newVerb("commit", "End the trial of the running firmware", agent.Commit),
 		newVerb("reconnect", "Drop the connection and dial at once", agent.Reconnect))
 	return root
@@ -81,11 +115,8 @@ func newRun() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Connect to the hub and stay: update, roll back, report",
-		Long: `Run the agent until SIGTERM or SIGINT.
-
-Exit codes: 0 stopped on request; 1 the agent gave up; 2 wrong arguments; 75 the
-machine has to reboot to finish an update; 78 the configuration is wrong.`,
-		Args: cobra.NoArgs,
+		Long:  "Run the agent until SIGTERM or SIGINT.\n\n" + exitHelp(),
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			file, err := config.Load(path)
 			if err != nil {

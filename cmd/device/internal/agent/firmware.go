@@ -3,10 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/rs/zerolog"
 
@@ -105,77 +101,4 @@ type refusing struct{ err error }
 // Begin implements firmware.Applier.
 func (r refusing) Begin(context.Context, firmware.Target) (firmware.Staging, error) {
 	return nil, r.err
-}
-
-// publicKeys reads keys: literals, files, and folders with files NAME.pub as nh keeps them. PEM
-// files in folders are passed over, since they are not for firmware.
-func publicKeys(from []string) ([]fwfile.Key, error) {
-	var keys []fwfile.Key
-	var errs []error
-	for i, text := range from {
-		found, err := keysOf(text)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("firmware.public_keys[%d]: %w", i, err))
-		}
-		keys = append(keys, found...)
-	}
-	return keys, errors.Join(errs...)
-}
-
-func keysOf(text string) ([]fwfile.Key, error) {
-	info, err := os.Stat(text)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && filepath.IsAbs(text):
-		return nil, fmt.Errorf("%s: %w", text, plain(err))
-	case err != nil: // no file: a literal
-		k, err := fwfile.ParseKey([]byte(text))
-		if err != nil {
-			return nil, err
-		}
-		return []fwfile.Key{k}, nil
-	case !info.IsDir():
-		k, err := readKey(text)
-		return []fwfile.Key{k}, err
-	}
-	files, err := filepath.Glob(filepath.Join(text, "*.pub"))
-	if err != nil {
-		return nil, err
-	}
-	var keys []fwfile.Key
-	for _, file := range files {
-		k, err := readKey(file)
-		if errors.Is(err, fwfile.ErrPEM) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, k)
-	}
-	if len(keys) == 0 {
-		return nil, fmt.Errorf("no key in the files *.pub of %s", text)
-	}
-	return keys, nil
-}
-
-// maxKeyFile bounds what is read of a file that shall hold a key.
-const maxKeyFile = 4 << 10
-
-func readKey(path string) (fwfile.Key, error) {
-	info, err := os.Stat(path)
-	if err == nil && info.Size() > maxKeyFile {
-		return fwfile.Key{}, fmt.Errorf("%s: %d bytes are no key", path, info.Size())
-	}
-	var text []byte
-	if err == nil {
-		text, err = os.ReadFile(path)
-	}
-	if err != nil {
-		return fwfile.Key{}, fmt.Errorf("%s: %w", path, plain(err))
-	}
-	k, err := fwfile.ParseKey(text)
-	if err != nil {
-		return fwfile.Key{}, fmt.Errorf("%s: %w", path, err)
-	}
-	return k, nil
 }
