@@ -23,7 +23,7 @@ func alone(
 		calls.Deadline = 10 * time.Second
 		door := client.Door{
 			Callbacks: calls, Updater: w.Peer("updater"), Connection: w.Peer("connection"), Log: w.Log,
-			Reboot: func(reason string) { w.Tell(w.Sys.Ref("ended/actor"), reason) },
+			Reboot: func(reason string) { _ = w.Sys.Ref("ended/actor").Send(reason) },
 		}
 		w.Peer("ended")
 		test(w, w.Start("client", func(supervisor.Heir) supervisor.Behavior { return client.New(&door) }))
