@@ -13,10 +13,16 @@ import (
 	"github.com/hublink-go/hublink/supervisor"
 )
 
-// busy runs an errand for each duration that it is sent, and notes the results.
+// busy runs an errand for each duration that it is sent, and tells out the results.
 type busy struct {
 	queue errand.Queue
-	done  []any
+	out   supervisor.Ref
+}
+
+// finished is a result, and whether the queue is idle after it.
+type finished struct {
+	result any
+	idle   bool
 }
 
 func (*busy) Init(*supervisor.Ctx) error { return nil }
@@ -29,8 +35,8 @@ func (a *busy) Receive(ctx *supervisor.Ctx, msg any) error {
 			return m
 		}})
 	case errand.Done:
-		a.done = append(a.done, m.Result)
 		a.queue.Finish(ctx)
+		return a.out.Send(finished{m.Result, a.queue.Idle()})
 	}
 	return nil
 }
@@ -39,16 +45,14 @@ func (*busy) Terminate(*supervisor.Ctx, error) {}
 
 func TestErrandsKeepTheirOrder(t *testing.T) {
 	actortest.Run(t, func(w *actortest.World) {
-		a := &busy{}
+		a := &busy{out: w.Peer("out")}
+		require.True(t, a.queue.Idle())
 		ref := w.Start("a", func(supervisor.Heir) supervisor.Behavior { return a })
-		require.True(t, a.queue.Idle())
 		w.Tell(ref, 3*time.Second, time.Second, 2*time.Second)
-		require.False(t, a.queue.Idle())
 		w.Settle(3500 * time.Millisecond)
-		require.Equal(t, []any{3 * time.Second}, a.done, "one at a time")
+		w.Require("out", finished{3 * time.Second, false}) // one at a time
 		w.Settle(time.Minute)
-		require.Equal(t, []any{3 * time.Second, time.Second, 2 * time.Second}, a.done)
-		require.True(t, a.queue.Idle())
+		w.Require("out", finished{time.Second, false}, finished{2 * time.Second, true})
 	})
 }
 
