@@ -29,6 +29,9 @@ func TestWrongArguments(t *testing.T) {
 		{"empty file", "demo --firmware " + empty, "is empty"},
 		{"folder", "demo --firmware " + folder, "is not a file"},
 		{"argument", "demo now", "unknown command"},
+		{"key without a file", "demo --public-key " + empty, "go with --firmware"},
+		{"no key", "demo --firmware x --public-key " + empty, "--public-key: "},
+		{"base of an image", "demo --raw --firmware x --base x", "go with --firmware"},
 		{"victim", "chaos --kill hub", `no actor "hub"`},
 		{"too few devices", "chaos --times 200 --devices 3", "take at least"},
 		{"no devices", "fleet --devices 0", "must be positive"},
@@ -90,7 +93,7 @@ func TestEmptyFileName(t *testing.T) {
 func TestDemoOfAFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "app.fw")
 	require.NoError(t, os.WriteFile(file, []byte("x"), 0o600))
-	code, out, errOut := sim(t, "demo", "--firmware", file, "--json")
+	code, out, errOut := sim(t, "demo", "--raw", "--firmware", file, "--json")
 	require.Equal(t, exitOK, code, errOut)
 	var r struct {
 		OK       bool
@@ -102,10 +105,30 @@ func TestDemoOfAFile(t *testing.T) {
 	require.Equal(t, 1, r.Bytes)
 	require.Equal(t, []string{"received", "started", "completed"}, r.Statuses)
 
-	code, out, _ = sim(t, "demo", "--firmware", file, "--fault", "corrupt", "--json")
+	code, out, _ = sim(t, "demo", "--raw", "--firmware", file, "--fault", "corrupt", "--json")
 	require.Equal(t, exitFailure, code)
 	require.Contains(t, out, `"ok":false`)
 	require.Contains(t, out, `"reason":`)
+}
+
+// An archive is taken with the key that signed it, as a literal or a file, and with no other.
+func TestDemoOfAnArchive(t *testing.T) {
+	const fixtures = "../../tests/testdata/fixtures/fwup/"
+	archive := fixtures + "fw/app-1.1.0.fw"
+	literal, err := os.ReadFile(fixtures + "keys/key1.pub")
+	require.NoError(t, err)
+	for _, key := range []string{fixtures + "keys/key1.pub", string(literal)} {
+		code, out, errOut := sim(t, "demo", "--firmware", archive, "--public-key", key, "--json")
+		require.Equal(t, exitOK, code, errOut)
+		require.Contains(t, out, `"slot_before":"a","slot_after":"b"`)
+	}
+	code, out, _ := sim(t, "demo", "--firmware", archive, "--json")
+	require.Equal(t, exitFailure, code)
+	require.Contains(t, out, "no public key")
+	code, out, _ = sim(t, "demo", "--firmware", fixtures+"fw/app-1.2.0-delta-from-1.1.0.fw",
+		"--base", archive, "--public-key", fixtures+"keys/key1.pub", "--json")
+	require.Equal(t, exitOK, code)
+	require.Contains(t, out, `"from":"1.1.0","to":"1.2.0"`)
 }
 
 func TestHelp(t *testing.T) {

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -29,9 +30,20 @@ func (s *scene) conclude(ctx context.Context) {
 	if boot, err := s.machine.record(ctx); err == nil {
 		r.SlotAfter, r.Validated = boot.Active, boot.Validated
 	}
+	if s.record != nil {
+		s.compareRecord()
+	}
 	s.print.Line("\nmessages")
 	for _, line := range transcript(s.device.Messages()) {
 		s.print.Line("%s", line)
+	}
+}
+
+// compareRecord says whether the boot record is still what it was before the offer.
+func (s *scene) compareRecord() {
+	s.result.BootRecord = "changed"
+	if now, err := bootRecord(s.kit.slots.Env); err == nil && bytes.Equal(now, s.record) {
+		s.result.BootRecord = "unchanged"
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/hublink-go/hublink/actors"
 	"github.com/hublink-go/hublink/cmd/sim/internal/report"
 	"github.com/hublink-go/hublink/firmware"
+	"github.com/hublink-go/hublink/firmware/fwfile"
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
 
@@ -27,49 +28,58 @@ const (
 
 // Options of a demo. The zero value shows what goes well.
 type Options struct {
-	Firmware *hubtest.Content // nil: a generated one
-	Fault    Fault
-	Print    *report.Printer
+	// Raw offers the image of a slot instead of an archive
+	Raw bool
+	// what is offered, as it is; nil: an archive that is made and signed, or a made-up image
+	Firmware *hubtest.Content
+	// Keys of the machine, with Firmware and without Raw; without any it takes no archive
+	Keys []fwfile.Key
+	// the archive that the machine was made by, without Raw; nil: it has the layout of Firmware
+	Base  *hubtest.Content
+	Fault Fault
+	Print *report.Printer
 }
 
 // Run plays the demo. The result is whole even when there is an error, which says what did not
 // happen.
 func Run(ctx context.Context, o Options) (Result, error) {
 	s := newScene(o)
-	err := s.run(ctx, o.Firmware)
+	err := s.run(ctx)
 	return s.result, err
 }
 
 // scene is one demo.
 type scene struct {
+	options Options
 	print   *report.Printer
 	fault   Fault
 	watch   *watch
 	hub     *hubtest.Hub
 	device  *hubtest.Device // the hub's idea of it
 	machine *machine
+	kit     *kit
 	fw      *hubtest.Firmware
+	record  []byte // the boot record before the offer, without Raw
 	offered time.Time
 	result  Result
 }
 
 func newScene(o Options) *scene {
 	return &scene{
-		print: o.Print, fault: o.Fault, watch: newWatch(o.Print),
+		options: o, print: o.Print, fault: o.Fault, watch: newWatch(o.Print),
 		result: Result{From: oldVersion, To: newVersion, Statuses: []string{}},
 	}
 }
 
-// run plays with a file, or without one, and says in the result how it ended.
-func (s *scene) run(ctx context.Context, file *hubtest.Content) error {
+// run plays and says in the result how it ended.
+func (s *scene) run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, playWithin,
 		fmt.Errorf("the demo was not over within %v", playWithin))
 	defer cancel()
-	content := hubtest.Generated(1, defaultSize)
-	if file != nil {
-		content = hubtest.Content{ReaderAt: ending{ctx, file.ReaderAt}, Size: file.Size}
+	if file := s.options.Firmware; file != nil {
+		s.options.Firmware = &hubtest.Content{ReaderAt: ending{ctx, file.ReaderAt}, Size: file.Size}
 	}
-	err := s.play(ctx, content)
+	err := s.play(ctx)
 	if err != nil && s.result.Reason == "" {
 		s.result.Reason = err.Error()
 	}
@@ -78,7 +88,7 @@ func (s *scene) run(ctx context.Context, file *hubtest.Content) error {
 }
 
 // play sets the stage, plays and clears away.
-func (s *scene) play(ctx context.Context, content hubtest.Content) (err error) {
+func (s *scene) play(ctx context.Context) (err error) {
 	folder, err := os.MkdirTemp("", "hublink-demo-")
 	if err != nil {
 		return fmt.Errorf("make a folder for the slots: %w", err)
@@ -89,14 +99,15 @@ func (s *scene) play(ctx context.Context, content hubtest.Content) (err error) {
 	}
 	defer s.hub.Close()
 	s.device = s.hub.Device(identity)
-	if s.fw, err = s.hub.Firmware().Add(metadata(newVersion), content); err != nil {
+	if s.kit, err = newKit(&s.options, folder, s.watch); err != nil {
+		return err
+	}
+	s.result.To = s.kit.said.Version
+	if s.fw, err = s.hub.Firmware().Add(s.kit.said, s.kit.content); err != nil {
 		return err
 	}
 	s.fault.inject(s.fw)
-	if s.machine, err = newMachine(s.hub, folder, content.Size, description(oldVersion),
-		s.watch); err != nil {
-		return err
-	}
+	s.machine = newMachine(s.hub, folder, s.kit, s.watch)
 	defer s.machine.http.CloseIdleConnections()
 	err = s.update(ctx)
 	err = errors.Join(err, s.machine.off())
@@ -139,11 +150,17 @@ func (s *scene) update(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.result.SlotBefore = boot.Active
-	s.print.Line("the device runs %s in slot %s and has joined the hub at %s", oldVersion, boot.Active,
-		s.hub.URL())
+	s.result.SlotBefore, s.result.From = boot.Active, boot.Meta["version"]
+	s.print.Line("the device runs %s in slot %s and has joined the hub at %s", s.result.From,
+		boot.Active, s.hub.URL())
+	if err := s.examine(); err != nil {
+		return err
+	}
 	if err := s.download(ctx); err != nil {
 		return err
+	}
+	if a := s.watch.accepted(); a != "" {
+		s.print.Line("%s", a)
 	}
 	s.print.Line("the device reboots")
 	if err := s.machine.off(); err != nil {
@@ -156,21 +173,35 @@ func (s *scene) update(ctx context.Context) error {
 		return d.Online && d.Running.UUID == s.fw.UUID && d.Validated != nil && *d.Validated
 	})
 	if err != nil {
-		return fmt.Errorf("wait for the device to join as %s and to commit it: %w", newVersion, err)
+		return fmt.Errorf("wait for the device to join as %s and to commit it: %w", s.result.To, err)
 	}
-	s.print.Line("the device has joined as %s and has committed it\n", newVersion)
+	s.print.Line("the device has joined as %s and has committed it\n", s.result.To)
 	return s.showTree(ctx)
+}
+
+// examine reads the archive that will be offered and the boot record, so that the result says what
+// is wrong with the one and whether the other has changed.
+func (s *scene) examine() (err error) {
+	if s.options.Raw {
+		return nil
+	}
+	s.result.Archive = "ok"
+	if err := verdict(s.kit.content, s.kit.keys); err != nil {
+		s.result.Archive = err.Error()
+	}
+	s.record, err = bootRecord(s.kit.slots.Env)
+	return err
 }
 
 // download offers the firmware and waits for the reboot.
 func (s *scene) download(ctx context.Context) error {
-	s.print.Line("the hub offers %s, %d bytes%s", newVersion, s.fw.Content.Size, s.trouble())
+	s.print.Line("the hub offers %s, %d bytes%s", s.result.To, s.fw.Content.Size, s.trouble())
 	bar := s.print.NewBar("downloading")
 	s.watch.show(bar)
 	defer bar.End()
 	s.offered = time.Now()
 	if err := s.device.Update().Offer(s.fw); err != nil {
-		return fmt.Errorf("offer %s: %w", newVersion, err)
+		return fmt.Errorf("offer %s: %w", s.result.To, err)
 	}
 	agent, ended := s.machine.agent, make(chan error, 1)
 	go func() { ended <- agent.Wait() }() // ends with the agent, which off stops at the latest

@@ -26,8 +26,9 @@ func play(t *testing.T, f Fault) (*scene, string, error) {
 	t.Setenv("TMPDIR", folder)
 	content := hubtest.Generated(7, size)
 	var out bytes.Buffer
-	s := newScene(Options{Fault: f, Print: &report.Printer{Out: &out}})
-	err := s.run(t.Context(), &content)
+	s := newScene(
+		Options{Raw: true, Firmware: &content, Fault: f, Print: &report.Printer{Out: &out}})
+	err := s.run(t.Context())
 	left, readErr := os.ReadDir(folder)
 	require.NoError(t, readErr)
 	require.Empty(t, left, "files were left behind")
@@ -105,7 +106,7 @@ func TestCancelledDemoLeavesNothing(t *testing.T) {
 	t.Setenv("TMPDIR", folder)
 	ctx, cancel := context.WithCancel(t.Context())
 	content := hubtest.Content{ReaderAt: cancelling{cancel}, Size: size}
-	r, err := Run(ctx, Options{Firmware: &content})
+	r, err := Run(ctx, Options{Raw: true, Firmware: &content})
 	require.Error(t, err)
 	require.False(t, r.OK)
 	left, err := os.ReadDir(folder)

@@ -25,12 +25,13 @@ const (
 	smallestSlot = 1 << 20
 )
 
-// machine is the device: slot files, a boot loader, and the agent that runs at the moment. It
+// machine is the device: its slots, a boot loader, and the agent that runs at the moment. It
 // belongs to one goroutine.
 type machine struct {
 	hub   *hubtest.Hub
-	slots slotdev.Config
-	state string // folder of the journal
+	kit   *kit
+	slots slotdev.Config // with the number of the boot
+	state string         // folder of the journal
 	watch *watch
 	boots int
 	http  *http.Client
@@ -39,31 +40,11 @@ type machine struct {
 	downloaded int64 // bytes, by all agents that have run
 }
 
-// newMachine makes slots that take size bytes, with the metadata of 1.0.0 in the running one.
-func newMachine(
-	hub *hubtest.Hub,
-	folder string,
-	size int64,
-	running firmware.Metadata,
-	w *watch,
-) (*machine, error) {
-	m := &machine{
-		hub: hub, state: folder, watch: w,
+func newMachine(hub *hubtest.Hub, folder string, k *kit, w *watch) *machine {
+	return &machine{
+		hub: hub, kit: k, slots: k.slots, state: folder, watch: w,
 		http: &http.Client{Transport: hub.RoundTripper()},
-		slots: slotdev.Config{
-			A: filepath.Join(folder,
-				"slot-a"), B: filepath.Join(folder, "slot-b"), Size: max(size, smallestSlot),
-			Env: []slotdev.Location{
-				{Path: filepath.Join(folder, "env"), Offset: 0, Size: recordSize},
-				{Path: filepath.Join(folder, "env"), Offset: recordSize, Size: recordSize},
-			},
-			Metadata: running,
-		},
 	}
-	if err := slotdev.Create(m.slots, running, nil); err != nil {
-		return nil, fmt.Errorf("make the slots: %w", err)
-	}
-	return m, nil
 }
 
 // boot starts the machine: first the boot loader, then the agent on what the boot record says.
@@ -79,6 +60,10 @@ func (m *machine) boot(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open the slots: %w", err)
 	}
+	applier, err := m.kit.applier(dev)
+	if err != nil {
+		return err
+	}
 	secret := m.hub.Secret(identity)
 	m.watch.booted()
 	agent, err := actors.New(actors.Config{
@@ -89,8 +74,9 @@ func (m *machine) boot(ctx context.Context) error {
 			TLS:    &tls.Config{RootCAs: m.hub.RootCAs(), MinVersion: tls.VersionTLS12},
 		},
 		Firmware: actors.Firmware{
-			Slots: dev, Applier: dev, Journal: actors.FileJournal{Path: filepath.Join(m.state, "journal")},
-			HTTP: m.http, Stall: stall, RetryDelay: time.Second,
+			Slots: dev, Applier: applier, Policy: m.kit.policy,
+			Journal: actors.FileJournal{Path: filepath.Join(m.state, "journal")},
+			HTTP:    m.http, Stall: stall, RetryDelay: time.Second,
 		},
 		Client:     actors.Client{Progress: m.watch.progress},
 		Extensions: []extensions.Factory{health.New(health.Options{Disk: m.state})},

@@ -16,6 +16,10 @@ type Result struct {
 	Seconds     float64  `json:"seconds"`      // from the offer to the last status
 	MBPerS      float64  `json:"mb_per_s"`
 	Reason      string   `json:"reason,omitempty"` // why the update failed
+	// of an archive: ok, or what is wrong with the file, whatever the device is
+	Archive string `json:"archive,omitempty"`
+	// with an archive: changed or unchanged by a byte, from the offer to the end
+	BootRecord string `json:"boot_record,omitempty"`
 }
 
 // rate fills in the speed.

@@ -2,11 +2,13 @@ package demo
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
 	"github.com/hublink-go/hublink/actors"
 	"github.com/hublink-go/hublink/cmd/sim/internal/report"
+	"github.com/hublink-go/hublink/firmware/fwdev"
 )
 
 // watch is what is seen of the agent from outside, over its restarts. All methods may be called
@@ -18,6 +20,7 @@ type watch struct {
 	bar       *report.Bar
 	rebooting bool
 	drops     int
+	archives  string // what the device said of the archive that it took
 	reason    string
 	failed    chan struct{} // closed when an update has failed
 	finished  time.Time     // when the update had completed or failed
@@ -67,6 +70,22 @@ func (w *watch) event(e actors.Event) {
 			close(w.failed)
 		}
 	}
+}
+
+// archive is the applier's hook.
+func (w *watch) archive(a fwdev.Archive) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.archives = fmt.Sprintf("the archive is signed by key %s; task %s was applied natively",
+		a.Signer.ID(), a.Task)
+	return nil
+}
+
+// accepted is what is known of the archive that was installed, "" if it was none.
+func (w *watch) accepted() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.archives
 }
 
 // seen is how it ended.
