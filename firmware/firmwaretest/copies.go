@@ -33,7 +33,7 @@ func (c *copies) newest() (data []byte, number uint32, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	defer f.Close() //nolint:errcheck // it was only read
+	defer f.Close()
 	for i := range int64(2) {
 		p := make([]byte, c.size)
 		if _, err := f.ReadAt(p, i*c.size); err != nil {

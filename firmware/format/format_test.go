@@ -32,6 +32,8 @@ func squashfs(n uint64) []byte {
 func TestDetect(t *testing.T) {
 	archive, err := os.ReadFile("../../tests/testdata/fixtures/fwup/fw/edge-base.fw")
 	require.NoError(t, err)
+	update := head(map[int]string{0: "070702", 110: "sw-description"})
+	application := head(map[int]string{0: "\xe9\x03", 32: "\x32\x54\xcd\xab"})
 	for name, c := range map[string]struct {
 		head []byte
 		size int64
@@ -45,9 +47,9 @@ func TestDetect(t *testing.T) {
 		"a squashfs without size":   {squashfs(100_000), 0, Raw},
 		"a bundle":                  {squashfs(100_000), 104_500, RAUC},
 		"a strange squashfs":        {squashfs(1<<64 - 1), 104_500, Raw},
-		"a SWUpdate image":          {head(map[int]string{0: "070702", 110: "sw-description"}), 0, SWUpdate},
+		"a SWUpdate image":          {update, 0, SWUpdate},
 		"another cpio":              {head(map[int]string{0: "070701", 110: "etc"}), 0, Raw},
-		"an ESP image":              {head(map[int]string{0: "\xe9\x03", 32: "\x32\x54\xcd\xab"}), 0, ESP},
+		"an ESP image":              {application, 0, ESP},
 		"a boot sector that jumps":  {head(map[int]string{0: "\xe9\x03"}), 0, Raw},
 		"an ext4 file system":       {head(map[int]string{56: "\x53\xef"}), 0, Raw},
 		"text that begins with PK":  {[]byte("PKzip"), 0, Raw},

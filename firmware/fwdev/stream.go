@@ -96,7 +96,7 @@ func (s *stream) Write(p []byte) (int, error) { return s.out.Write(p) }
 
 // Finish waits until the archive was verified and everything but the flip is on the disk.
 func (s *stream) Finish(ctx context.Context) error {
-	s.out.Close()
+	_ = s.out.Close() // never fails
 	select {
 	case <-s.done:
 		return s.err

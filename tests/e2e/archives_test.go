@@ -89,7 +89,8 @@ func upload(t *testing.T, hub *hubtest.Hub, name string) *hubtest.Firmware {
 	t.Helper()
 	data := golden.Read(t, fixtures+"fw/"+name+".fw")
 	meta := hubtest.Metadata{UUID: name}
-	if r, err := fwfile.NewReader(bytes.NewReader(data), fwfile.Options{AllowUnsigned: true}); err == nil {
+	r, err := fwfile.NewReader(bytes.NewReader(data), fwfile.Options{AllowUnsigned: true})
+	if err == nil {
 		m := r.Meta()
 		meta = hubtest.Metadata{
 			UUID: m.UUID, Product: m.Product, Version: m.Version, Platform: m.Platform,
@@ -127,8 +128,9 @@ func TestSignedArchivesOverTheAir(t *testing.T) {
 	})
 }
 
-// What is not signed by a key of the device, damaged, or another kind of file ends as a failed update
-// with its own reason. The boot record has not changed by a byte, and the slot that runs is the same.
+// What is not signed by a key of the device, damaged, or another kind of file ends as a failed
+// update with its own reason. The boot record has not changed by a byte, and the slot that runs is
+// the same.
 func TestArchivesThatAreRefused(t *testing.T) {
 	for name, want := range map[string]string{
 		"app-1.1.0-otherkey":         "signature",

@@ -23,7 +23,8 @@ func TestResult(t *testing.T) {
 	require.JSONEq(
 		t,
 		`{"ok":true,"devices":2000,"joined":2000,"errors":0,"turned_away":0,"joins_per_s":500,
-		"dials_per_device":1.1,"bytes_per_device":30000,"socket_bytes_per_device":6000,"socket_percent":20,"hub_bytes_per_device":5000,
+		"dials_per_device":1.1,"bytes_per_device":30000,"socket_bytes_per_device":6000,
+		"socket_percent":20,"hub_bytes_per_device":5000,
 		"goroutines_per_device":2,"heartbeats_seen":4001,"heartbeats_missed":0,"seconds":24.5}`,
 		string(data),
 	)
