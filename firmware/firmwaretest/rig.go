@@ -33,6 +33,8 @@ type Rig struct {
 	// Pack returns the file in which a payload comes, for Archive and Program; nil: Kind.Pack. Bytes
 	// then returns the payload.
 	Pack func(target firmware.Target, payload []byte) []byte
+	// UUID returns the uuid of a file that Pack made, if the file decides it.
+	UUID func(file []byte) string
 	// Serve makes file what the address url gives; for SelfFetching.
 	Serve func(url string, file []byte)
 	Disk  *Disk // what Slots and Applier are kept on; for TestPowerCuts
@@ -107,6 +109,10 @@ func (r *rig) pack(version string, payload []byte) ([]byte, firmware.Target) {
 	file := r.Kind.Pack(payload)
 	if r.Pack != nil {
 		file = r.Pack(target, payload)
+	}
+	if r.UUID != nil {
+		target.UUID = r.UUID(file)
+		meta["uuid"] = target.UUID
 	}
 	sum := sha256.Sum256(file)
 	target.Size, target.Checksum = int64(len(file)), hex.EncodeToString(sum[:])

@@ -3,6 +3,7 @@ package fwdev
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/hublink-go/hublink/firmware"
 	"github.com/hublink-go/hublink/firmware/fwfile"
@@ -48,6 +49,8 @@ type Config struct {
 	OnArchive func(Archive) error
 	// Info is called with what tasks tell people; nil drops it.
 	Info func(text string)
+	// Open opens the disk for package native; nil means the block device or the file of that path.
+	Open func(path string) (Disk, error)
 }
 
 // Archive is what is known of an archive before it is applied.
@@ -67,7 +70,8 @@ type Range struct {
 // Applier installs archives. It implements firmware.Applier.
 type Applier struct {
 	cfg  Config
-	open func(path string) (Disk, error)
+	mu   sync.Mutex
+	open *stream // the one that was begun last; nil: none
 }
 
 // Disk is an open disk.
@@ -97,5 +101,8 @@ func New(cfg Config) (*Applier, error) {
 	if cfg.InUse == nil {
 		cfg.InUse = rootPartition
 	}
-	return &Applier{cfg: cfg, open: openDisk}, nil
+	if cfg.Open == nil {
+		cfg.Open = openDisk
+	}
+	return &Applier{cfg: cfg}, nil
 }

@@ -70,7 +70,7 @@ func (a *Applier) plan(m *fwfile.Meta) (Archive, *nativeJob, error) {
 
 // native opens the disk and checks that package native can do the task.
 func (a *Applier) native(m *fwfile.Meta) (*nativeJob, error) {
-	disk, err := a.open(a.cfg.Disk)
+	disk, err := a.cfg.Open(a.cfg.Disk)
 	if err != nil {
 		return nil, err
 	}
@@ -81,19 +81,22 @@ func (a *Applier) native(m *fwfile.Meta) (*nativeJob, error) {
 	if err != nil {
 		return nil, errors.Join(err, disk.Close())
 	}
-	return &nativeJob{pin: a.pin, disk: disk, run: run}, nil
+	return &nativeJob{a: a, disk: disk, run: run}, nil
 }
 
 // nativeJob applies with package native.
 type nativeJob struct {
-	pin     func(ctx context.Context) error
+	a       *Applier
 	disk    Disk
 	run     *native.Run
 	archive *fwfile.Reader
 	begun   bool
 }
 
-func (j *nativeJob) read() error {
+func (j *nativeJob) read(ctx context.Context) error {
+	if err := j.a.vacate(ctx); err != nil {
+		return err
+	}
 	j.begun = true
 	if err := j.run.Begin(); err != nil {
 		return err
@@ -115,7 +118,7 @@ func (j *nativeJob) read() error {
 // flip notes the running slot and runs the task's on-finish. Until then the boot record has not
 // changed by a byte, unless the task's on-init changes it.
 func (j *nativeJob) flip(ctx context.Context) error {
-	err := j.pin(ctx)
+	err := j.a.pin(ctx)
 	if err == nil {
 		err = j.run.Finish()
 	}
@@ -138,7 +141,11 @@ func (s *stream) program(ctx context.Context, gate *fwup.Gate) (job, error) {
 	if err := s.a.untouchedByAny(gate.Archive().Meta()); err != nil {
 		return nil, err
 	}
-	if err := s.a.pin(ctx); err != nil { // the program keeps the boot record in its cache from here on
+	// The program keeps the boot record in its cache from here on.
+	if err := s.a.vacate(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.a.pin(ctx); err != nil {
 		return nil, err
 	}
 	p, err := cfg.Fwup.Start(ctx, fwup.Apply{
@@ -162,7 +169,7 @@ type programJob struct {
 	over    bool
 }
 
-func (j *programJob) read() error {
+func (j *programJob) read(context.Context) error {
 	for {
 		b, err := j.gate.Next()
 		if errors.Is(err, io.EOF) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/hublink-go/hublink/firmware"
 	"github.com/hublink-go/hublink/firmware/fwfile"
@@ -21,34 +22,67 @@ var ErrOtherFirmware = errors.New("the archive is another firmware than the one 
 // errAborted ends the reader of a stream that is given up.
 var errAborted = errors.New("the update was called off")
 
-// Begin makes ready for an archive: it takes back a flip that was not booted, because tasks choose
-// the slot by the boot record.
+// Begin makes ready for an archive: it ends a stream that a crash has left open, and takes back a
+// flip that was not booted, because tasks choose the slot by the boot record.
 func (a *Applier) Begin(ctx context.Context, target firmware.Target) (firmware.Staging, error) {
-	state, err := a.cfg.Slots.State(ctx)
-	if err != nil {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if !state.Validated {
-		return nil, errors.New("the running firmware is on trial; " +
-			"commit it or let its trial end before the next update")
+	if a.open != nil {
+		_ = a.open.Abort()
+		a.open = nil
 	}
-	if state.Next != state.Active {
-		if err := a.cfg.Slots.Revert(ctx); err != nil {
-			return nil, fmt.Errorf("take back the flip that was not booted: %w", err)
-		}
+	if err := a.takeBack(ctx); err != nil {
+		return nil, err
 	}
-	return firmware.InOrder(a.stream(ctx, target)), nil
+	a.open = a.stream(ctx, target)
+	return firmware.InOrder(a.open), nil
 }
 
-// pinner is a boot record that has to be told which slot runs before others flip; slotdev's is one.
-type pinner interface {
+// takeBack makes the running firmware, which has to be committed, the one that boots next.
+func (a *Applier) takeBack(ctx context.Context) error {
+	state, err := a.cfg.Slots.State(ctx)
+	switch {
+	case err != nil:
+		return err
+	case !state.Validated:
+		return errors.New("the running firmware is on trial; " +
+			"commit it or let its trial end before the next update")
+	case state.Next == state.Active:
+		return nil
+	}
+	if err := a.cfg.Slots.Revert(ctx); err != nil {
+		return fmt.Errorf("take back the flip that was not booted: %w", err)
+	}
+	if state, err = a.cfg.Slots.State(ctx); err == nil && state.Next != state.Active {
+		err = fmt.Errorf("slot %s boots next and cannot be taken back: restart, "+
+			"then update again", state.Next)
+	}
+	return err
+}
+
+// recorder is a boot record for slots that others write and flip to; slotdev's is one.
+type recorder interface {
+	// Vacate notes that the slot that does not run is about to be written.
+	Vacate(ctx context.Context) error
+	// Pin notes which slot runs, before something else flips.
 	Pin(ctx context.Context) error
+}
+
+// vacate keeps the slot that does not run from being gone back to while it is written.
+func (a *Applier) vacate(ctx context.Context) error {
+	if r, ok := a.cfg.Slots.(recorder); ok {
+		return r.Vacate(ctx)
+	}
+	return nil
 }
 
 // pin notes which slot runs, before something else flips.
 func (a *Applier) pin(ctx context.Context) error {
-	if p, ok := a.cfg.Slots.(pinner); ok {
-		return p.Pin(ctx)
+	if r, ok := a.cfg.Slots.(recorder); ok {
+		return r.Pin(ctx)
 	}
 	return nil
 }
@@ -79,12 +113,15 @@ type stream struct {
 	err   error
 	job   job
 	spool *os.File
+
+	mu    sync.Mutex // held by Flip and Abort
+	ended bool
 }
 
 // job applies an archive whose head was read.
 type job interface {
 	// read applies all but the flip and verifies the archive to its end.
-	read() error
+	read(ctx context.Context) error
 	// flip makes the new firmware boot next.
 	flip(ctx context.Context) error
 	// abort undoes what can be undone and ends the job, after an error or instead of flip.
@@ -99,28 +136,58 @@ func (s *stream) Finish(ctx context.Context) error {
 	_ = s.out.Close() // never fails
 	select {
 	case <-s.done:
-		return s.err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return errAborted
+	}
+	return s.err
 }
 
 // Flip makes the new firmware boot next. It is called after Finish has returned nil.
 func (s *stream) Flip(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return errAborted
+	}
+	select {
+	case <-s.done:
+	default:
+		return errors.New("the archive was not read to its end: finish it first")
+	}
+	if err := errors.Join(s.err, ctx.Err()); err != nil {
+		s.end()
+		return err
+	}
+	s.ended = true
 	defer s.close()
 	return s.job.flip(ctx)
 }
 
-// Abort gives the archive up.
+// Abort gives the archive up. After Flip or another Abort it does nothing.
 func (s *stream) Abort() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ended {
+		s.end()
+	}
+	return nil
+}
+
+// end ends the reader and the job. The caller holds s.mu.
+func (s *stream) end() {
+	s.ended = true
 	s.cancel()
-	s.out.CloseWithError(errAborted)
+	_ = s.out.CloseWithError(errAborted)
 	<-s.done
 	if s.job != nil {
 		s.job.abort()
 	}
 	s.close()
-	return nil
 }
 
 func (s *stream) close() {
@@ -148,7 +215,7 @@ func (s *stream) read(ctx context.Context, in io.Reader) error {
 	if s.job, err = s.choose(ctx, gate); err != nil {
 		return err
 	}
-	return s.job.read()
+	return s.job.read(ctx)
 }
 
 func (s *stream) tasks(m *fwfile.Meta) []*fwfile.Task { return fwup.Candidates(m, s.a.task()) }
@@ -166,8 +233,12 @@ func (s *stream) openSpool() (fwup.Spool, error) {
 		return &memory{}, nil
 	}
 	f, err := os.CreateTemp(s.a.cfg.SpoolDir, "archive-*.tail")
+	if err != nil {
+		return nil, err
+	}
+	_ = os.Remove(f.Name()) // it lives as long as it is open, so a crash leaves nothing behind
 	s.spool = f
-	return f, err
+	return f, nil
 }
 
 // memory is a spool in memory with a bound.

@@ -119,8 +119,13 @@ func (r *Run) choose() (*fwfile.Task, error) {
 	return nil, fmt.Errorf("%w: it has no task %q", ErrNoTask, r.opts.Task)
 }
 
-// Begin runs the task's on-init.
-func (r *Run) Begin() error { return r.calls("on-init", r.task.OnInit, nil) }
+// Begin runs the task's on-init. What the caller has changed on the target since Open counts.
+func (r *Run) Begin() error {
+	r.cache.Discard()
+	clear(r.volumes)
+	clear(r.envs)
+	return r.calls("on-init", r.task.OnInit, nil)
+}
 
 // Resource runs the task's on-resource for an entry, whose data it reads. An entry that the task
 // does not use is passed over without reading it.

@@ -57,7 +57,8 @@ func (v view) number(key string, standard uint64) uint64 {
 
 // Create makes a device whose slot a runs, committed, with the description running and the bytes of
 // image, and whose slot b is empty. A nil image means no bytes. Create makes the files that are
-// missing. It fails with fs.ErrExist when there is a boot record.
+// missing; without slots it makes the boot record only. It fails with fs.ErrExist when there is a
+// boot record.
 func Create(cfg Config, running firmware.Metadata, image io.Reader) error {
 	if err := cfg.create(running, image); err != nil {
 		return fmt.Errorf("create the slots: %w", err)
@@ -73,14 +74,10 @@ func (c *Config) create(running firmware.Metadata, image io.Reader) error {
 	if err != nil {
 		return err
 	}
-	if err := fill(c.Storage, c.A, c.Size, image); err != nil {
-		return fmt.Errorf("slot a: %w", err)
-	}
-	if err := fill(c.Storage, c.B, c.Size, nil); err != nil {
-		return fmt.Errorf("slot b: %w", err)
-	}
-	if err := c.distinct(); err != nil {
-		return err
+	if c.A != "" {
+		if err := c.fillSlots(image); err != nil {
+			return err
+		}
 	}
 	v := view{record: r, running: "a", next: "a"}
 	if err := describe(r, "a", firmware.Target{UUID: running["uuid"], Meta: running}); err != nil {
@@ -89,6 +86,17 @@ func (c *Config) create(running firmware.Metadata, image io.Reader) error {
 	v.activate("a", "", false)
 	put(r, "a."+keyValidated, "1")
 	return r.Save()
+}
+
+// fillSlots makes both slots and writes image to slot a.
+func (c *Config) fillSlots(image io.Reader) error {
+	if err := fill(c.Storage, c.A, c.Size, image); err != nil {
+		return fmt.Errorf("slot a: %w", err)
+	}
+	if err := fill(c.Storage, c.B, c.Size, nil); err != nil {
+		return fmt.Errorf("slot b: %w", err)
+	}
+	return c.distinct()
 }
 
 // fill claims the slot at path and writes image to it.

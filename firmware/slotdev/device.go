@@ -132,7 +132,7 @@ func (d *Device) Revert(ctx context.Context) error {
 	return d.change(ctx, "revert", func(v view) error {
 		o := other(v.running)
 		switch {
-		case v.pending() && v.failed(o):
+		case v.pending() && (v.failed(o) || v.pinned):
 			undescribe(v.record, o)
 			v.activate(v.running, d.cfg.BootID, false)
 			return nil
@@ -150,7 +150,20 @@ func (d *Device) Revert(ctx context.Context) error {
 // does, which changes only what boots next. Call it before such a program may flip.
 func (d *Device) Pin(ctx context.Context) error {
 	return d.change(ctx, "note the running slot", func(v view) error {
-		put(v.record, keyPending, v.running+" "+d.cfg.BootID)
+		put(v.record, keyPending, v.running+" "+d.cfg.BootID+markPinned)
+		return nil
+	})
+}
+
+// Vacate notes that another program is about to write the slot that does not run: what the slot
+// held is no firmware to revert or flip to any more. It fails while a flip waits for its reboot.
+func (d *Device) Vacate(ctx context.Context) error {
+	return d.change(ctx, "note that the other slot is written", func(v view) error {
+		if v.pending() {
+			return errors.New("it boots next")
+		}
+		undescribe(v.record, other(v.running))
+		put(v.record, keyStaged, "")
 		return nil
 	})
 }

@@ -20,8 +20,10 @@ const (
 	keyCount     = "bootcount"
 	keyLimit     = "bootlimit"
 	keyStaged    = "hublink_staged"
-	// "<running slot> <boot ID>", while the other slot is the next to boot
+	// "<running slot> <boot ID>", while the other slot is the next to boot; with markPinned if that
+	// is, or will be, by another program
 	keyPending = "hublink_pending"
+	markPinned = " pinned"
 
 	metaPrefix = "nerves_fw_"
 	// of the slot's data partition, which is no part of the description of a firmware
@@ -34,6 +36,7 @@ type view struct {
 	record  bootrecord.Record
 	running string // slot
 	next    string // slot
+	pinned  bool   // another program has made next the next slot
 }
 
 // look reads record in the boot that bootID names.
@@ -44,8 +47,9 @@ func look(record bootrecord.Record, bootID string) (view, error) {
 	}
 	v := view{record: record, running: active, next: active}
 	pending, _ := record.Get(keyPending)
+	pending, pinned := strings.CutSuffix(pending, markPinned)
 	if slot, id, ok := strings.Cut(pending, " "); ok && id == bootID && slot == other(active) {
-		v.running = slot
+		v.running, v.pinned = slot, pinned
 	}
 	return v, nil
 }

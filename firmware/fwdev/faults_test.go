@@ -1,0 +1,160 @@
+package fwdev
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"maps"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hublink-go/hublink/firmware"
+	"github.com/hublink-go/hublink/firmware/slotdev"
+)
+
+// firmwareOf makes an archive of a version and its target.
+func (b *bench) firmwareOf(version string) (archive []byte, target firmware.Target) {
+	target.Meta = maps.Clone(factory)
+	target.Meta["version"] = version
+	payload := make([]byte, 300_000)
+	_, _ = rand.NewChaCha8(sha256.Sum256([]byte(version))).Read(payload)
+	archive = b.pack(target, payload)
+	target.UUID, target.Size = b.uuid(archive), int64(len(archive))
+	return archive, target
+}
+
+// begun opens a staging of a device.
+func begun(t *testing.T, a firmware.Applier, target firmware.Target) firmware.Staging {
+	t.Helper()
+	s, err := a.Begin(t.Context(), target)
+	require.NoError(t, err)
+	return s
+}
+
+// ready takes a version up to its flip.
+func (b *bench) ready(t *testing.T, a firmware.Applier, version string) firmware.Staging {
+	t.Helper()
+	archive, target := b.firmwareOf(version)
+	s := begun(t, a, target)
+	require.NoError(t, feed(s, archive))
+	return s
+}
+
+func flip(t *testing.T, s firmware.Staging) {
+	t.Helper()
+	require.NoError(t, s.(firmware.Flipper).Flip(t.Context()))
+}
+
+func state(t *testing.T, s firmware.Slots) firmware.BootState {
+	t.Helper()
+	state, err := s.State(t.Context())
+	require.NoError(t, err)
+	return state
+}
+
+// An update that follows another one without a reboot between them goes into the slot that does not
+// run, although the boot record names that slot as the active one.
+func TestSecondUpdateBeforeTheReboot(t *testing.T) {
+	b := newBench(t, 1, 2)
+	slots, a := b.open()
+	running := b.bytes("a", slotBlocks*512)
+	flip(t, b.ready(t, a, "2.0.0"))
+	require.Equal(t, "b", state(t, slots).Next)
+
+	slots, a = b.open() // also for a process that was started again
+	s := b.ready(t, a, "3.0.0")
+	require.True(t, bytes.Equal(running, b.bytes("a", slotBlocks*512)), "the running slot is untouched")
+	require.Equal(t, "a", state(t, slots).Next, "the first flip was taken back")
+	flip(t, s)
+	require.Equal(t, "b", b.boot())
+	slots, _ = b.open()
+	require.Equal(t, "3.0.0", state(t, slots).Meta["version"])
+}
+
+// A slot that was written in part is no firmware to go back to, also if it held one before; one
+// that was not written because the archive was refused is.
+func TestTornSlotIsNothingToRevertTo(t *testing.T) {
+	b := newBench(t, 1, 2)
+	_, a := b.open()
+	flip(t, b.ready(t, a, "2.0.0"))
+	require.Equal(t, "b", b.boot())
+	slots, a := b.open()
+	require.NoError(t, slots.Commit(t.Context()))
+
+	archive, target := b.firmwareOf("3.0.0")
+	refused := bytes.Clone(archive)
+	refused[90] ^= 1 // in the signature
+	s := begun(t, a, target)
+	require.Error(t, feed(s, refused))
+	require.NoError(t, s.Abort())
+	require.Equal(t, "1.0.0", state(t, slots).Other["version"])
+
+	s = begun(t, a, target)
+	_, err := s.WriteAt(archive[:len(archive)/2], 0)
+	require.NoError(t, err)
+	slots, _ = b.open() // the process ends here
+	require.Nil(t, state(t, slots).Other)
+	require.ErrorIs(t, slots.Revert(t.Context()), slotdev.ErrNoPrevious)
+	require.Equal(t, "b", b.boot())
+}
+
+// Begin ends a stream that a crash has left open: it can neither write nor flip any more, and its
+// goroutine has ended.
+func TestBeginEndsAStreamThatWasLeftOpen(t *testing.T) {
+	b := newBench(t, 1, 2)
+	slots, a := b.open()
+	archive, target := b.firmwareOf("2.0.0")
+	half := begun(t, a, target)
+	_, err := half.WriteAt(archive[:100], 0)
+	require.NoError(t, err)
+	done := b.ready(t, a, "2.0.0")
+	_, err = half.WriteAt(archive[100:], 100)
+	require.Error(t, err)
+	require.Error(t, half.Finish(t.Context()))
+	last := b.ready(t, a, "3.0.0")
+	require.ErrorIs(t, done.Finish(t.Context()), errAborted)
+	require.ErrorIs(t, done.(firmware.Flipper).Flip(t.Context()), errAborted)
+	require.Equal(t, "a", state(t, slots).Next)
+	flip(t, last)
+	require.Equal(t, "b", state(t, slots).Next)
+}
+
+// A flip whose context has ended changes nothing and ends the stream, and so does one of an archive
+// that was refused or not read to its end.
+func TestFlipsThatMustNotHappen(t *testing.T) {
+	b := newBench(t, 1, 2)
+	slots, a := b.open()
+	before := state(t, slots)
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+
+	s := b.ready(t, a, "2.0.0")
+	require.ErrorIs(t, s.(firmware.Flipper).Flip(over), context.Canceled)
+	require.ErrorIs(t, s.(firmware.Flipper).Flip(t.Context()), errAborted)
+	require.NoError(t, s.Abort())
+	require.NoError(t, s.Abort())
+
+	archive, target := b.firmwareOf("2.0.0")
+	s = begun(t, a, target)
+	require.ErrorContains(t, s.(firmware.Flipper).Flip(t.Context()), "finish it first")
+	require.Error(t, feed(s, archive[:len(archive)-10]), "it ends early")
+	require.Error(t, s.(firmware.Flipper).Flip(t.Context()))
+	require.NoError(t, s.Abort(), "abort after a Finish that failed")
+	require.Error(t, s.Finish(t.Context()))
+
+	s = begun(t, a, target)
+	_, err := s.WriteAt(archive, 0)
+	require.NoError(t, err)
+	if err := s.Finish(over); err != nil { // it may have been done before it was asked
+		require.ErrorIs(t, err, context.Canceled)
+	}
+	require.NoError(t, s.Abort(), "abort after a Finish that was broken off")
+	require.Error(t, s.(firmware.Flipper).Flip(t.Context()))
+
+	_, err = a.Begin(over, target)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, before, state(t, slots))
+	require.Equal(t, "a", b.boot())
+}
