@@ -145,3 +145,12 @@ func checkOutput(format string) error {
 	}
 	return nil
 }
+
+// printableLines is look.Printable for each line of text.
+func printableLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = look.Printable(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}

@@ -84,8 +84,8 @@ func device(t testing.TB, args ...string) (code int, out, errOut string) {
 	return code, o.String(), e.String()
 }
 
-// Every archive of fwup is described and judged as the golden files say, and looking changes not one
-// byte of the disk.
+// Every archive of fwup is described and judged as the golden files say, and looking changes not
+// one byte of the disk.
 func TestInspectFixtures(t *testing.T) {
 	dir := makeMachine(t)
 	before := golden.Read(t, dir+"/disk")

@@ -72,6 +72,10 @@ func (t tee) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// ErrNoTask means that the archive has no task of the name that is asked for.
+var ErrNoTask = errors.New("the archive has no task that can be applied: " +
+	"its configuration needs a task upgrade, or set another one")
+
 // NewGate reads signature and meta.conf from src and verifies them. The errors are those of
 // fwfile.NewReader and of src.
 func NewGate(src io.Reader, cfg GateConfig) (*Gate, error) {
@@ -88,8 +92,7 @@ func NewGate(src io.Reader, cfg GateConfig) (*Gate, error) {
 	}
 	tasks := cfg.Tasks(g.in.Meta())
 	if len(tasks) == 0 {
-		return nil, fmt.Errorf("the archive has no task that can be applied: " +
-			"its configuration needs a task upgrade, or set another one")
+		return nil, ErrNoTask
 	}
 	for _, t := range tasks {
 		m := &missing{resources: map[string]bool{}}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hublink-go/hublink/actors"
 	"github.com/hublink-go/hublink/cmd/device/internal/config"
+	"github.com/hublink-go/hublink/firmware/fetch"
 	"github.com/hublink-go/hublink/protocol/auth"
 )
 
@@ -60,6 +61,20 @@ func proxy(hub *config.Hub) actors.ProxyFunc {
 	default:
 		return func(*url.URL) (*url.URL, error) { return u, nil }
 	}
+}
+
+// downloads returns the client for a download by hand. It trusts what the socket trusts.
+func downloads(file *config.File, security *tls.Config) *http.Client {
+	security = security.Clone()
+	security.ServerName = "" // firmware may come from another host
+	through := proxy(&file.Hub)
+	return &http.Client{Transport: fetch.NewTransport(security,
+		func(r *http.Request) (*url.URL, error) {
+			if through == nil {
+				return nil, nil //nolint:nilnil // no proxy
+			}
+			return through(r.URL)
+		})}
 }
 
 // network is how the first dial sees that there is a network; nil: it does not look.

@@ -61,6 +61,11 @@ func (f *found) archives(file *config.File, log zerolog.Logger) (*fwdev.Applier,
 		Fwup:     fwup.Program{Path: file.Firmware.Fwup, Args: file.Firmware.FwupOptions},
 		SpoolDir: file.Firmware.StateDir,
 		OnArchive: func(a fwdev.Archive) error {
+			if f.onArchive != nil {
+				if err := f.onArchive(a); err != nil {
+					return err
+				}
+			}
 			key := "none"
 			if a.Signer != nil {
 				key = a.Signer.ID()

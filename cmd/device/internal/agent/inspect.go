@@ -9,6 +9,7 @@ import (
 	"github.com/hublink-go/hublink/actors"
 	"github.com/hublink-go/hublink/cmd/device/internal/config"
 	"github.com/hublink-go/hublink/extensions/health"
+	"github.com/hublink-go/hublink/firmware/fwdev"
 	"github.com/hublink-go/hublink/firmware/fwfile"
 	"github.com/hublink-go/hublink/firmware/slotdev"
 	"github.com/hublink-go/hublink/protocol/auth"
@@ -22,6 +23,8 @@ type found struct {
 	tls         *tls.Config
 	slots       *slotdev.Device
 	keys        []fwfile.Key // that may sign archives
+	// onArchive judges an archive whose signature was verified; nil: it is taken
+	onArchive func(fwdev.Archive) error
 }
 
 // inspect reads and checks everything that the file points to and changes nothing. The error is

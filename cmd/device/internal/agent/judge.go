@@ -85,14 +85,18 @@ func (f *found) judge(file *config.File, fw *look.File, state firmware.BootState
 	}
 	switch {
 	case !state.Validated:
-		return "", refuse(ErrPolicy,
-			"the running firmware is on trial: commit it or let its trial end before the next update")
+		return "", errOnTrial()
 	case fw.Format() == firmwareformat.Raw:
 		return "the image is written to the other slot", nil
 	case state.Next != state.Active:
 		return "the flip to slot " + state.Next + ", which was not booted, is taken back first", nil
 	}
 	return f.task(file, fw)
+}
+
+func errOnTrial() error {
+	return refuse(ErrPolicy,
+		"the running firmware is on trial: commit it or let its trial end before the next update")
 }
 
 // trusts judges kind, signature and content of a file.

@@ -106,6 +106,11 @@ func (f *File) Uses(task string) (used []Resource) {
 	return used
 }
 
+// Head describes an archive of which only the head is known, and the size.
+func Head(m *fwfile.Meta, size int64) *File {
+	return &File{Kind: format.Archive.String(), Size: size, kind: format.Archive, meta: m}
+}
+
 // Read reads the file at path. keys are those that may have signed it. The error is one of reading;
 // what is wrong with the file is in the result.
 func Read(ctx context.Context, path string, keys []fwfile.Key) (*File, error) {

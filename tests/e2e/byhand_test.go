@@ -1,0 +1,82 @@
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hublink-go/hublink/protocol/hubtest"
+	"github.com/hublink-go/hublink/tests/golden"
+)
+
+// device runs a command of the device that ends by itself.
+func (m *machine) device(code int, args ...string) string {
+	m.t.Helper()
+	args = append(args, "-c", filepath.Join(m.dir, "device.toml"))
+	out, err := exec.CommandContext(m.t.Context(), program(m.t, "device"), args...).CombinedOutput()
+	got := 0
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		require.NoError(m.t, err)
+	}
+	require.Equal(m.t, code, got, "%s", out)
+	return string(out)
+}
+
+// A firmware is installed by hand from a server that cuts the download, boots on trial, and is
+// committed when the agent has joined. The next one comes from a file and is rolled back. The hub
+// hears of each, and while an agent runs nothing is installed.
+func TestByHand(t *testing.T) {
+	hub := hubtest.Run(t, hubtest.Config{Mode: hubtest.TLS})
+	m, dev := newDisk(t, hub), hub.Device(identity)
+	data := golden.Read(t, fixtures+"fw/app-1.1.0.fw")
+	var requests atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", `"1"`)
+		if requests.Add(1) == 1 {
+			_, _ = w.Write(data[:len(data)/2])
+			panic(http.ErrAbortHandler)
+		}
+		http.ServeContent(w, r, "app.fw", time.Time{}, bytes.NewReader(data))
+	}))
+	defer server.Close()
+	require.Contains(t, m.device(75, "install", server.URL+"/app.fw"), "boots next: gofix 1.1.0")
+	require.Equal(t, "b", m.boot())
+	require.False(t, m.record().Validated, "on trial")
+	m.start()
+	m.wait(dev, "the trial is committed", func(s hubtest.Snapshot) bool {
+		return s.Online && s.Running.Version == "1.1.0" && s.Validated != nil && *s.Validated
+	})
+	require.Contains(t, m.device(1, "install", fixtures+"fw/app-1.2.0.fw"), "another agent runs")
+	m.terminate()
+	m.exits(0, "stopped on request")
+
+	m.device(10, "install", fixtures+"fw/app-1.1.0.fw")
+	require.Contains(t, m.device(75, "install", fixtures+"fw/app-1.2.0.fw"), "boots next: gofix 1.2.0")
+	require.Equal(t, "a", m.boot())
+	m.start()
+	m.wait(dev, "the trial is committed", func(s hubtest.Snapshot) bool {
+		return s.Online && s.Running.Version == "1.2.0" && s.Validated != nil && *s.Validated
+	})
+	m.terminate()
+	m.exits(0, "stopped on request")
+
+	require.Contains(t, m.device(75, "rollback"), "boots next: gofix 1.1.0")
+	require.Equal(t, "b", m.boot())
+	m.start()
+	m.wait(dev, "it runs the previous one", func(s hubtest.Snapshot) bool {
+		return s.Online && s.Running.Version == "1.1.0"
+	})
+	m.until("it is committed", func(s status) bool { return !s.Pending && s.Slot == "b" })
+	m.terminate()
+	m.exits(0, "stopped on request")
+}
