@@ -57,21 +57,24 @@ func FuzzStep(f *testing.F) {
 			now = now.Add(time.Duration(how) * time.Second)
 			off := int64(how) << 18
 			in := Input{
-				kind: inputKind(script[0] % byte(inputs)), run: m.update.transfer.run, uuid: m.journal.UUID,
-				at: byteCounts{
-					kept: off, first: off, written: off, total: off / 2, synced: off / 2,
+				kind: inputKind(script[0] % byte(inputs)), run: m.update.transfer.run,
+				written: off, synced: off / 2,
+				rare: &rare{
+					disk: OnDisk{Journal: journal, Boot: BootRead{State: boots[how%len(boots)]}},
+					boot: BootRead{State: boots[how%len(boots)]}, uuid: m.journal.UUID,
+					seq: uint64(how % 8), committed: how%2 == 0, flips: how%3 == 0, total: off / 2,
 				},
-				seq: uint64(how % 8), boot: boots[how%len(boots)], committed: how%2 == 0,
-				flips: how%3 == 0, journal: journal,
 			}
 			switch in.kind {
 			case started:
 				m = NewMachine(Config{})
 			case offered:
-				in.offer = offer()
-				in.offer.DeploymentID = int64(how % 2)
+				in.rare.offer = offer()
+				in.rare.offer.DeploymentID = int64(how % 2)
 			case decided:
-				in.decision = Decision{Verdict: Verdict(how % 4), Delay: time.Duration(how) * time.Second}
+				in.rare.decision = Decision{
+					Verdict: Verdict(how % 4), Delay: time.Duration(how) * time.Second,
+				}
 			default:
 				if how%2 == 1 {
 					in.err = []error{errors.New("no"), &MismatchError{Part: 3}, &ShortError{}}[how%3]

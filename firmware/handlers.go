@@ -20,17 +20,21 @@ func onTransfer(do func(*transfer, *shared, Input) outcome) handler {
 		if in.run != m.update.transfer.run {
 			return next{}
 		}
-		return m.update.transferred(&m.shared, do(&m.update.transfer, &m.shared, in))
+		o := do(&m.update.transfer, &m.shared, in)
+		if o.move == moveNothing {
+			return next{}
+		}
+		return m.update.transferred(&m.shared, o)
 	}
 }
 
 // onOffer makes a handler of a method that considers an offer.
 func onOffer(do func(*update, *shared, *Offer) next) handler {
 	return func(m *Machine, in Input) next {
-		if in.offer == nil {
+		if in.rare.offer == nil {
 			return next{}
 		}
-		return do(&m.update, &m.shared, in.offer)
+		return do(&m.update, &m.shared, in.rare.offer)
 	}
 }
 
@@ -51,12 +55,12 @@ func answerCommit(err error) handler {
 }
 
 // onReboot handles that a reboot is wanted.
-func onReboot(_ *Machine, in Input) next { return next{part: nextReboot, reason: in.reason} }
+func onReboot(_ *Machine, in Input) next { return next{part: nextReboot, reason: in.rare.reason} }
 
 // onJoin handles that the device channel has joined. A firmware on trial has then reached the hub.
 func onJoin(m *Machine, in Input) next {
-	m.reports = newReports(in.seq, in.committed)
-	m.journal.Seq = max(m.journal.Seq, in.seq)
+	m.reports = newReports(in.rare.seq, in.rare.committed)
+	m.journal.Seq = max(m.journal.Seq, in.rare.seq)
 	m.flush()
 	m.tellValidated()
 	if m.state == Trial {
@@ -73,15 +77,15 @@ func onLeave(m *Machine, _ Input) next {
 
 // onWritten handles that reports were written to the socket.
 func onWritten(m *Machine, in Input) next {
-	m.reboot.written(m.now, in.seq)
+	m.reboot.written(m.now, in.rare.seq)
 	return next{}
 }
 
 // onConfirmed handles that reports have arrived.
 func onConfirmed(m *Machine, in Input) next {
-	if m.journal.confirm(in.seq) {
+	if m.journal.confirm(in.rare.seq) {
 		m.save()
-		m.reboot.written(m.now, in.seq)
+		m.reboot.written(m.now, in.rare.seq)
 	}
 	return next{}
 }

@@ -112,9 +112,13 @@ func (m *Machine) Step(now time.Time, in Input, out []Effect) []Effect {
 		m.reports.begin()
 	}
 	if in.kind < inputs {
-		m.then(table[m.state][in.kind](m, in))
+		if n := table[m.state][in.kind](m, in); n.part != nextNothing {
+			m.then(n)
+		}
 	}
-	m.stepReboot()
+	if m.reboot.wanted() {
+		m.stepReboot()
+	}
 	out = m.out
 	if m.dirty {
 		out = slices.Insert(out, first, m.persist())
@@ -179,16 +183,17 @@ var errUnreadable = errors.New("the device cannot read its boot record")
 
 // start continues where the journal and the boot record say.
 func (m *Machine) start(in Input) next {
-	if in.bootErr != nil {
-		m.tellErr(NoteBootUnreadable, "", in.bootErr)
+	disk := &in.rare.disk
+	if disk.Boot.Err != nil {
+		m.tellErr(NoteBootUnreadable, "", disk.Boot.Err)
 		m.due = m.after(inspectEvery)
 		return next{}
 	}
-	m.boot, m.due = in.boot, time.Time{}
+	m.boot, m.due = disk.Boot.State, time.Time{}
 	seq := m.journal.Seq // of a channel that came up before the boot record could be read
-	j, err := DecodeJournal(in.journal)
-	if in.err != nil {
-		err = in.err
+	j, err := DecodeJournal(disk.Journal)
+	if disk.JournalErr != nil {
+		err = disk.JournalErr
 	}
 	m.journal = j
 	m.journal.Seq = max(j.Seq, seq)
@@ -197,13 +202,13 @@ func (m *Machine) start(in Input) next {
 	}
 	m.state = j.State
 	m.update.transfer = newTransfer(uint64(m.now.UnixNano()), j.Checkpoint)
-	if mem := in.memory; mem.Again {
+	if mem := disk.Memory; mem.Again {
 		m.update.transfer.stage, m.update.transfer.percent = mem.Stage, mem.Percent
 	} else {
 		m.journal.Reports = slices.DeleteFunc(slices.Clone(m.journal.Reports),
 			func(r Report) bool { return r.Status == StatusRebooting }) // that reboot is over
 	}
-	m.then(m.resume(in.memory.Again))
+	m.then(m.resume(disk.Memory.Again))
 	m.flush()
 	m.tellValidated()
 	return next{}

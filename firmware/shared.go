@@ -88,9 +88,9 @@ func (s *shared) tellValidated() {
 }
 
 // learn takes over the boot record that was read after an act.
-func (s *shared) learn(in Input) {
-	if in.bootErr == nil {
-		s.boot = in.boot
+func (s *shared) learn(boot *BootRead) {
+	if boot.Err == nil {
+		s.boot = boot.State
 	}
 }
 

@@ -27,20 +27,19 @@ type transfer struct {
 type move uint8
 
 const (
-	moveNothing  move = iota
-	moveFetch         // start the download
-	moveStarted       // the download has begun
-	moveProgress      // bytes were written
-	moveFinish        // all bytes are with the applier
-	moveFlip          // all bytes are verified
-	moveRetry         // begin another try
-	moveFail          // the update has failed
+	moveNothing move = iota
+	moveFetch        // start the download
+	moveStarted      // the download has begun
+	moveFinish       // all bytes are with the applier
+	moveFlip         // all bytes are verified
+	moveRetry        // begin another try
+	moveFail         // the update has failed
 )
 
 // outcome is a move with what belongs to it.
 type outcome struct {
 	move move
-	off  int64 // moveFetch, moveStarted, moveProgress: bytes of the file that are there
+	off  int64 // moveFetch, moveStarted: bytes of the file that are there
 	err  error // moveRetry, moveFail: why
 }
 
@@ -80,7 +79,7 @@ func (t *transfer) plan(s *shared) *Plan {
 
 // prepared handles an applier that is open.
 func (t *transfer) prepared(s *shared, in Input) outcome {
-	off := in.at.kept
+	off := in.written
 	t.best, t.kept = max(t.best, off), off > 0
 	if size := s.journal.Offer.Size; size > 0 && off >= size {
 		return outcome{move: moveFinish}
@@ -93,20 +92,20 @@ func (t *transfer) fetchesItself(*shared, Input) outcome { return outcome{move: 
 
 // attemptStarted handles the answer of the server.
 func (t *transfer) attemptStarted(_ *shared, in Input) outcome {
-	t.size = in.at.total
-	return outcome{move: moveStarted, off: in.at.first}
+	t.size = in.rare.total
+	return outcome{move: moveStarted, off: in.written}
 }
 
 // advanced handles bytes that were written: it saves a checkpoint and tells the progress.
 func (t *transfer) advanced(s *shared, in Input) outcome {
 	j := &s.journal
-	if in.at.written > t.best {
-		t.best, t.retries = in.at.written, 0
+	if in.written > t.best {
+		t.best, t.retries = in.written, 0
 		if !t.flipped {
 			j.Count = 0
 		}
 	}
-	safe := in.at.synced
+	safe := in.synced
 	switch {
 	case safe < j.Checkpoint: // the server gave another file, which overwrites what was safe
 		t.kept = false
@@ -117,7 +116,8 @@ func (t *transfer) advanced(s *shared, in Input) outcome {
 		j.Checkpoint, t.saved = safe, s.now
 		s.saveOrFail()
 	}
-	return outcome{move: moveProgress, off: in.at.written}
+	t.progress(s, StageDownloading, t.percentOf(s, in.written))
+	return outcome{}
 }
 
 // fetched handles a download that is complete.
@@ -130,7 +130,7 @@ func (t *transfer) fetchFailed(_ *shared, in Input) outcome {
 
 // applied handles an applier that has verified all bytes.
 func (t *transfer) applied(_ *shared, in Input) outcome {
-	t.flips = in.flips
+	t.flips = in.rare.flips
 	return outcome{move: moveFlip}
 }
 

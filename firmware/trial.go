@@ -97,8 +97,8 @@ func (t *trial) commit(s *shared, _ Input) next {
 // commitDone handles the end of a commit. After an error, the boot record shows whether it
 // happened.
 func (t *trial) commitDone(s *shared, in Input) next {
-	s.learn(in)
-	if in.err != nil && (in.bootErr != nil || !s.boot.Validated) {
+	s.learn(&in.rare.boot)
+	if in.err != nil && (in.rare.boot.Err != nil || !s.boot.Validated) {
 		s.answer(in.err)
 		s.tellErr(NoteCommitFailed, s.journal.UUID, in.err)
 		s.enter(Trial)
@@ -134,9 +134,9 @@ func (t *trial) revert(s *shared, uuid, reason string) {
 // revertDone handles the end of a revert. After an error, the boot record shows whether it
 // happened.
 func (t *trial) revertDone(s *shared, in Input) next {
-	s.learn(in)
+	s.learn(&in.rare.boot)
 	switch pending := s.boot.pending(); {
-	case in.err != nil && (in.bootErr != nil || !pending):
+	case in.err != nil && (in.rare.boot.Err != nil || !pending):
 		t.revertFailed(s, in.err)
 	case pending:
 		return next{part: nextReboot, reason: toPrevious}

@@ -85,10 +85,10 @@ func (u *update) tick(s *shared, _ Input) next {
 
 // decided handles the client's answer.
 func (u *update) decided(s *shared, in Input) next {
-	if in.uuid != s.journal.UUID {
+	if in.rare.uuid != s.journal.UUID {
 		return next{}
 	}
-	return u.decide(s, in.decision)
+	return u.decide(s, in.rare.decision)
 }
 
 // decide carries out a decision.
@@ -133,8 +133,6 @@ func (u *update) transferred(s *shared, o outcome) next {
 		s.do(Effect{Kind: DoFetch, Plan: u.transfer.plan(s), From: o.off})
 	case moveStarted:
 		u.downloadStarted(s)
-		u.transfer.progress(s, StageDownloading, u.transfer.percentOf(s, o.off))
-	case moveProgress:
 		u.transfer.progress(s, StageDownloading, u.transfer.percentOf(s, o.off))
 	case moveFinish:
 		if !s.journal.Started { // no byte was missing
@@ -211,14 +209,14 @@ func (u *update) flip(s *shared) {
 // flipDone handles the end of a flip. After an error, the boot record shows whether it happened.
 func (u *update) flipDone(s *shared, in Input) next {
 	const what = "flip to the new firmware: "
-	s.learn(in)
+	s.learn(&in.rare.boot)
 	switch {
-	case in.err != nil && (in.bootErr != nil || !s.boot.flippedTo(s.journal.UUID)):
+	case in.err != nil && (in.rare.boot.Err != nil || !s.boot.flippedTo(s.journal.UUID)):
 		return u.fail(s, what+in.err.Error())
-	case in.err == nil && in.bootErr == nil && !s.boot.pending():
+	case in.err == nil && in.rare.boot.Err == nil && !s.boot.pending():
 		return u.fail(s, what+"the boot record does not show it")
 	}
-	if in.bootErr != nil {
+	if in.rare.boot.Err != nil {
 		s.boot.Next = "" // it is not Active any more
 	}
 	return u.flipped(s)
