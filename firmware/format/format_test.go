@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -67,8 +69,9 @@ func TestDetect(t *testing.T) {
 
 // slot is an applier that notes what it is told.
 type slot struct {
-	log   []string
-	flips bool
+	log      []string
+	flips    bool
+	released int
 }
 
 func (s *slot) Begin(context.Context, firmware.Target) (firmware.Staging, error) {
@@ -78,6 +81,8 @@ func (s *slot) Begin(context.Context, firmware.Target) (firmware.Staging, error)
 	}
 	return &taken{slot: s}, nil
 }
+
+func (s *slot) Release() { s.released++ }
 
 func (s *slot) note(what string) error {
 	s.log = append(s.log, what)
@@ -178,4 +183,93 @@ func TestAnotherFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"begin", "write", "abort"}, images.log)
 	require.Equal(t, []string{"begin", "write", "write"}, archives.log)
+}
+
+// The first bytes may come one by one: the slot is not touched before it is clear what they are.
+func TestFirstBytesInSmallPieces(t *testing.T) {
+	for name, c := range map[string]struct {
+		data         []byte
+		size         int64
+		archive, raw string // the first two calls
+		err          bool
+	}{
+		"archive":          {data: append([]byte("PK\x03\x04"), make([]byte, 500)...), archive: "begin write"},
+		"image":            {data: make([]byte, 500), raw: "begin write"},
+		"a short image":    {data: []byte("abc"), raw: "begin write"},
+		"one of that size": {data: []byte("abc"), size: 3, raw: "begin write"},
+		"a SWUpdate image": {data: head(map[int]string{0: "070702", 110: "sw-description"}), err: true},
+	} {
+		archives, images := &slot{flips: true}, &slot{}
+		s, err := New(Config{Archive: archives, Raw: images, Slots: &record{}}).
+			Begin(t.Context(), firmware.Target{Size: c.size})
+		require.NoError(t, err)
+		for i := range c.data {
+			var n int
+			if n, err = s.WriteAt(c.data[i:i+1], int64(i)); err != nil {
+				break
+			}
+			require.Equal(t, 1, n, name)
+		}
+		if c.err {
+			require.Error(t, err, name)
+			require.Empty(t, images.log, name)
+			continue
+		}
+		require.NoError(t, err, name)
+		require.NoError(t, s.Finish(t.Context()), name)
+		calls := func(log []string) string { return strings.Join(log[:min(len(log), 2)], " ") }
+		require.Equal(t, c.archive, calls(archives.log), name)
+		require.Equal(t, c.raw, calls(images.log), name)
+	}
+}
+
+// refuses is an applier that takes nothing.
+type refuses struct{}
+
+func (refuses) Begin(context.Context, firmware.Target) (firmware.Staging, error) {
+	return nil, errors.New("no images here")
+}
+
+// An applier of archives only can be asked what an earlier try has left, as after a restart in the
+// middle of an archive: nothing.
+func TestResumeWhereImagesAreRefused(t *testing.T) {
+	archives := &slot{flips: true}
+	s, err := New(Config{Archive: archives, Raw: refuses{}}).Begin(t.Context(), firmware.Target{})
+	require.NoError(t, err)
+	_, err = s.ReadAt(make([]byte, 10), 0)
+	require.ErrorIs(t, err, io.EOF)
+	_, err = s.WriteAt([]byte("PK\x03\x04"), 0)
+	require.NoError(t, err)
+	require.NoError(t, s.Abort())
+	require.NoError(t, s.Abort())
+}
+
+// Begin ends what a crash has left open, of every kind.
+func TestBeginReleasesWhatWasLeftOpen(t *testing.T) {
+	archives, images := &slot{flips: true}, &slot{}
+	a := New(Config{Archive: archives, Raw: images})
+	_, err := a.Begin(t.Context(), firmware.Target{})
+	require.NoError(t, err)
+	require.Equal(t, []int{1, 1}, []int{archives.released, images.released})
+}
+
+// A staging that has ended does nothing any more.
+func TestEnded(t *testing.T) {
+	archives, slots := &slot{flips: true}, &record{}
+	s, err := New(Config{Archive: archives, Raw: &slot{}, Slots: slots}).
+		Begin(t.Context(), firmware.Target{})
+	require.NoError(t, err)
+	_, err = s.WriteAt([]byte("PK\x03\x04"), 0)
+	require.NoError(t, err)
+	require.NoError(t, s.Abort())
+	require.NoError(t, s.Abort())
+	_, err = s.WriteAt([]byte("more"), 4)
+	require.Error(t, err)
+	_, err = s.ReadAt(make([]byte, 1), 0)
+	require.Error(t, err)
+	require.Error(t, s.Sync())
+	require.Error(t, s.Finish(t.Context()))
+	require.Error(t, s.(firmware.Flipper).Flip(t.Context()))
+	require.Equal(t, []string{"begin", "write", "abort"}, archives.log)
+	require.Zero(t, slots.flips)
 }

@@ -93,8 +93,8 @@ func (b *bench) open() (firmware.Slots, firmware.Applier) {
 
 // exit is the end of the process: nothing runs on. What it had open is dead.
 func (b *bench) exit() {
-	if b.applier != nil && b.applier.open != nil {
-		_ = b.applier.open.Abort()
+	if b.applier != nil {
+		b.applier.Release()
 	}
 }
 

@@ -30,15 +30,26 @@ func (a *Applier) Begin(ctx context.Context, target firmware.Target) (firmware.S
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if a.open != nil {
-		_ = a.open.Abort()
-		a.open = nil
-	}
+	a.release()
 	if err := a.takeBack(ctx); err != nil {
 		return nil, err
 	}
 	a.open = a.stream(ctx, target)
 	return firmware.InOrder(a.open), nil
+}
+
+// Release ends a stream that a crash has left open.
+func (a *Applier) Release() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.release()
+}
+
+func (a *Applier) release() {
+	if a.open != nil {
+		_ = a.open.Abort()
+		a.open = nil
+	}
 }
 
 // takeBack makes the running firmware, which has to be committed, the one that boots next.
