@@ -24,6 +24,8 @@ type hubAddress struct {
 	Key     string `json:"key"`
 	Secret  string `json:"secret"`
 	Control string `json:"control"`
+	// where firmware is downloaded from
+	Downloads string `json:"downloads"`
 }
 
 func newHub() *cobra.Command {
@@ -38,6 +40,7 @@ and the secret that it prints; what an operator does goes over HTTP to
 --control, which describes itself at /openapi.json:
 
   curl 127.0.0.1:4002/v1/devices
+  curl 127.0.0.1:4002/v1/firmware --data-binary @app.fw
   curl 127.0.0.1:4002/v1/devices/ID/push -d '{"event":"identify"}'
   curl 127.0.0.1:4002/v1/devices/ID/script -d '{"text":"uptime"}'
   curl 127.0.0.1:4002/v1/refuse -d '{"status":503,"reason":"later","times":3}'
@@ -45,7 +48,12 @@ and the secret that it prints; what an operator does goes over HTTP to
 
 Limits that an operator of NervesHub can set are flags, with NervesHub's
 defaults. It is for benches: the secret is public, and the operator's interface
-asks for no credentials. Listen on loopback addresses.`,
+asks for no credentials. Listen on loopback addresses, or in a network of the
+bench for boards, containers and virtual machines:
+
+  sim hub --listen 0.0.0.0:4001 --downloads 0.0.0.0:4003 --advertise 192.168.7.1
+
+The address of the operator stays on loopback then.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(); err != nil {
@@ -118,8 +126,11 @@ func serveHub(ctx context.Context, o hubOptions, p *report.Printer) error {
 		Key:     o.key,
 		Secret:  o.secret,
 		Control: "http://" + ln.Addr().String(),
+
+		Downloads: hub.Firmware().URL(),
 	}
 	p.Line("devices   %s, key %s, secret %s", at.URL, at.Key, at.Secret)
+	p.Line("downloads %s", at.Downloads)
 	p.Line("operator  %s, described at %s/openapi.json", at.Control, at.Control)
 	if err := p.Result(at); err != nil {
 		return err

@@ -51,6 +51,10 @@ func (o *hubOptions) register(f *pflag.FlagSet) {
 func (o *hubOptions) registerDoor(f *pflag.FlagSet) {
 	c := &o.cfg
 	f.StringVar(&o.listen, "listen", "127.0.0.1:4001", "address for devices")
+	f.StringVar(&c.Reach.Downloads, "downloads", "",
+		"address for downloads (default: any port where --listen is)")
+	f.StringVar(&c.Reach.Advertise, "advertise", "",
+		"host that devices reach the hub by, for its URL, offers and certificate (default: --listen's)")
 	f.StringVar(&o.control, "control", "127.0.0.1:4002", "address for the operator")
 	f.BoolVar(&o.tls, "tls", false,
 		"TLS; devices find the authority at /ca.pem of the operator's address")
@@ -124,7 +128,7 @@ func (o *hubOptions) check() error {
 		return errors.New("--secret is empty")
 	}
 	err := errors.Join(checkAddress("--listen", o.listen), checkAddress("--control", o.control),
-		o.checkLimits(), o.checkTLS())
+		o.checkReach(), o.checkLimits(), o.checkTLS())
 	if err != nil {
 		return err
 	}
@@ -162,6 +166,20 @@ func checkAddress(flag, address string) error {
 		return fmt.Errorf("%s %q: give host:port, 127.0.0.1:0 for any port: %w", flag, address, err)
 	}
 	return nil
+}
+
+// checkReach checks the addresses that are given out.
+func (o *hubOptions) checkReach() error {
+	c := &o.cfg
+	if strings.ContainsAny(c.Reach.Advertise, "/@ []") ||
+		strings.Contains(c.Reach.Advertise, ":") && net.ParseIP(c.Reach.Advertise) == nil {
+		return fmt.Errorf("--advertise %q: give a host name or an IP address, without a port",
+			c.Reach.Advertise)
+	}
+	if c.Reach.Downloads == "" {
+		return nil
+	}
+	return checkAddress("--downloads", c.Reach.Downloads)
 }
 
 func (o *hubOptions) checkLimits() error {

@@ -52,6 +52,8 @@ func TestHubArguments(t *testing.T) {
 		{"people have no certificates", "--tls --web --client-ca " + none, "asks for no certificates"},
 		{"extension without a version", "--extension greeter", "give name@version"},
 		{"extension of a wrong version", "--extension greeter@1", `"greeter@1": extension greeter, version`},
+		{"a port to advertise", "--advertise board.lan:4001", `--advertise "board.lan:4001": give a host`},
+		{"no port for downloads", "--downloads localhost", `--downloads "localhost": give host:port`},
 		{"argument", "now", "unknown command"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -225,4 +227,19 @@ func selfSigned(t *testing.T) (cert, key string, roots *x509.CertPool) {
 	roots = x509.NewCertPool()
 	require.True(t, roots.AppendCertsFromPEM(authority))
 	return cert, key, roots
+}
+
+// What the hub gives out has the host that devices reach it by, and the port of downloads may be
+// chosen.
+func TestAdvertise(t *testing.T) {
+	at, _ := runHub(t, "--listen", "0.0.0.0:0", "--downloads", "0.0.0.0:0", "--advertise", "localhost",
+		"--tls")
+	for _, text := range []string{at.URL, at.Downloads} {
+		u, err := url.Parse(text)
+		require.NoError(t, err)
+		require.Equal(t, "localhost", u.Hostname())
+		require.NotEmpty(t, u.Port())
+	}
+	require.True(t, strings.HasPrefix(at.URL, "wss://"), at.URL)
+	require.True(t, strings.HasPrefix(at.Downloads, "https://"), at.Downloads)
 }

@@ -16,7 +16,7 @@ import (
 
 // newServerCertificate makes an authority, in PEM, and a certificate of it for the loopback
 // addresses and host. It discards the authority's key.
-func newServerCertificate(now time.Time, host string) (tls.Certificate, []byte, error) {
+func newServerCertificate(now time.Time, hosts ...string) (tls.Certificate, []byte, error) {
 	ca := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "simulated hub authority"},
 		NotBefore: now.Add(-24 * time.Hour), NotAfter: now.Add(10 * 365 * 24 * time.Hour),
@@ -41,10 +41,12 @@ func newServerCertificate(now time.Time, host string) (tls.Certificate, []byte, 
 			"localhost",
 		}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 	}
-	if ip := net.ParseIP(host); ip != nil {
-		leaf.IPAddresses = append(leaf.IPAddresses, ip)
-	} else if host != "" {
-		leaf.DNSNames = append(leaf.DNSNames, host)
+	for _, host := range hosts {
+		if ip := net.ParseIP(host); ip != nil {
+			leaf.IPAddresses = append(leaf.IPAddresses, ip)
+		} else if host != "" {
+			leaf.DNSNames = append(leaf.DNSNames, host)
+		}
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

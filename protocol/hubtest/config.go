@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -33,9 +34,9 @@ const (
 type Config struct {
 	Profile Profile
 	Mode    Mode
-	// host:port of the devices' listener, not in memory; empty: any port of 127.0.0.1. Downloads get
-	// another port there
+	// host:port of the devices' listener, not in memory; empty: any port of 127.0.0.1
 	Listen string
+	Reach  Reach // how devices on other machines reach it
 	// shared secrets; nil, without certificates: the one that Hub.Secret uses
 	Keys         []Key
 	Certificates Certificates // client certificates, in the modes TLS and Memory
@@ -50,6 +51,24 @@ type Config struct {
 	Limits       Limits
 	RolloutEvery time.Duration // least time between two rounds of offers; zero: 3 s
 	Now          func() time.Time
+}
+
+// Reach says how devices reach a hub that listens on the network.
+type Reach struct {
+	// host name or IP address for Hub.URL, the addresses of offers and the hub's certificate; empty:
+	// where it listens
+	Advertise string
+	// host:port of the listener for downloads; empty: any port where Config.Listen is
+	Downloads string
+}
+
+func (r *Reach) check() error {
+	if strings.ContainsAny(r.Advertise, "/@ []") ||
+		strings.Contains(r.Advertise, ":") && net.ParseIP(r.Advertise) == nil {
+		return fmt.Errorf("hubtest: Advertise %q: give a host name or an IP address, without a port",
+			r.Advertise)
+	}
+	return nil
 }
 
 // Limits are those that an operator of NervesHub can set.
@@ -148,6 +167,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.Mode > Memory {
 		return c, fmt.Errorf("hubtest: Mode %d is unknown", c.Mode)
+	}
+	if err := c.Reach.check(); err != nil {
+		return c, err
 	}
 	if c.Mode == Plain && (len(c.Certificates.Authorities) > 0 || len(c.Certificates.Pinned) > 0) {
 		return c, errors.New("hubtest: Certificates need the mode TLS or Memory")

@@ -49,17 +49,18 @@ func (f *front) open(h *Hub) error {
 		return fmt.Errorf("hubtest: %w", err)
 	}
 	host, _, _ := net.SplitHostPort(address) // it was good enough to listen on
-	downloads, err := listen.Listen(context.Background(), "tcp", net.JoinHostPort(host, "0"))
+	downloads, err := listen.Listen(context.Background(), "tcp",
+		cmp.Or(h.cfg.Reach.Downloads, net.JoinHostPort(host, "0")))
 	if err != nil {
 		_ = devices.Close()
 		return fmt.Errorf("hubtest: %w", err)
 	}
-	f.url, f.firmwareURL = "ws://"+devices.Addr().String(), "http://"+downloads.Addr().String()
+	f.url, f.firmwareURL = "ws://"+f.reached(devices), "http://"+f.reached(downloads)
 	devices = &doorListener{
 		Listener: devices, door: &h.door, refused: func() { h.stats.refused.Add(1) },
 	}
 	if h.cfg.Mode == TLS {
-		cert, err := f.certificate(h.cfg, host)
+		cert, err := f.certificate(h.cfg, host, h.cfg.Reach.Advertise)
 		if err != nil {
 			_, _ = devices.Close(), downloads.Close()
 			return fmt.Errorf("hubtest: %w", err)
@@ -76,13 +77,23 @@ func (f *front) open(h *Hub) error {
 	return nil
 }
 
+// reached returns host and port that devices reach a listener by.
+func (f *front) reached(ln net.Listener) string {
+	at := ln.Addr().String()
+	if f.hub.cfg.Reach.Advertise == "" {
+		return at
+	}
+	_, port, _ := net.SplitHostPort(at) // it comes from the system
+	return net.JoinHostPort(f.hub.cfg.Reach.Advertise, port)
+}
+
 // certificate returns the hub's certificate: the configured one, or one of an authority that is
 // made for this hub and that only RootCAs and CA know.
-func (f *front) certificate(cfg Config, host string) (tls.Certificate, error) {
+func (f *front) certificate(cfg Config, hosts ...string) (tls.Certificate, error) {
 	if given := cfg.Certificates.Server; given != nil {
 		return *given, nil
 	}
-	cert, ca, err := newServerCertificate(cfg.Now(), host)
+	cert, ca, err := newServerCertificate(cfg.Now(), hosts...)
 	if err != nil {
 		return tls.Certificate{}, err
 	}

@@ -3,9 +3,11 @@ package hubtest
 import (
 	"bytes"
 	"crypto/sha256"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -305,4 +307,23 @@ func TestGenerated(t *testing.T) {
 	other := make([]byte, 1001)
 	_, _ = Generated(4, 1001).ReadAt(other, 0)
 	require.NotEqual(t, whole, other)
+}
+
+// Devices get addresses with the advertised host, and the certificate is good for it.
+func TestAdvertisedHost(t *testing.T) {
+	h := Run(t, Config{Mode: TLS, Listen: "127.0.0.1:0", Reach: Reach{Advertise: "localhost"}})
+	f, err := h.Firmware().Add(Metadata{UUID: "u"}, Generated(1, 10))
+	require.NoError(t, err)
+	for _, text := range []string{h.URL(), h.Firmware().URL(), f.URL()} {
+		u, err := url.Parse(text)
+		require.NoError(t, err)
+		require.Equal(t, "localhost", u.Hostname())
+	}
+	cert, _, err := newServerCertificate(time.Now(), "127.0.0.1", "hub.lan")
+	require.NoError(t, err)
+	leaf, err := x509.ParseCertificate(cert.Certificate[0])
+	require.NoError(t, err)
+	require.NoError(t, leaf.VerifyHostname("hub.lan"))
+	_, err = Start(Config{Reach: Reach{Advertise: "hub.lan:4001"}})
+	require.ErrorContains(t, err, "without a port")
 }

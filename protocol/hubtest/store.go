@@ -50,6 +50,9 @@ func (s *Store) Add(meta Metadata, content Content) (*Firmware, error) {
 	return f, nil
 }
 
+// URL is the address that downloads begin with: scheme, host and port.
+func (s *Store) URL() string { return s.hub.front.firmwareURL }
+
 // OfferArchive pushes a file as an archive to all devices, now and whenever one joins. Each gets a
 // URL that is good for an hour.
 func (s *Store) OfferArchive(f *Firmware, description string) {

@@ -93,23 +93,14 @@ func (l *library) list(*http.Request) (any, error) {
 	return views, nil
 }
 
-// add takes a firmware: its description is in the query, its bytes in the body. With size in the
-// query it is made up instead.
+// add takes a firmware, whose bytes are the body, or which is made up with size in the query. An
+// archive of fwup describes itself; everything else is described by the query.
 func (l *library) add(r *http.Request) (any, error) {
-	q := r.URL.Query()
-	meta := hubtest.Metadata{
-		UUID: q.Get("uuid"), Product: q.Get("product"), Version: q.Get("version"),
-		Platform: q.Get("platform"), Architecture: q.Get("architecture"),
-	}
-	for name, value := range map[string]string{
-		"uuid": meta.UUID, "product": meta.Product, "version": meta.Version, "platform": meta.Platform,
-		"architecture": meta.Architecture,
-	} {
-		if value == "" {
-			return nil, fmt.Errorf("add firmware: %s is missing in the query", name)
-		}
-	}
 	s, content, err := l.content(r)
+	var meta hubtest.Metadata
+	if err == nil {
+		meta, err = metadataOf(r.URL.Query(), content)
+	}
 	if err == nil {
 		s.fw, err = l.hub.Firmware().Add(meta, content)
 	}
