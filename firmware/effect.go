@@ -24,6 +24,48 @@ type Effect struct {
 	Reason    string // Reboot, Tell
 }
 
+// There is a constructor for each kind of effect.
+
+func persist(journal []byte, must bool, err error) Effect {
+	return Effect{Kind: DoPersist, Journal: journal, Must: must, Err: err}
+}
+
+func pushReport(r Report) Effect { return Effect{Kind: DoReport, Report: r} }
+
+func progress(uuid string, stage Stage, percent int, push bool) Effect {
+	return Effect{Kind: DoProgress, UUID: uuid, Stage: stage, Percent: percent, Push: push}
+}
+
+func pushValidated() Effect { return Effect{Kind: DoValidated} }
+
+func askClient(o *Offer) Effect { return Effect{Kind: DoDecide, Offer: o} }
+
+func openApplier(p *Plan) Effect { return Effect{Kind: DoPrepare, Plan: p} }
+
+func download(p *Plan, from int64) Effect { return Effect{Kind: DoFetch, Plan: p, From: from} }
+
+func finishApplier(p *Plan) Effect { return Effect{Kind: DoFinish, Plan: p} }
+
+func stopTransfer() Effect { return Effect{Kind: DoStop} }
+
+func flip(p *Plan, byApplier bool) Effect {
+	return Effect{Kind: DoFlip, Plan: p, ByApplier: byApplier}
+}
+
+func commitBoot() Effect { return Effect{Kind: DoCommit} }
+
+func revertBoot() Effect { return Effect{Kind: DoRevert} }
+
+func inspectBoot() Effect { return Effect{Kind: DoInspect} }
+
+func askReboot(reason string) Effect { return Effect{Kind: DoReboot, Reason: reason} }
+
+func answerCommits(err error) Effect { return Effect{Kind: DoAnswer, Err: err} }
+
+func tell(n Note, uuid, reason string, err error) Effect {
+	return Effect{Kind: DoTell, Note: n, UUID: uuid, Reason: reason, Err: err}
+}
+
 // EffectKind names what to do.
 type EffectKind uint8
 

@@ -94,7 +94,7 @@ func onConfirmed(m *Machine, in Input) next {
 func onInspect(m *Machine, _ Input) next {
 	if m.overdue() {
 		m.due = m.after(inspectEvery)
-		m.do(Effect{Kind: DoInspect})
+		m.do(inspectBoot())
 	}
 	return next{}
 }

@@ -168,7 +168,7 @@ func (m *Machine) stepReboot() {
 			m.journal.Count++
 			m.save()
 		}
-		m.do(Effect{Kind: DoReboot, Reason: reason})
+		m.do(askReboot(reason))
 	case rebootGivesUp:
 		m.tell(NoteRebootFailed, m.journal.UUID, fmt.Sprintf("asked %d times", maxReboots))
 		if m.state == Flipped {
@@ -271,7 +271,7 @@ func (m *Machine) resume(again bool) next {
 		m.tell(NoteRebootFailed, j.UUID, fmt.Sprintf("asked %d times", j.Count))
 		return next{}
 	case resumeRevert:
-		m.do(Effect{Kind: DoRevert})
+		m.do(revertBoot())
 		return next{}
 	case resumeReverted:
 		m.trial.reverted(s, j.UUID)

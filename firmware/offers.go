@@ -63,9 +63,9 @@ func (q *offers) refuseUnreadable(s *shared, o *Offer) {
 	s.tell(NoteOffered, o.UUID, "")
 	s.tell(NoteFailed, o.UUID, errUnreadable.Error())
 	if s.reports.joined { // no journal can keep them
-		s.do(Effect{Kind: DoReport, Report: Report{Status: StatusReceived}})
-		s.do(Effect{Kind: DoReport, Report: Report{
+		s.do(pushReport(Report{Status: StatusReceived}))
+		s.do(pushReport(Report{
 			Status: StatusFailed, Reason: errUnreadable.Error(),
-		}})
+		}))
 	}
 }

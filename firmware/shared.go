@@ -20,15 +20,15 @@ type shared struct {
 func (s *shared) do(e Effect) { s.out = append(s.out, e) }
 
 func (s *shared) tell(n Note, uuid, reason string) {
-	s.do(Effect{Kind: DoTell, Note: n, UUID: uuid, Reason: reason})
+	s.do(tell(n, uuid, reason, nil))
 }
 
 func (s *shared) tellErr(n Note, uuid string, err error) {
-	s.do(Effect{Kind: DoTell, Note: n, UUID: uuid, Reason: err.Error(), Err: err})
+	s.do(tell(n, uuid, err.Error(), err))
 }
 
 // answer answers every pending CommitWanted.
-func (s *shared) answer(err error) { s.do(Effect{Kind: DoAnswer, Err: err}) }
+func (s *shared) answer(err error) { s.do(answerCommits(err)) }
 
 // save makes the step save the journal before its other effects.
 func (s *shared) save() { s.dirty = true }
@@ -38,9 +38,8 @@ func (s *shared) saveOrFail() { s.dirty, s.must = true, true }
 
 // persist is the effect that saves the journal.
 func (s *shared) persist() Effect {
-	e := Effect{Kind: DoPersist, Must: s.must}
-	e.Journal, e.Err = s.journal.Encode()
-	return e
+	data, err := s.journal.Encode()
+	return persist(data, s.must, err)
 }
 
 // enter changes the state. Its deadline is none until the caller sets one.
@@ -76,14 +75,14 @@ func (s *shared) report(status Status, reason string, delay time.Duration) uint6
 // flush pushes the reports that the join was not given yet.
 func (s *shared) flush() {
 	for _, r := range s.reports.unpushed(s.journal.Reports) {
-		s.do(Effect{Kind: DoReport, Report: r})
+		s.do(pushReport(r))
 	}
 }
 
 // tellValidated tells the hub of a commit that its join did not know of.
 func (s *shared) tellValidated() {
 	if s.boot.Validated && s.state != Starting && s.reports.unknown() {
-		s.do(Effect{Kind: DoValidated})
+		s.do(pushValidated())
 	}
 }
 

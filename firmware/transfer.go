@@ -61,7 +61,7 @@ func (t *transfer) begin(s *shared, keep bool) {
 	t.kept = keep && !t.fromStart
 	s.enter(Preparing)
 	s.saveOrFail()
-	s.do(Effect{Kind: DoPrepare, Plan: t.plan(s)})
+	s.do(openApplier(t.plan(s)))
 }
 
 // plan describes the try that is under way.
@@ -194,10 +194,7 @@ func (t *transfer) progress(s *shared, stage Stage, percent int) {
 		return
 	}
 	t.stage, t.percent, t.told = stage, percent, s.now
-	s.do(Effect{
-		Kind: DoProgress, Stage: stage, Percent: percent, Push: s.reports.joined,
-		UUID: s.journal.UUID,
-	})
+	s.do(progress(s.journal.UUID, stage, percent, s.reports.joined))
 }
 
 func orUnknown(err error) error {

@@ -90,7 +90,7 @@ func (t *trial) tryCommit(s *shared) {
 func (t *trial) commit(s *shared, _ Input) next {
 	t.again = time.Time{}
 	s.enter(Committing)
-	s.do(Effect{Kind: DoCommit})
+	s.do(commitBoot())
 	return next{}
 }
 
@@ -128,7 +128,7 @@ func (t *trial) revert(s *shared, uuid, reason string) {
 	s.enter(Reverting)
 	s.save()
 	s.tell(NoteReverting, uuid, reason)
-	s.do(Effect{Kind: DoRevert})
+	s.do(revertBoot())
 }
 
 // revertDone handles the end of a revert. After an error, the boot record shows whether it

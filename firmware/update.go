@@ -62,7 +62,7 @@ func (u *update) release(s *shared) {
 // ask asks the client for a decision.
 func (u *update) ask(s *shared) {
 	s.due = s.after(u.decideWithin)
-	s.do(Effect{Kind: DoDecide, Offer: s.journal.Offer})
+	s.do(askClient(s.journal.Offer))
 }
 
 // tick handles the deadlines of Deciding, Waiting and Retrying.
@@ -130,7 +130,7 @@ func (u *update) transferred(s *shared, o outcome) next {
 	switch o.move {
 	case moveFetch:
 		s.enter(Fetching)
-		s.do(Effect{Kind: DoFetch, Plan: u.transfer.plan(s), From: o.off})
+		s.do(download(u.transfer.plan(s), o.off))
 	case moveStarted:
 		u.downloadStarted(s)
 		u.transfer.progress(s, StageDownloading, u.transfer.percentOf(s, o.off))
@@ -139,7 +139,7 @@ func (u *update) transferred(s *shared, o outcome) next {
 			u.downloadStarted(s)
 		}
 		s.enter(Verifying)
-		s.do(Effect{Kind: DoFinish, Plan: u.transfer.plan(s)})
+		s.do(finishApplier(u.transfer.plan(s)))
 	case moveFlip:
 		u.flip(s)
 	case moveRetry:
@@ -169,7 +169,7 @@ func (u *update) retry(s *shared, err error) next {
 		return u.fail(s, failed.Error())
 	}
 	s.enter(Retrying)
-	s.do(Effect{Kind: DoStop})
+	s.do(stopTransfer())
 	s.tellErr(NoteRetrying, s.journal.UUID, err)
 	s.due = s.after(wait)
 	return next{}
@@ -180,7 +180,7 @@ func (u *update) fail(s *shared, reason string) next {
 	uuid := s.journal.UUID
 	u.transfer.cancel()
 	u.forget(s)
-	s.do(Effect{Kind: DoStop})
+	s.do(stopTransfer())
 	s.report(StatusFailed, reason, 0)
 	s.tell(NoteFailed, uuid, shorten(reason, maxReason))
 	return next{part: nextSettle}
@@ -201,9 +201,9 @@ func (u *update) flip(s *shared) {
 	s.enter(Flipping)
 	s.saveOrFail()
 	if !u.transfer.flips {
-		s.do(Effect{Kind: DoStop})
+		s.do(stopTransfer())
 	}
-	s.do(Effect{Kind: DoFlip, Plan: plan, ByApplier: u.transfer.flips})
+	s.do(flip(plan, u.transfer.flips))
 }
 
 // flipDone handles the end of a flip. After an error, the boot record shows whether it happened.
