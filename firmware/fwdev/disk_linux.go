@@ -1,7 +1,6 @@
 package fwdev
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"os"
@@ -19,7 +18,7 @@ type disk struct {
 	block bool
 }
 
-// openDisk opens a disk for writing. A file is made if it does not exist.
+// openDisk opens a disk for writing.
 func openDisk(path string) (Disk, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -58,6 +57,9 @@ func rootPartition(path string) ([]Range, error) {
 		if err != nil {
 			return nil, err
 		}
+		if part == mine { // the disk is that partition, or no part of another one
+			r.From, r.To = 0, r.To-r.From
+		}
 		if disk == mine || part == mine {
 			r.What = "the partition of the mounted root file system is there"
 			used = append(used, r)
@@ -68,19 +70,27 @@ func rootPartition(path string) ([]Range, error) {
 
 // deviceOf returns major:minor of the device that is mounted at a path, or "".
 func deviceOf(mount string) (string, error) {
-	f, err := os.Open("/proc/self/mountinfo")
+	text, err := os.ReadFile("/proc/self/mountinfo") // lines of overlays may be long
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
 	device := ""
-	for s := bufio.NewScanner(f); s.Scan(); {
-		fields := strings.Fields(s.Text())
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
 		if len(fields) > 4 && fields[4] == mount {
 			device = fields[2] // the last mount is on top
 		}
 	}
 	return device, nil
+}
+
+// pathOnDevice returns the function that reports whether a path lies on a device, as fwup does.
+func pathOnDevice() func(path, device string) bool {
+	return func(path, device string) bool {
+		var p, d unix.Stat_t
+		return unix.Stat(path, &p) == nil && unix.Stat(device, &d) == nil &&
+			d.Mode&unix.S_IFMT == unix.S_IFBLK && p.Dev == d.Rdev
+	}
 }
 
 // below returns the devices that a device is made of (dm, md, loop), at any depth.

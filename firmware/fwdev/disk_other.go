@@ -23,3 +23,6 @@ func (d *disk) Size() (int64, bool, error) {
 }
 
 func rootPartition(string) ([]Range, error) { return nil, nil }
+
+// pathOnDevice returns nil: only Linux tells.
+func pathOnDevice() func(path, device string) bool { return nil }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hublink-go/hublink/firmware"
+	"github.com/hublink-go/hublink/firmware/fwfile"
 	"github.com/hublink-go/hublink/firmware/slotdev"
 )
 
@@ -65,7 +66,7 @@ func TestSecondUpdateBeforeTheReboot(t *testing.T) {
 
 	slots, a = b.open() // also for a process that was started again
 	s := b.ready(t, a, "3.0.0")
-	require.True(t, bytes.Equal(running, b.bytes("a", slotBlocks*512)), "the running slot is untouched")
+	require.True(t, bytes.Equal(running, b.bytes("a", slotBlocks*512)), "the running slot's bytes")
 	require.Equal(t, "a", state(t, slots).Next, "the first flip was taken back")
 	flip(t, s)
 	require.Equal(t, "b", b.boot())
@@ -157,4 +158,61 @@ func TestFlipsThatMustNotHappen(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, before, state(t, slots))
 	require.Equal(t, "a", b.boot())
+}
+
+// A task that would write to what is in use is refused, also if only its on-error would, or a file
+// system or a partition table there.
+func TestWhatIsInUseIsNotWritten(t *testing.T) {
+	m := &fwfile.Meta{Resources: []fwfile.Resource{{Name: "rootfs", Segments: []int64{1000}}}}
+	a := &Applier{cfg: Config{InUse: func(string) ([]Range, error) {
+		return []Range{{100 * 512, 200 * 512, "used"}, {0, 512, "used"}}, nil
+	}}}
+	call := func(words ...string) []fwfile.Call { return []fwfile.Call{words} }
+	for name, c := range map[string]struct {
+		task fwfile.Task
+		used bool
+	}{
+		"before":        {fwfile.Task{OnInit: call("raw_memset", "99", "1", "0")}, false},
+		"behind":        {fwfile.Task{OnInit: call("trim", "200", "1")}, false},
+		"into":          {fwfile.Task{OnInit: call("trim", "99", "2")}, true},
+		"on-finish":     {fwfile.Task{OnFinish: call("raw_memset", "0x70", "1", "0")}, true},
+		"on-error":      {fwfile.Task{OnError: call("raw_memset", "199", "100", "0")}, true},
+		"file system":   {fwfile.Task{OnFinish: call("fat_rm", "100", "file")}, true},
+		"copy to it":    {fwfile.Task{OnFinish: call("fat_cp", "300", "file", "100", "file")}, true},
+		"copy in it":    {fwfile.Task{OnFinish: call("fat_cp", "100", "file", "other")}, true},
+		"another one":   {fwfile.Task{OnFinish: call("fat_rm", "300", "file")}, false},
+		"mbr":           {fwfile.Task{OnInit: call("mbr_write", "mbr")}, true},
+		"gpt":           {fwfile.Task{OnInit: call("gpt_write", "gpt")}, true},
+		"info":          {fwfile.Task{OnInit: call("info", "100")}, false},
+		"no number":     {fwfile.Task{OnInit: call("trim", "100")}, false}, // package native refuses it
+		"a large one":   {fwfile.Task{OnInit: call("trim", "1", "0x10000000000000")}, true},
+		"resource":      {fwfile.Task{OnResource: writeTo(99)}, true},
+		"resource away": {fwfile.Task{OnResource: writeTo(98)}, false},
+	} {
+		err := a.untouched(&c.task, m)
+		require.Equal(t, c.used, err != nil, "%s: %v", name, err)
+	}
+}
+
+// The program is refused for what the task that fits would write, not for the task of the slot that
+// runs.
+func TestTheTaskThatTheProgramChooses(t *testing.T) {
+	b := newBench(t, 1, 2)
+	b.change = func(c *Config) {
+		c.Mode = Program
+		c.InUse = func(string) ([]Range, error) {
+			return []Range{{slotA * 512, slotB * 512, "it runs"}}, nil
+		}
+	}
+	_, _ = b.open()
+	archive, _ := b.firmwareOf("2.0.0")
+	r, err := fwfile.NewReader(bytes.NewReader(archive), b.applier.cfg.Keys())
+	require.NoError(t, err)
+	require.NoError(t, b.applier.untouchedByProgram(r.Meta()))
+
+	m := *r.Meta()
+	for i := range m.Tasks { // nothing but the program can tell whether it fits
+		m.Tasks[i].Requirements = append(m.Tasks[i].Requirements, fwfile.Call{"require-another"})
+	}
+	require.ErrorContains(t, b.applier.untouchedByProgram(&m), "it runs")
 }

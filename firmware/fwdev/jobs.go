@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/hublink-go/hublink/firmware/fwfile"
 	"github.com/hublink-go/hublink/firmware/fwup"
@@ -46,7 +47,7 @@ func (a *Applier) Plan(m *fwfile.Meta) (Archive, error) {
 		n.close()
 		return seen, nil
 	default:
-		return seen, a.untouchedByAny(m)
+		return seen, a.untouchedByProgram(m)
 	}
 }
 
@@ -74,7 +75,7 @@ func (a *Applier) native(m *fwfile.Meta) (*nativeJob, error) {
 	if err != nil {
 		return nil, err
 	}
-	run, err := native.Open(disk, m, native.Options{Task: a.task(), Info: a.cfg.Info})
+	run, err := native.Open(disk, m, a.options())
 	if err == nil {
 		err = a.untouched(run.Task(), m)
 	}
@@ -138,7 +139,7 @@ func (j *nativeJob) close() { _ = j.disk.Close() }
 // program starts fwup, which waits for the archive.
 func (s *stream) program(ctx context.Context, gate *fwup.Gate) (job, error) {
 	cfg := &s.a.cfg
-	if err := s.a.untouchedByAny(gate.Archive().Meta()); err != nil {
+	if err := s.a.untouchedByProgram(gate.Archive().Meta()); err != nil {
 		return nil, err
 	}
 	// The program keeps the boot record in its cache from here on.
@@ -166,7 +167,6 @@ func (s *stream) program(ctx context.Context, gate *fwup.Gate) (job, error) {
 type programJob struct {
 	gate    *fwup.Gate
 	process *fwup.Process
-	over    bool
 }
 
 func (j *programJob) read(context.Context) error {
@@ -186,30 +186,52 @@ func (j *programJob) read(context.Context) error {
 
 // flip gives the program the bytes that were held back, by which it flips.
 func (j *programJob) flip(ctx context.Context) error {
-	j.over = true
 	stop := context.AfterFunc(ctx, j.process.Kill)
 	defer stop()
-	if _, err := io.Copy(j.process, j.gate.Tail()); err != nil {
+	_, err := io.Copy(j.process, j.gate.Tail())
+	if err != nil {
 		j.process.Abort()
+	} else {
+		err = j.process.Finish()
+	}
+	if err != nil && ctx.Err() != nil { // it was killed
+		return fmt.Errorf("%w: %w", ctx.Err(), err)
+	}
+	return err
+}
+
+func (j *programJob) abort() { j.process.Abort() }
+
+// untouchedByProgram is untouched for the task that the program will choose, or, if only the
+// program can tell which one that is, for all that it may choose.
+func (a *Applier) untouchedByProgram(m *fwfile.Meta) error {
+	t, err := a.choice(m)
+	switch {
+	case err == nil:
+		return a.untouched(t, m)
+	case !errors.Is(err, native.ErrUnsupported):
 		return err
 	}
-	return j.process.Finish()
-}
-
-func (j *programJob) abort() {
-	if !j.over {
-		j.process.Abort()
-	}
-}
-
-// untouchedByAny is untouched for every task that the program may choose.
-func (a *Applier) untouchedByAny(m *fwfile.Meta) error {
 	for _, t := range fwup.Candidates(m, a.task()) {
 		if err := a.untouched(t, m); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// choice returns the task that fits the disk.
+func (a *Applier) choice(m *fwfile.Meta) (*fwfile.Task, error) {
+	disk, err := a.cfg.Open(a.cfg.Disk)
+	if err != nil {
+		return nil, err
+	}
+	t, err := native.Choose(disk, m, a.options())
+	return t, errors.Join(err, disk.Close())
+}
+
+func (a *Applier) options() native.Options {
+	return native.Options{Task: a.task(), Info: a.cfg.Info, PathOnDevice: pathOnDevice()}
 }
 
 // untouched refuses a task that would write to a range that is in use.
@@ -229,7 +251,7 @@ func (a *Applier) untouched(t *fwfile.Task, m *fwfile.Meta) error {
 		return nil
 	}
 	var errs []error
-	for _, calls := range [][]fwfile.Call{t.OnInit, t.OnFinish} {
+	for _, calls := range [][]fwfile.Call{t.OnInit, t.OnFinish, t.OnError} {
 		for _, c := range calls {
 			errs = append(errs, check(c, 0))
 		}
@@ -246,28 +268,38 @@ func (a *Applier) untouched(t *fwfile.Task, m *fwfile.Meta) error {
 	return errors.Join(errs...)
 }
 
-// writes returns the range of the disk that a call writes to, if it is a raw one.
+// writes returns the range of the disk that a call writes to: of a file system its first block, of
+// a partition table what stands at the beginning of the disk.
 func writes(c fwfile.Call, resource int64) (from, to int64, ok bool) {
 	args := c.Args()
-	if len(args) == 0 {
-		return 0, 0, false
-	}
-	at, err := strconv.ParseInt(args[0], 0, 64)
-	if err != nil || at < 0 || at > 1<<53 {
-		return 0, 0, false
-	}
-	n := (resource + 511) / 512
-	switch c.Name() {
-	case "raw_write":
-	case "raw_memset", "trim", "fat_mkfs":
-		if len(args) < 2 {
-			return 0, 0, false
+	number := func(i int) int64 {
+		if i >= len(args) {
+			return -1
 		}
-		if n, err = strconv.ParseInt(args[1], 0, 64); err != nil || n < 0 || n > 1<<53 {
-			return 0, 0, false
+		n, err := strconv.ParseInt(args[i], 0, 64)
+		if err != nil || n > 1<<53 {
+			return -1
 		}
+		return n
+	}
+	at, n := number(0), int64(1)
+	switch name := c.Name(); {
+	case name == "raw_write":
+		n = (resource + 511) / 512
+	case name == "raw_memset", name == "trim", name == "fat_mkfs":
+		n = number(1)
+	case name == "fat_cp" && len(args) == 4:
+		at = number(2)
+	case strings.HasPrefix(name, "fat_"):
+	case name == "mbr_write":
+		at = 0
+	case name == "gpt_write":
+		at, n = 0, gptBlocks
 	default:
 		return 0, 0, false
 	}
-	return at * 512, (at + n) * 512, true
+	return at * 512, (at + n) * 512, at >= 0 && n >= 0
 }
+
+// gptBlocks is the length of a GUID partition table with its protective MBR (UEFI specification).
+const gptBlocks = 34

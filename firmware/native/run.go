@@ -73,6 +73,26 @@ type Run struct {
 // Open chooses the first task whose name begins with Options.Task and whose requirements the target
 // meets, as fwup does. It reads the target and writes nothing.
 func Open(t Target, m *fwfile.Meta, opts Options) (*Run, error) {
+	r, err := choose(t, m, opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Choose returns the task that Open chooses, also if only the fwup program can do it.
+func Choose(t Target, m *fwfile.Meta, opts Options) (*fwfile.Task, error) {
+	r, err := choose(t, m, opts)
+	if err != nil {
+		return nil, err
+	}
+	return r.task, nil
+}
+
+func choose(t Target, m *fwfile.Meta, opts Options) (*Run, error) {
 	if opts.Task == "" {
 		opts.Task = "upgrade"
 	}
@@ -85,13 +105,8 @@ func Open(t Target, m *fwfile.Meta, opts Options) (*Run, error) {
 		cache: blockcache.New(t, blockcache.Options{Size: size, Fixed: fixed, Segments: segments}),
 		envs:  map[string]*environment{}, volumes: map[uint64]*fat.Volume{}, done: map[string]bool{},
 	}
-	if r.task, err = r.choose(); err != nil {
-		return nil, err
-	}
-	if err := r.check(); err != nil {
-		return nil, err
-	}
-	return r, nil
+	r.task, err = r.choose()
+	return r, err
 }
 
 // Task returns the task that Open chose.
