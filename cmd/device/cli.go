@@ -105,7 +105,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(newRun(), newStatus(), newCheckConfig(), newVersion(), newInspect(), newKeys(),
-		newInstall(), newRollback(),
+		newInstall(), newRollback(), newHistory(),
 		newVerb("commit", "End the trial of the running firmware", agent.Commit),
 		newVerb("reconnect", "Drop the connection and dial at once", agent.Reconnect))
 	return root

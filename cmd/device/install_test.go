@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -72,6 +73,19 @@ func TestInstallFile(t *testing.T) {
 	code, _, errOut = device(t, "rollback", "-c", conf)
 	require.Equal(t, exitPolicy, code)
 	require.Contains(t, errOut, "no firmware to revert to")
+
+	code, out, errOut = device(t, "history", "-c", conf)
+	require.Equal(t, exitOK, code, errOut)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	for i, want := range []string{
+		`hand    offered +\S+/app-1.1.0.fw$`,
+		`hand    accepted +1.1.0 5e2c3c1b-\S+ key d487c87f949a3ed7 task upgrade.b applied natively$`,
+		`hand    completed +1.1.0 5e2c3c1b-\S+ 803422 bytes in [0-9.]+m?s$`,
+		`hand    rollback +1.0.0 3c0a03fa-\S+ left 5e2c3c1b-`,
+	} {
+		require.Regexp(t, `^\d{4}-\S+Z  `+want, lines[i])
+	}
+	require.Len(t, lines, 4)
 }
 
 // What is refused has its exit code, and neither the disk nor the journal has changed by a byte.
@@ -139,6 +153,9 @@ func TestInstallURL(t *testing.T) {
 	require.Contains(t, out, "boots next: gofix 1.1.0")
 	require.Contains(t, errOut, "trying again")
 	require.NotContains(t, errOut, "s3cr3t")
+	_, out, _ = device(t, "history", "-o", "json", "-c", dir+"/device.toml")
+	require.NotContains(t, out, "s3cr3t")
+	require.Contains(t, out, `"bytes": 803422`)
 	require.EqualValues(t, 1, cut.Load(), "one cut, then a request for a range")
 	require.EqualValues(t, 2, requests.Load())
 	code, _, errOut = device(t, "install", "-c", same+"/device.toml", fixture("app-1.1.0"))

@@ -2,11 +2,13 @@ package e2e
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -67,8 +69,11 @@ func TestByHand(t *testing.T) {
 	m.wait(dev, "the trial is committed", func(s hubtest.Snapshot) bool {
 		return s.Online && s.Running.Version == "1.2.0" && s.Validated != nil && *s.Validated
 	})
-	m.terminate()
-	m.exits(0, "stopped on request")
+	require.Eventually(t, func() bool {
+		return strings.Count(m.device(0, "history"), "committed  ") == 2
+	}, patience, 20*time.Millisecond)
+	require.NoError(t, m.run.cmd.Process.Kill()) // kill -9: what is in the history stays
+	<-m.run.done
 
 	require.Contains(t, m.device(75, "rollback"), "boots next: gofix 1.1.0")
 	require.Equal(t, "b", m.boot())
@@ -79,4 +84,16 @@ func TestByHand(t *testing.T) {
 	m.until("it is committed", func(s status) bool { return !s.Pending && s.Slot == "b" })
 	m.terminate()
 	m.exits(0, "stopped on request")
+
+	var events []struct{ By, What, Version string }
+	require.NoError(t, json.Unmarshal([]byte(m.device(0, "history", "-o", "json")), &events))
+	var got []string
+	for _, e := range events {
+		got = append(got, strings.TrimSpace(e.By+" "+e.What+" "+e.Version))
+	}
+	require.Subset(t, got, []string{
+		"hand accepted 1.1.0", "hand completed 1.1.0", "device boot 1.1.0", "device committed",
+		"hand failed", "hand completed 1.2.0", "device boot 1.2.0", "hand rollback 1.1.0",
+		"device reverted",
+	})
 }

@@ -34,6 +34,9 @@ func Run(ctx context.Context, file *config.File, version string, errOut io.Write
 	defer func() { err = errors.Join(err, unlock()) }()
 
 	log, events := newLog(file, errOut), newFeed()
+	found.diary = newDiary(file, found.slots, log.logger)
+	defer found.diary.close()
+	found.diary.booted(ctx, file.Firmware.StateDir)
 	cfg := found.config(file, log, events)
 	device, err := actors.New(cfg)
 	if err != nil {

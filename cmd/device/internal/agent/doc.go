@@ -5,6 +5,9 @@
 // [Check] opens what Run would open and changes nothing. [Commit] and [Reconnect] are what other
 // commands ask of a running agent.
 //
+// [Install] and [Rollback] are updates by hand, while no agent runs. [LookAt], [Keys] and [History]
+// change nothing.
+//
 // Run owns everything that it opens: a lock on the state directory, the slots, the control socket,
 // and the device. It closes them in the reverse order, each within a bounded time, whatever the
 // reason of the end. It reads no flags and no environment, writes its log to the given writer, and

@@ -40,7 +40,7 @@ func (f *found) applier(file *config.File, log zerolog.Logger) firmware.Applier 
 				"set firmware.public_keys")
 		}
 	}
-	return firmwareformat.New(c)
+	return f.diary.counts(firmwareformat.New(c))
 }
 
 // archives reports whether the configuration has archives installed.
@@ -66,6 +66,7 @@ func (f *found) archives(file *config.File, log zerolog.Logger) (*fwdev.Applier,
 					return err
 				}
 			}
+			f.diary.archive(a)
 			key := "none"
 			if a.Signer != nil {
 				key = a.Signer.ID()

@@ -23,6 +23,7 @@ type found struct {
 	tls         *tls.Config
 	slots       *slotdev.Device
 	keys        []fwfile.Key // that may sign archives
+	diary       *diary       // nil: nothing is recorded
 	// onArchive judges an archive whose signature was verified; nil: it is taken
 	onArchive func(fwdev.Archive) error
 }
@@ -72,9 +73,12 @@ func (f *found) config(file *config.File, log logs, events *feed) actors.Config 
 			ManualCommit:   file.Firmware.Commit == config.CommitManual,
 			CommitDeadline: file.Firmware.CommitDeadline.D(),
 		},
-		Client:  actors.Client{Progress: events.progress, Reboot: rebooter(&file.Reboot)},
-		Logger:  log.logger,
-		OnEvent: events.event,
+		Client: actors.Client{Progress: events.progress, Reboot: rebooter(&file.Reboot)},
+		Logger: log.logger,
+		OnEvent: func(e actors.Event) {
+			f.diary.event(e)
+			events.event(e)
+		},
 	}
 	if h := file.Extensions.Health; !h.Disabled {
 		cfg.Extensions = append(cfg.Extensions,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strings"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/hublink-go/hublink/actors"
 	"github.com/hublink-go/hublink/cmd/device/internal/config"
+	"github.com/hublink-go/hublink/cmd/device/internal/history"
 	"github.com/hublink-go/hublink/cmd/device/internal/look"
 	"github.com/hublink-go/hublink/firmware"
 	"github.com/hublink-go/hublink/firmware/fetch"
@@ -54,6 +56,9 @@ func Install(ctx context.Context, file *config.File, o Order) (
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
 	d.order = o
+	begun := time.Now()
+	d.note(history.Entry{What: "offered", Reason: place(o.Source)})
+	defer func() { d.noteEnd(err, begun) }()
 	if !d.state.Validated {
 		return nil, errOnTrial()
 	}
@@ -68,6 +73,43 @@ func Install(ctx context.Context, file *config.File, o Order) (
 	return d.offer.Meta, nil
 }
 
+// note adds an entry to the history; an operator's work does not fail with it.
+func (d *desk) note(e history.Entry) {
+	e.By, e.Time = history.ByHand, time.Now().UTC()
+	if d.history == nil {
+		return
+	}
+	if err := d.history.Add(e); err != nil && d.order.Notice != nil {
+		d.order.Notice(err.Error())
+	}
+}
+
+// noteEnd adds the outcome of an installation to the history.
+func (d *desk) noteEnd(err error, begun time.Time) {
+	e := history.Entry{
+		What: "completed", Bytes: d.written, Millis: time.Since(begun).Milliseconds(),
+	}
+	if d.offer != nil {
+		e.UUID, e.Version = d.offer.UUID, d.offer.Version()
+	}
+	if err != nil {
+		e.What, e.Reason = "failed", err.Error()
+	}
+	d.note(e)
+}
+
+// place is a source without what may be secret in it.
+func place(source string) string {
+	if !isURL(source) {
+		return source
+	}
+	u, err := url.Parse(source)
+	if err != nil {
+		return "an address"
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}
+
 func isURL(source string) bool {
 	return strings.HasPrefix(source, "http://") || strings.HasPrefix(source, "https://")
 }
@@ -79,10 +121,13 @@ type desk struct {
 	state   firmware.BootState
 	journal actors.FileJournal
 	unlock  func() error
+	history *history.Log // nil: it cannot be written
 
 	order Order
 	offer *firmware.Offer // what is installed, as a hub would offer it; nil: not known yet
 	all   int64           // bytes of the file; 0: not known
+	// bytes that were taken
+	written int64
 }
 
 // openDesk opens what a firmware by hand needs, and claims the state directory.
@@ -103,10 +148,16 @@ func openDesk(ctx context.Context, file *config.File) (*desk, error) {
 	if d.state, err = d.found.slots.State(ctx); err != nil {
 		return nil, errors.Join(err, unlock())
 	}
+	d.history, _ = history.Open(file.Firmware.StateDir) // the firmware matters more
 	return d, nil
 }
 
-func (d *desk) close() error { return d.unlock() }
+func (d *desk) close() error {
+	if d.history != nil {
+		_ = d.history.Close() // every entry is synced
+	}
+	return d.unlock()
+}
 
 // copy installs a file: it is judged whole before anything is written.
 func (d *desk) copy(ctx context.Context) error {
@@ -118,6 +169,10 @@ func (d *desk) copy(ctx context.Context) error {
 		return err
 	}
 	d.offer, d.all = offerOf(fw, d.state, d.order.Version), fw.Size
+	d.found.onArchive = func(a fwdev.Archive) error {
+		d.note(archiveEntry(a, history.ByHand))
+		return nil
+	}
 	in, err := os.Open(d.order.Source)
 	if err != nil {
 		return err
@@ -135,7 +190,10 @@ func (d *desk) copy(ctx context.Context) error {
 
 // download installs from an address. The archive is judged by its head, before anything is written.
 func (d *desk) download(ctx context.Context) error {
-	d.found.onArchive = d.judgeHead
+	d.found.onArchive = func(a fwdev.Archive) error {
+		d.note(archiveEntry(a, history.ByHand))
+		return d.judgeHead(a)
+	}
 	source := firmware.Source{URL: firmware.SignedURL(d.order.Source)}
 	s, err := d.open(ctx, source, firmware.Target{})
 	if err != nil {
@@ -218,7 +276,8 @@ func (s *sink) Write(_ context.Context, p []byte) error {
 	if err := s.intake.Write(p); err != nil {
 		return sinkError{err}
 	}
-	s.desk.order.Progress(s.intake.Written(), s.desk.all)
+	s.desk.written = s.intake.Written()
+	s.desk.order.Progress(s.desk.written, s.desk.all)
 	return nil
 }
 

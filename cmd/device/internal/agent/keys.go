@@ -36,7 +36,7 @@ func Keys(file *config.File) (keys []Key, meaning string, err error) {
 // files in folders are passed over, since they are not for firmware.
 func publicKeys(from []string) ([]fwfile.Key, error) {
 	found, err := keysFrom(from)
-	var keys []fwfile.Key
+	keys := make([]fwfile.Key, 0, len(found))
 	for _, k := range found {
 		keys = append(keys, k.Key)
 	}

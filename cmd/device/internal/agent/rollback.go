@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hublink-go/hublink/cmd/device/internal/config"
+	"github.com/hublink-go/hublink/cmd/device/internal/history"
 	"github.com/hublink-go/hublink/firmware"
 	"github.com/hublink-go/hublink/firmware/slotdev"
 )
@@ -37,6 +38,13 @@ func Rollback(ctx context.Context, file *config.File) (
 	if running := d.state.Meta["uuid"]; err == nil && reboot && left != running {
 		err = d.leave(running) // a revert waited for its reboot already
 	}
+	e := history.Entry{
+		What: "rollback", UUID: to["uuid"], Version: to["version"], Reason: "left " + left,
+	}
+	if err != nil {
+		e.What, e.Reason = "rollback failed", err.Error()
+	}
+	d.note(e)
 	return to, reboot, err
 }
 
