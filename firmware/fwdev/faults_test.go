@@ -19,11 +19,23 @@ import (
 func (b *bench) firmwareOf(version string) (archive []byte, target firmware.Target) {
 	target.Meta = maps.Clone(factory)
 	target.Meta["version"] = version
-	payload := make([]byte, 300_000)
-	_, _ = rand.NewChaCha8(sha256.Sum256([]byte(version))).Read(payload)
-	archive = b.pack(target, payload)
+	archive = b.pack(target, b.payload(version))
 	target.UUID, target.Size = b.uuid(archive), int64(len(archive))
 	return archive, target
+}
+
+// payload is the firmware of a version.
+func (*bench) payload(version string) []byte {
+	p := make([]byte, 300_000)
+	_, _ = rand.NewChaCha8(sha256.Sum256([]byte(version))).Read(p)
+	return p
+}
+
+// canceled returns a context that has ended.
+func canceled(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
 }
 
 // begun opens a staging of a device.
@@ -128,8 +140,7 @@ func TestFlipsThatMustNotHappen(t *testing.T) {
 	b := newBench(t, 1, 2)
 	slots, a := b.open()
 	before := state(t, slots)
-	over, cancel := context.WithCancel(t.Context())
-	cancel()
+	over := canceled(t)
 
 	s := b.ready(t, a, "2.0.0")
 	require.ErrorIs(t, s.(firmware.Flipper).Flip(over), context.Canceled)

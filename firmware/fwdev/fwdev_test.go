@@ -18,7 +18,13 @@ import (
 	"github.com/hublink-go/hublink/tests/golden"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain lets the test binary be the fwup program, too.
+func TestMain(m *testing.M) {
+	if os.Getenv("FWDEV_TEST_FWUP") != "" {
+		os.Exit(fakeFwup())
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const fixtures = "../../tests/testdata/fixtures/fwup/"
 
