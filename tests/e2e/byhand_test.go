@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -93,7 +94,39 @@ func TestByHand(t *testing.T) {
 	}
 	require.Subset(t, got, []string{
 		"hand accepted 1.1.0", "hand completed 1.1.0", "device boot 1.1.0", "device committed",
-		"hand failed", "hand completed 1.2.0", "device boot 1.2.0", "hand rollback 1.1.0",
+		"hand refused 1.1.0", "hand completed 1.2.0", "device boot 1.2.0", "hand rollback 1.1.0",
 		"device reverted",
 	})
+}
+
+// An installation that is killed in the middle has changed no byte of the boot record, leaves no
+// lock and a history that can be read, and the next one is complete.
+func TestInstallSurvivesKill(t *testing.T) {
+	hub := hubtest.Run(t, hubtest.Config{Mode: hubtest.TLS})
+	m := newDisk(t, hub)
+	data := golden.Read(t, fixtures+"fw/app-1.1.0.fw")
+	ctx, cancel := context.WithCancel(t.Context())
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write(data[:len(data)/2])
+		w.(http.Flusher).Flush() //nolint:forcetypeassert // of net/http
+		<-ctx.Done()
+	}))
+	defer server.Close()
+	defer cancel()
+	disk := filepath.Join(m.dir, "disk")
+	before := golden.Read(t, disk)[:0x4000]
+	cmd := exec.Command(program(t, "device"), "install", "-c",
+		filepath.Join(m.dir, "device.toml"), server.URL)
+	require.NoError(t, cmd.Start())
+	require.Eventually(t, func() bool {
+		return strings.Contains(m.device(0, "history"), "accepted")
+	}, patience, 20*time.Millisecond)
+	require.NoError(t, cmd.Process.Kill())
+	require.Error(t, cmd.Wait())
+	require.Equal(t, before, golden.Read(t, disk)[:0x4000])
+	require.Equal(t, 2, strings.Count(m.device(0, "history"), "\n"), "offered and accepted")
+
+	m.device(75, "install", fixtures+"fw/app-1.1.0.fw")
+	require.Equal(t, "b", m.boot())
+	require.Equal(t, "1.1.0", m.record().Meta["version"])
 }

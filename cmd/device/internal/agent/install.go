@@ -95,6 +95,11 @@ func (d *desk) noteEnd(err error, begun time.Time) {
 	if err != nil {
 		e.What, e.Reason = "failed", err.Error()
 	}
+	for _, kind := range [...]error{ErrInstalled, ErrPolicy, ErrDowngrade} {
+		if errors.Is(err, kind) {
+			e.What = "refused"
+		}
+	}
 	d.note(e)
 }
 
@@ -165,10 +170,10 @@ func (d *desk) copy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.offer, d.all = offerOf(fw, d.state, d.order.Version), fw.Size
 	if _, err := d.found.judge(d.file, fw, d.state, d.order.Version); err != nil {
 		return err
 	}
-	d.offer, d.all = offerOf(fw, d.state, d.order.Version), fw.Size
 	d.found.onArchive = func(a fwdev.Archive) error {
 		d.note(archiveEntry(a, history.ByHand))
 		return nil
@@ -221,12 +226,10 @@ func (d *desk) judgeHead(a fwdev.Archive) error {
 	fw := look.Head(a.Meta, max(d.all, 1))
 	o := offerOf(fw, d.state, "")
 	o.Checksum = strings.Repeat("0", 64) // the signature vouches for the file
-	if err := d.found.wants(d.file, o, d.state); err != nil {
-		return err
-	}
+	err := d.found.wants(d.file, o, d.state)
 	o.Checksum, o.Size, o.URL = "", d.all, firmware.SignedURL(d.order.Source)
 	d.offer = o
-	return nil
+	return err
 }
 
 // open opens the applier of the configuration.
@@ -317,6 +320,9 @@ func (s *sink) finish(ctx context.Context) error {
 	state, readErr := d.found.slots.State(fctx)
 	if readErr == nil && state.Next != state.Active && state.Other["uuid"] == d.offer.UUID {
 		return nil // the boot record counts
+	}
+	if readErr == nil && state.Next == state.Active {
+		err = errors.Join(err, d.record(func(*firmware.Journal) {})) // nothing is left to finish
 	}
 	return errors.Join(errors.New("the boot record does not say that the new firmware boots next"),
 		err, readErr)
