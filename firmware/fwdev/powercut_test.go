@@ -38,7 +38,8 @@ type bench struct {
 	change func(*Config)
 	// onFinish returns more calls for the end of a task that makes a slot the next one.
 	onFinish func(slot string) []fwfile.Call
-	applier  *Applier // of the process that runs
+	edit     func(*fwfile.Meta) // changes the archives
+	applier  *Applier           // of the process that runs
 }
 
 var factory = firmware.Metadata{
@@ -149,6 +150,9 @@ func (b *bench) pack(target firmware.Target, payload []byte) []byte {
 		env.Redundant, env.Second = true, envBlock+envBlocks
 	}
 	spec.Meta.Partitions.Envs = []fwfile.Env{env}
+	if b.edit != nil {
+		b.edit(&spec.Meta)
+	}
 	var file bytes.Buffer
 	require.NoError(b.t, fwfile.Create(&file, spec))
 	return file.Bytes()
