@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/hublink-go/hublink/cmd/sim/internal/machine"
@@ -14,7 +15,7 @@ func newMachine() *cobra.Command {
 		Use:   "machine",
 		Short: "A machine in a folder, to try the device process on a desk",
 	}
-	cmd.AddCommand(newMachineNew(), newMachineBoot())
+	cmd.AddCommand(newMachineNew(), newMachineFirmware(), newMachineBoot())
 	return cmd
 }
 
@@ -22,7 +23,7 @@ func newMachineNew() *cobra.Command {
 	var o machine.Options
 	cmd := &cobra.Command{
 		Use:   "new DIR",
-		Short: "Make slot files, a boot record and a configuration for sim hub",
+		Short: "Make slots, a boot record and a configuration for sim hub",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path, err := machine.New(args[0], o)
@@ -36,10 +37,39 @@ func newMachineNew() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&o.Identity, "identity", "bench-1", "device identifier")
 	f.Int64Var(&o.Size, "size", 64<<20, "bytes of a slot")
+	f.BoolVar(&o.Disk, "disk", false,
+		"one disk that takes signed fwup archives, instead of slot files that take any image")
 	f.StringVar(&o.URL, "url", "ws://127.0.0.1:4001", "of the hub")
 	f.StringVar(&o.CA, "ca", "", "PEM file with the authority of the hub (default: the system's)")
 	f.StringVar(&o.Key, "key", defaultKey, "key that the hub accepts")
 	f.StringVar(&o.Secret, "secret", defaultSecret, "its secret")
+	return cmd
+}
+
+func newMachineFirmware() *cobra.Command {
+	var version string
+	var size int64
+	cmd := &cobra.Command{
+		Use:   "firmware DIR FILE",
+		Short: "Make a signed fwup archive for a machine that has a disk",
+		Args:  cobra.ExactArgs(2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			f, err := renameio.NewPendingFile(args[1], renameio.WithPermissions(0o644))
+			if err != nil {
+				return failure{error: err}
+			}
+			defer func() { _ = f.Cleanup() }() // does nothing to a file that is in place
+			if err := machine.Firmware(args[0], version, size, f); err != nil {
+				return failure{error: err}
+			}
+			if err := f.CloseAtomicallyReplace(); err != nil {
+				return failure{error: err}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&version, "version", "1.1.0", "of the firmware")
+	cmd.Flags().Int64Var(&size, "size", 8<<20, "bytes of its root file system")
 	return cmd
 }
 

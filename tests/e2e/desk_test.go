@@ -62,6 +62,40 @@ func TestTheAgentOnADesk(t *testing.T) {
 	m.terminate()
 }
 
+// The same with signed archives: a machine with a disk, and a firmware that is made for it.
+func TestArchivesOnADesk(t *testing.T) {
+	at := startHub(t)
+	dir := shortDir(t)
+	file := filepath.Join(dir, "app.fw")
+	for _, args := range [][]string{
+		{"machine", "new", dir, "--url", at.URL, "--disk", "--size", "2000000"},
+		{"machine", "firmware", dir, file, "--size", "1500000"},
+	} {
+		out, err := exec.Command(program(t, "sim"), args...).CombinedOutput()
+		require.NoError(t, err, string(out))
+	}
+	m := &machine{t: t, dir: dir}
+	t.Cleanup(m.off)
+	m.start()
+	m.until("it joins", func(s status) bool { return s.Connection == "connected" })
+	data, err := os.ReadFile(file)
+	require.NoError(t, err)
+	var made struct{ UUID, Version string }
+	require.NoError(t, json.Unmarshal(
+		[]byte(ask(t, http.MethodPost, at.Control+"/v1/firmware", string(data))), &made))
+	require.Equal(t, "1.1.0", made.Version)
+	ask(t, http.MethodPost, at.Control+"/v1/devices/bench-1/update", `{"firmware":"`+made.UUID+`"}`)
+	m.exits(75, "the machine has to reboot")
+	out, err := exec.Command(program(t, "sim"), "machine", "boot", dir).CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.Equal(t, "slot b boots\n", string(out))
+	m.start()
+	s := m.until("it comes back and commits",
+		func(s status) bool { return s.Connection == "connected" && !s.Pending })
+	require.Equal(t, "1.1.0", s.Firmware["version"])
+	m.terminate()
+}
+
 // hubAddress is what sim hub says of itself.
 type hubAddress struct{ URL, Control string }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hublink-go/hublink/cmd/sim/internal/archive"
 	"github.com/hublink-go/hublink/cmd/sim/internal/report"
 	"github.com/hublink-go/hublink/firmware/fwfile"
 	"github.com/hublink-go/hublink/protocol/hubtest"
@@ -52,7 +53,8 @@ func TestArchive(t *testing.T) {
 		Statuses: []string{"received", "started", "completed"}, Validated: true,
 		Bytes: s.kit.content.Size, Archive: "ok", BootRecord: "changed",
 	}, r)
-	require.Contains(t, out, "signed by key "+publicKey().ID()+"; task upgrade.b was applied natively")
+	require.Contains(t, out,
+		"signed by key "+archive.PublicKey().ID()+"; task upgrade.b was applied natively")
 	require.Contains(t, out, "downloading 100 %")
 }
 
@@ -60,7 +62,7 @@ func TestArchive(t *testing.T) {
 func TestArchiveIsDeterministic(t *testing.T) {
 	var made [2][]byte
 	for i := range made {
-		c, err := build(metadata(newVersion), 100_000, slotBlocks(100_000))
+		c, err := build(metadata(newVersion), 100_000, archive.SlotBlocks(100_000))
 		require.NoError(t, err)
 		made[i] = make([]byte, c.Size)
 		_, err = c.ReadAt(made[i], 0)

@@ -1,16 +1,22 @@
 package demo
 
 import (
+	"bytes"
 	"fmt"
 	"path/filepath"
-	"strings"
 
+	"github.com/hublink-go/hublink/cmd/sim/internal/archive"
 	"github.com/hublink-go/hublink/firmware"
 	"github.com/hublink-go/hublink/firmware/format"
 	"github.com/hublink-go/hublink/firmware/fwdev"
 	"github.com/hublink-go/hublink/firmware/fwfile"
 	"github.com/hublink-go/hublink/firmware/slotdev"
 	"github.com/hublink-go/hublink/protocol/hubtest"
+)
+
+const (
+	archiveSize = 16 << 20 // bytes of the root file system that is offered
+	baseSize    = 1 << 20  // of the one that the machine has
 )
 
 // kit is what a demo is played with: what the hub offers, and a machine that runs something else.
@@ -88,8 +94,8 @@ func (k *kit) offer(o *Options) (err error) {
 		k.content = *o.Firmware
 		return nil
 	}
-	k.keys = []fwfile.Key{publicKey()}
-	k.content, err = build(metadata(newVersion), archiveSize, slotBlocks(archiveSize))
+	k.keys = []fwfile.Key{archive.PublicKey()}
+	k.content, err = build(metadata(newVersion), archiveSize, archive.SlotBlocks(archiveSize))
 	return err
 }
 
@@ -100,13 +106,13 @@ func (k *kit) disk(o *Options, path string) (err error) {
 	meta, k.said = readMeta(k.content)
 	switch {
 	case o.Base != nil:
-		k.slots.Env, err = newDisk(path, *o.Base, true)
+		k.slots.Env, err = archive.NewDisk(path, *o.Base, true)
 		if err != nil {
 			return fmt.Errorf("the base: %w", err)
 		}
 		return nil
-	case o.Firmware != nil && hasLayout(meta):
-		k.slots.Env, err = newDisk(path, k.content, false)
+	case o.Firmware != nil && archive.HasLayout(meta):
+		k.slots.Env, err = archive.NewDisk(path, k.content, false)
 		if err != nil {
 			return fmt.Errorf("the layout of the archive: %w; give a base", err)
 		}
@@ -114,22 +120,16 @@ func (k *kit) disk(o *Options, path string) (err error) {
 	}
 	said := k.said
 	said.Version = oldVersion
-	base, err := build(said, baseSize, slotBlocks(archiveSize))
+	base, err := build(said, baseSize, archive.SlotBlocks(archiveSize))
 	if err == nil {
-		k.slots.Env, err = newDisk(path, base, true)
+		k.slots.Env, err = archive.NewDisk(path, base, true)
 	}
 	return err
 }
 
-// hasLayout reports whether an archive says what a machine for it looks like.
-func hasLayout(meta *fwfile.Meta) bool {
-	if meta == nil || len(meta.Partitions.Envs) == 0 {
-		return false
-	}
-	for _, t := range meta.Tasks {
-		if strings.HasPrefix(t.Name, taskComplete) {
-			return true
-		}
-	}
-	return false
+// build makes an archive in memory.
+func build(meta hubtest.Metadata, size int64, slot uint64) (hubtest.Content, error) {
+	var b bytes.Buffer
+	err := archive.Build(&b, meta, size, slot)
+	return hubtest.Content{ReaderAt: bytes.NewReader(b.Bytes()), Size: int64(b.Len())}, err
 }

@@ -1,6 +1,8 @@
 package machine
 
 import (
+	"bytes"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -9,7 +11,9 @@ import (
 	"github.com/pelletier/go-toml/v2"
 	"github.com/stretchr/testify/require"
 
+	"github.com/hublink-go/hublink/cmd/sim/internal/archive"
 	"github.com/hublink-go/hublink/firmware"
+	"github.com/hublink-go/hublink/firmware/fwfile"
 	"github.com/hublink-go/hublink/firmware/slotdev"
 )
 
@@ -108,4 +112,30 @@ func TestWhatDoesNotFitAConfigurationIsRefused(t *testing.T) {
 		require.Error(t, err, name)
 		require.NoDirExists(t, dir)
 	}
+}
+
+// A machine with a disk gets archives that fit it and that its key has signed.
+func TestFirmwareForADisk(t *testing.T) {
+	dir := t.TempDir()
+	require.ErrorContains(t, Firmware(dir, "1.1.0", 1, io.Discard), "make one with --disk")
+	o := desk
+	o.Disk = true
+	path, err := New(dir, o)
+	require.NoError(t, err)
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Contains(t, string(text), archive.PublicKey().String())
+	require.NotContains(t, string(text), "allow_unsigned")
+	_, err = New(dir, o)
+	require.ErrorIs(t, err, fs.ErrExist)
+	slot, err := Boot(dir)
+	require.NoError(t, err)
+	require.Equal(t, "a", slot)
+
+	var b bytes.Buffer
+	require.NoError(t, Firmware(dir, "1.2.0", 1<<20, &b))
+	r, err := fwfile.NewReader(&b, fwfile.Options{Keys: []fwfile.Key{archive.PublicKey()}})
+	require.NoError(t, err)
+	require.Equal(t, "1.2.0", r.Meta().Version)
+	require.ErrorContains(t, Firmware(dir, "1.1.0", 2<<20, io.Discard), "do not fit")
 }

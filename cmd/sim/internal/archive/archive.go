@@ -1,7 +1,6 @@
-package demo
+package archive
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"fmt"
 	"io"
@@ -12,65 +11,67 @@ import (
 	"github.com/hublink-go/hublink/protocol/hubtest"
 )
 
-// The layout of the demo's own machine, in blocks of 512 bytes: a partition table, two copies of
+// The layout of a machine, in blocks of 512 bytes: a partition table, two copies of
 // the U-Boot environment, two slots.
 const (
-	blockSize   = 512
-	envName     = "uboot-env"
-	envFirst    = 16
-	envSecond   = 32
-	envBlocks   = 16
-	slotsBegin  = 2048
-	slotAlign   = 2048
-	rootfs      = "rootfs.img"
-	activeSlot  = "nerves_fw_active"
-	archiveSize = 16 << 20 // bytes of the root file system that is offered
-	baseSize    = 1 << 20  // of the one that the machine has
+	blockSize  = 512
+	envName    = "uboot-env"
+	envFirst   = 16
+	envSecond  = 32
+	envBlocks  = 16
+	slotsBegin = 2048
+	slotAlign  = 2048
+	rootfs     = "rootfs.img"
+	activeSlot = "nerves_fw_active"
 )
 
-// signingKey is the key of the demo's own archives. It signs nothing else.
+// signingKey is the key of the archives that are made here. It is no secret and signs nothing else.
 func signingKey() ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed([]byte("the demo's key, which is no secret")[:ed25519.SeedSize])
 }
 
-// publicKey is what the demo's own machine has.
-func publicKey() fwfile.Key { return fwfile.Key(signingKey().Public().(ed25519.PublicKey)) }
+// PublicKey is the key that verifies what Build makes.
+func PublicKey() fwfile.Key { return fwfile.Key(signingKey().Public().(ed25519.PublicKey)) }
 
-// build makes a signed archive of a made-up root file system, for slots of that many blocks. The
-// same arguments give the same bytes.
-func build(meta hubtest.Metadata, size int64, slot uint64) (hubtest.Content, error) {
-	var b bytes.Buffer
+// Build writes a signed archive of a made-up root file system of that size, for slots of that many
+// blocks. The same arguments give the same bytes. The UUID of meta is not used.
+func Build(w io.Writer, meta hubtest.Metadata, size int64, slot uint64) error {
 	image := hubtest.Generated(uint64(size), size)
-	err := fwfile.Create(&b, fwfile.Spec{
+	err := fwfile.Create(w, fwfile.Spec{
 		Meta: layout(meta, slot), Key: signingKey(), Created: time.Unix(1767225600, 0),
 		Open: func(string) (io.ReadCloser, error) {
 			return io.NopCloser(io.NewSectionReader(image, 0, size)), nil
 		},
 	})
 	if err != nil {
-		return hubtest.Content{}, fmt.Errorf("make an archive: %w", err)
+		return fmt.Errorf("make an archive: %w", err)
 	}
-	return hubtest.Content{ReaderAt: bytes.NewReader(b.Bytes()), Size: int64(b.Len())}, nil
+	return nil
 }
 
-// slotBlocks returns how many blocks a slot for size bytes has.
-func slotBlocks(size int64) uint64 {
+// SlotBlocks returns how many blocks a slot for size bytes has.
+func SlotBlocks(size int64) uint64 {
 	blocks := uint64(size+blockSize-1) / blockSize //nolint:gosec // a size is not negative
 	return (blocks + slotAlign - 1) / slotAlign * slotAlign
 }
 
-// layout is the meta.conf of the demo's own archives.
+// environment is where the boot record is.
+func environment() fwfile.Env {
+	return fwfile.Env{
+		Name: envName, Offset: envFirst, Count: envBlocks, Redundant: true, Second: envSecond,
+	}
+}
+
+// layout is the meta.conf of an archive.
 func layout(meta hubtest.Metadata, slot uint64) fwfile.Meta {
 	starts := [...]uint64{slotsBegin, slotsBegin + slot}
 	m := fwfile.Meta{
 		Product: meta.Product, Version: meta.Version, Platform: meta.Platform,
-		Architecture: meta.Architecture, Description: "a demo", Author: "sim demo",
+		Architecture: meta.Architecture, Description: "made up", Author: "sim",
 		Resources: []fwfile.Resource{{Name: rootfs}},
 		Tasks:     []fwfile.Task{complete(meta, starts[0])},
 	}
-	m.Partitions.Envs = []fwfile.Env{{
-		Name: envName, Offset: envFirst, Count: envBlocks, Redundant: true, Second: envSecond,
-	}}
+	m.Partitions.Envs = []fwfile.Env{environment()}
 	table := fwfile.MBR{Name: "mbr", Signature: 0x01020304}
 	for i, at := range starts {
 		table.Partitions = append(table.Partitions,
