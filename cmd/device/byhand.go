@@ -17,6 +17,7 @@ import (
 func newInspect() *cobra.Command {
 	var path, format string
 	var keys []string
+	var o agent.Order
 	cmd := &cobra.Command{
 		Use:   "inspect FILE",
 		Short: "Show what a firmware file holds, who signed it, and whether this device takes it",
@@ -33,7 +34,8 @@ code is that of "device install" for the same file: 0 means that it would be tak
 			if err != nil {
 				return &exitError{code: exitConfig, err: err}
 			}
-			f, refused, err := agent.LookAt(cmd.Context(), file, args[0], keys)
+			o.Source = args[0]
+			f, refused, err := agent.LookAt(cmd.Context(), file, o, keys)
 			if err != nil {
 				return &exitError{code: exitFailure, err: err}
 			}
@@ -52,6 +54,7 @@ code is that of "device install" for the same file: 0 means that it would be tak
 	}
 	configFlag(cmd, &path)
 	outputFlag(cmd, &format)
+	orderFlags(cmd, &o)
 	cmd.Flags().StringArrayVar(&keys, "public-key", nil,
 		"key that may sign: base64, a file, or a folder with *.pub")
 	return cmd

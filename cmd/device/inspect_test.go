@@ -100,6 +100,10 @@ func TestInspectFixtures(t *testing.T) {
 			golden.Same(t, "testdata/inspect/"+name+".txt", out)
 		})
 	}
+	code, out, _ := device(t, "inspect", "-c", dir+"/device.toml", "--task", "upgrade.a",
+		fixture("app-1.1.0"))
+	require.Equal(t, exitPolicy, code)
+	require.Contains(t, out, "the requirements of its tasks \"upgrade.a\" are not met")
 	require.True(t, bytes.Equal(before, golden.Read(t, dir+"/disk")))
 	require.NoDirExists(t, dir+"/state")
 }

@@ -46,8 +46,7 @@ The hub hears of it at that join.
 		},
 	}
 	configFlag(cmd, &path)
-	cmd.Flags().StringVar(&o.Task, "task", "", "beginning of the task's name (default: firmware.task)")
-	cmd.Flags().StringVar(&o.Version, "as-version", "", "version of an image")
+	orderFlags(cmd, &o)
 	rebootFlag(cmd, &reboot)
 	return cmd
 }
@@ -82,6 +81,12 @@ A deployment of the hub does not bring back what was rolled back; a push by hand
 	configFlag(cmd, &path)
 	rebootFlag(cmd, &reboot)
 	return cmd
+}
+
+func orderFlags(cmd *cobra.Command, o *agent.Order) {
+	cmd.Flags().StringVar(&o.Task, "task", "",
+		"beginning of the task's name (default: firmware.task)")
+	cmd.Flags().StringVar(&o.Version, "as-version", "", "version of an image, which says none")
 }
 
 func rebootFlag(cmd *cobra.Command, reboot *bool) {

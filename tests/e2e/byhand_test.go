@@ -16,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hublink-go/hublink/actors"
+	"github.com/hublink-go/hublink/firmware"
 	"github.com/hublink-go/hublink/protocol/hubtest"
 	"github.com/hublink-go/hublink/tests/golden"
 )
@@ -83,6 +85,12 @@ func TestByHand(t *testing.T) {
 		return s.Online && s.Running.Version == "1.1.0"
 	})
 	m.until("it is committed", func(s status) bool { return !s.Pending && s.Slot == "b" })
+	text, err := actors.FileJournal{Path: filepath.Join(m.dir, "state/journal")}.Load()
+	require.NoError(t, err)
+	journal, err := firmware.DecodeJournal(text)
+	require.NoError(t, err)
+	require.Equal(t, []string{"1172165c-6a8f-5e86-28a5-bda190c9f9c3"}, journal.Reverted,
+		"a deployment does not bring 1.2.0 back")
 	m.terminate()
 	m.exits(0, "stopped on request")
 

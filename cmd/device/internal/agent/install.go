@@ -40,17 +40,22 @@ type Order struct {
 	Notice func(text string)
 }
 
+// config returns the configuration with the task of the order.
+func (o *Order) config(file *config.File) *config.File {
+	conf := *file
+	if o.Task != "" {
+		conf.Firmware.Task = o.Task
+	}
+	return &conf
+}
+
 // Install installs a firmware by hand, with the checks that an offer of a hub passes, and makes it
 // boot next. It returns what it has installed. It fails with a *Refusal, with ErrConfig, or while
 // an agent runs on the same state directory.
 func Install(ctx context.Context, file *config.File, o Order) (
 	installed firmware.Metadata, err error,
 ) {
-	conf := *file
-	if o.Task != "" {
-		conf.Firmware.Task = o.Task
-	}
-	d, err := openDesk(ctx, &conf)
+	d, err := openDesk(ctx, o.config(file))
 	if err != nil {
 		return nil, err
 	}

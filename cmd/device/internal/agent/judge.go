@@ -14,10 +14,10 @@ import (
 	"github.com/hublink-go/hublink/firmware/fwfile"
 )
 
-// LookAt reads the firmware file at path and judges its signature with keys, which are what
+// LookAt reads the firmware file of an order and judges its signature with keys, which are what
 // firmware.public_keys takes. With a configuration, whose keys it uses too, the report also says
 // whether the device takes the file now, and refused is the reason if it does not.
-func LookAt(ctx context.Context, file *config.File, path string, keys []string) (
+func LookAt(ctx context.Context, file *config.File, o Order, keys []string) (
 	f *look.File, refused, err error,
 ) {
 	if file != nil {
@@ -27,13 +27,13 @@ func LookAt(ctx context.Context, file *config.File, path string, keys []string) 
 	if err != nil {
 		return nil, nil, err
 	}
-	if f, err = look.Read(ctx, path, parsed); err != nil {
+	if f, err = look.Read(ctx, o.Source, parsed); err != nil {
 		return nil, nil, err
 	}
 	if file == nil {
 		return f, unverified(f), nil
 	}
-	how, refused := judgeLocal(ctx, file, f)
+	how, refused := judgeLocal(ctx, o.config(file), f, o.Version)
 	f.Device = &look.Device{Takes: refused == nil, Why: how}
 	if refused != nil {
 		f.Device.Why = refused.Error()
@@ -56,7 +56,9 @@ func unverified(f *look.File) error {
 }
 
 // judgeLocal says how the device would install a file, or why it does not.
-func judgeLocal(ctx context.Context, file *config.File, f *look.File) (string, error) {
+func judgeLocal(
+	ctx context.Context, file *config.File, f *look.File, version string,
+) (string, error) {
 	slots, err := openSlots(ctx, file)
 	if err != nil {
 		return "", fmt.Errorf("it cannot be judged: %w", err)
@@ -69,7 +71,7 @@ func judgeLocal(ctx context.Context, file *config.File, f *look.File) (string, e
 	if err != nil {
 		return "", err
 	}
-	return found.judge(file, f, state, "")
+	return found.judge(file, f, state, version)
 }
 
 // judge says how the device in that state would install a file, or why it does not. version is that
