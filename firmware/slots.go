@@ -43,7 +43,7 @@ type BootState struct {
 	Other     Metadata // of the other slot; nil when it is undescribed
 	Validated bool     // the running slot is committed
 	Reverted  bool     // the other slot was on trial and the boot loader reverted from it
-	Capacity  int64    // bytes that the other slot takes
+	Capacity  int64    // bytes that the other slot takes; 0: not known
 }
 
 // pending reports whether another slot than the running one boots next.

@@ -163,6 +163,9 @@ func triesAgain(r *rig) {
 
 func refusesTooLarge(r *rig) {
 	before := r.state()
+	if before.Capacity == 0 {
+		return // slots that only the archives know have no size that Begin could tell
+	}
 	_, target := r.pack("2.0.0", r.content("2.0.0"))
 	target.Size = before.Capacity + 1<<20
 	_, err := r.Applier.Begin(context.Background(), target)

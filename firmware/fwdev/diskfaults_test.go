@@ -52,7 +52,9 @@ func (f failing) Sync() error {
 }
 
 // try installs an archive and reports how far that came.
-func try(t *testing.T, a firmware.Applier, target firmware.Target, archive []byte) (flipped, asked bool) {
+func try(
+	t *testing.T, a firmware.Applier, target firmware.Target, archive []byte,
+) (flipped, asked bool) {
 	t.Helper()
 	s := begun(t, a, target)
 	if err := feed(s, archive); err != nil {

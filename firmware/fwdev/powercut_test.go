@@ -39,6 +39,7 @@ type bench struct {
 	// onFinish returns more calls for the end of a task that makes a slot the next one.
 	onFinish func(slot string) []fwfile.Call
 	edit     func(*fwfile.Meta) // changes the archives
+	stored   bool               // archives are not compressed
 	applier  *Applier           // of the process that runs
 }
 
@@ -143,7 +144,7 @@ func (b *bench) pack(target firmware.Target, payload []byte) []byte {
 		Open: func(string) (io.ReadCloser, error) {
 			return io.NopCloser(bytes.NewReader(payload)), nil
 		},
-		Key: b.key,
+		Key: b.key, Stored: b.stored,
 	}
 	env := fwfile.Env{Name: "env", Offset: envBlock, Count: envBlocks}
 	if b.copies == 2 {
@@ -218,4 +219,13 @@ func TestPowerCuts(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The contract of appliers.
+func TestApplier(t *testing.T) {
+	firmwaretest.TestApplier(t, func(t *testing.T) firmwaretest.Rig {
+		b := newBench(t, 1, 2)
+		b.stored = true // as long as the contract's pieces need it
+		return b.rig()
+	})
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/hublink-go/hublink/firmware"
 	"github.com/hublink-go/hublink/firmware/slotdev"
 	"github.com/hublink-go/hublink/firmware/slotdev/bootrecord/recordtest"
+	"github.com/hublink-go/hublink/firmware/slotdev/internal/uboot"
 )
 
 func TestConfigErrors(t *testing.T) {
@@ -278,3 +279,50 @@ func TestCreate(t *testing.T) {
 type brokenReader struct{ err error }
 
 func (r brokenReader) Read([]byte) (int, error) { return 0, r.err }
+
+// Another program writes the slots and flips: the record tells which slot runs, what was there
+// before is nothing to go back to, and the flip can be taken back until the boot.
+func TestAnotherProgramWritesAndFlips(t *testing.T) {
+	cfg, disk := onDisk(1, 1)
+	cfg.A, cfg.B, cfg.BootID = "", "", "1"
+	require.NoError(t, slotdev.Create(cfg, factory, nil))
+	require.Nil(t, disk.Bytes("a"), "without slots there is the boot record only")
+	d := open(t, cfg)
+	ctx := t.Context()
+	flip := func(slot string) {
+		r, err := uboot.Store{
+			Storage: disk, At: []uboot.Location{uboot.Location(cfg.Env[0])},
+		}.Load()
+		require.NoError(t, err)
+		require.NoError(t, r.Put(slot+".nerves_fw_uuid", "2"))
+		require.NoError(t, r.Put("nerves_fw_active", slot))
+		require.NoError(t, r.Save())
+	}
+	require.NoError(t, d.Vacate(ctx))
+	require.NoError(t, d.Pin(ctx))
+	flip("b")
+	state, err := d.State(ctx)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "b", "2"}, []string{state.Active, state.Next, state.Other["uuid"]})
+	require.Error(t, d.Vacate(ctx), "the other slot boots next")
+
+	require.NoError(t, d.Revert(ctx))
+	state, err = d.State(ctx)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "a"}, []string{state.Active, state.Next})
+	require.Nil(t, state.Other)
+
+	require.NoError(t, d.Pin(ctx))
+	flip("b")
+	cfg.BootID = "2" // the machine has started again
+	d = open(t, cfg)
+	state, err = d.State(ctx)
+	require.NoError(t, err)
+	require.Equal(t, []string{"b", "b"}, []string{state.Active, state.Next})
+	require.Equal(t, factory["uuid"], state.Other["uuid"])
+	require.NoError(t, d.Revert(ctx), "by choice")
+	require.NoError(t, d.Revert(ctx), "a revert that waits for its reboot is none that is taken back")
+	state, err = d.State(ctx)
+	require.NoError(t, err)
+	require.Equal(t, []string{"b", "a"}, []string{state.Active, state.Next})
+}
