@@ -445,6 +445,7 @@ func TestPingAndCloseAreAnswered(t *testing.T) {
 		_, request, err := conn.ReadMessage(nil)
 		require.NoError(r.t, err)
 		require.Equal(r.t, "\x83k\x00\x0ctoken_please", string(request))
+		synctest.Wait() // the pong is on its way before the close is
 		go func() { _ = conn.Close(1000, "bye") }()
 		_, _, err = conn.ReadMessage(nil)
 		require.Error(r.t, err)

@@ -37,7 +37,7 @@ func playArchive(t *testing.T, f Fault) (*scene, string, error) {
 	t.Helper()
 	t.Setenv("TMPDIR", t.TempDir())
 	var out bytes.Buffer
-	s := newScene(Options{Fault: f, Print: &report.Printer{Out: &out}})
+	s := newScene(Options{Fault: f, Size: 2 << 20, Print: &report.Printer{Out: &out}})
 	err := s.run(t.Context())
 	return s, out.String(), err
 }

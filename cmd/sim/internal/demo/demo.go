@@ -32,6 +32,8 @@ type Options struct {
 	Raw bool
 	// what is offered, as it is; nil: an archive that is made and signed, or a made-up image
 	Firmware *hubtest.Content
+	// Size of the root file system in the archive that is made, in bytes; zero: 16 MiB
+	Size int64
 	// Keys of the machine, with Firmware and without Raw; without any it takes no archive
 	Keys []fwfile.Key
 	// the archive that the machine was made by, without Raw; nil: it has the layout of Firmware

@@ -88,6 +88,14 @@ func (o *Options) archives(folder string, w *watch) (*kit, error) {
 	return k, nil
 }
 
+// size returns the size of the root file system in the archive that is made.
+func (o *Options) size() int64 {
+	if o.Size == 0 {
+		return archiveSize
+	}
+	return o.Size
+}
+
 // offer sets what is offered: the file, or an archive that is made and signed now.
 func (k *kit) offer(o *Options) (err error) {
 	if o.Firmware != nil {
@@ -95,7 +103,7 @@ func (k *kit) offer(o *Options) (err error) {
 		return nil
 	}
 	k.keys = []fwfile.Key{archive.PublicKey()}
-	k.content, err = build(metadata(newVersion), archiveSize, archive.SlotBlocks(archiveSize))
+	k.content, err = build(metadata(newVersion), o.size(), archive.SlotBlocks(o.size()))
 	return err
 }
 
@@ -120,7 +128,7 @@ func (k *kit) disk(o *Options, path string) (err error) {
 	}
 	said := k.said
 	said.Version = oldVersion
-	base, err := build(said, baseSize, archive.SlotBlocks(archiveSize))
+	base, err := build(said, baseSize, archive.SlotBlocks(o.size()))
 	if err == nil {
 		k.slots.Env, err = archive.NewDisk(path, base, true)
 	}
