@@ -173,6 +173,13 @@ func TestRefusals(t *testing.T) {
 	s := begin(t, Config{Disk: disk}, firmware.Target{UUID: "another"})
 	require.ErrorIs(t, feed(s, fw(t, "app-1.1.0.fw")), ErrOtherFirmware)
 	require.NoError(t, s.Abort())
+	for key := range factory { // an offer that claims what the policy takes
+		s = begin(t, Config{Disk: disk}, firmware.Target{Meta: firmware.Metadata{key: "another"}})
+		if err := feed(s, fw(t, "app-1.1.0.fw")); key != "uuid" {
+			require.ErrorIs(t, err, ErrOtherFirmware, key)
+		}
+		require.NoError(t, s.Abort())
+	}
 
 	used := func(string) ([]Range, error) {
 		return []Range{{14400 * 512, 14401 * 512, "the root"}},

@@ -220,8 +220,8 @@ func (s *stream) read(ctx context.Context, in io.Reader) error {
 		return err
 	}
 	meta := gate.Archive().Meta()
-	if s.target.UUID != "" && s.target.UUID != meta.UUID {
-		return fmt.Errorf("%w: its uuid is %s, not %s", ErrOtherFirmware, meta.UUID, s.target.UUID)
+	if err := offered(meta, s.target); err != nil {
+		return err
 	}
 	if s.job, err = s.choose(ctx, gate); err != nil {
 		return err
@@ -236,6 +236,25 @@ func (a *Applier) task() string {
 		return "upgrade"
 	}
 	return a.cfg.Task
+}
+
+// offered compares what the archive's signature covers with what was offered, on which the policy
+// has decided.
+func offered(meta *fwfile.Meta, target firmware.Target) error {
+	if target.UUID != "" && target.UUID != meta.UUID {
+		return fmt.Errorf("%w: its uuid is %s, not %s", ErrOtherFirmware, meta.UUID, target.UUID)
+	}
+	for _, c := range [...]struct{ key, is string }{
+		{"product", meta.Product},
+		{"version", meta.Version},
+		{"platform", meta.Platform},
+		{"architecture", meta.Architecture},
+	} {
+		if want := target.Meta[c.key]; want != "" && want != c.is {
+			return fmt.Errorf("%w: its %s is %q, not %q", ErrOtherFirmware, c.key, c.is, want)
+		}
+	}
+	return nil
 }
 
 // openSpool makes the file for what is held back.

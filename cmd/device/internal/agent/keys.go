@@ -69,15 +69,14 @@ func keysFrom(from []string) ([]Key, error) {
 
 func keysOf(text string) ([]Key, error) {
 	info, err := os.Stat(text)
+	literal, noKey := fwfile.ParseKey([]byte(text)) // which may begin with a slash
 	switch {
+	case err != nil && noKey == nil:
+		return []Key{{Key: literal}}, nil
 	case errors.Is(err, fs.ErrNotExist) && filepath.IsAbs(text):
 		return nil, fmt.Errorf("%s: %w", text, plain(err))
 	case err != nil: // no file: a literal
-		k, err := fwfile.ParseKey([]byte(text))
-		if err != nil {
-			return nil, err
-		}
-		return []Key{{Key: k}}, nil
+		return nil, noKey
 	case !info.IsDir():
 		k, err := readKey(text)
 		return []Key{{k, text}}, err
