@@ -29,7 +29,7 @@ TOOLS := $(CURDIR)/.tools
 GOFUMPT := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)/gofumpt
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 
-TIMEOUT := 6m
+TIMEOUT := 12m
 FUZZTIME := 10s
 BENCHTIME := 0.5s
 
