@@ -187,13 +187,14 @@ func TestAnotherFile(t *testing.T) {
 
 // The first bytes may come one by one: the slot is not touched before it is clear what they are.
 func TestFirstBytesInSmallPieces(t *testing.T) {
+	zip := append([]byte("PK\x03\x04"), make([]byte, 500)...)
 	for name, c := range map[string]struct {
 		data         []byte
 		size         int64
 		archive, raw string // the first two calls
 		err          bool
 	}{
-		"archive":          {data: append([]byte("PK\x03\x04"), make([]byte, 500)...), archive: "begin write"},
+		"archive":          {data: zip, archive: "begin write"},
 		"image":            {data: make([]byte, 500), raw: "begin write"},
 		"a short image":    {data: []byte("abc"), raw: "begin write"},
 		"one of that size": {data: []byte("abc"), size: 3, raw: "begin write"},
