@@ -148,6 +148,10 @@ func TestArchivesThatAreRefused(t *testing.T) {
 			f := upload(t, hub, name)
 			m.start()
 			m.waitJoined(dev)
+			record := func() []byte {
+				return golden.Read(t, filepath.Join(m.dir, "disk"))[0x2000:0x4000]
+			}
+			before := record()
 			require.NoError(t, dev.Update().Offer(f))
 			m.wait(dev, "it says so", func(s hubtest.Snapshot) bool {
 				return len(s.Statuses) > 0 && s.Statuses[len(s.Statuses)-1] == "failed"
@@ -155,6 +159,7 @@ func TestArchivesThatAreRefused(t *testing.T) {
 			m.until("the reason is in the log", func(status) bool {
 				return strings.Contains(m.run.log.String(), want)
 			})
+			require.True(t, bytes.Equal(before, record()), "no byte of the boot record has changed")
 			require.Equal(t, "a", m.status().Slot)
 			state := m.record()
 			require.Equal(t, "a", state.Next)
