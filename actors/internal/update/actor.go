@@ -25,14 +25,15 @@ const (
 // saves the one and has the other written, and orders downloads. What takes time it leaves to
 // errands and to the actors of a transfer.
 type updater struct {
-	door    *Door
-	core    firmware.Machine
-	timer   drive.Timer
-	errands errand.Queue // of effects, in their order; the result is a firmware.Input or a message
-	watched map[supervisor.Ref]uint64
-	callers []supervisor.Caller // who wants a commit
-	memory  *updaterMemory      // nil while there is nothing that the next incarnation has to know
-	log     *zerolog.Logger
+	door     *Door
+	core     firmware.Machine
+	timer    drive.Timer
+	errands  errand.Queue // of effects, in their order; the result is a firmware.Input or a message
+	watched  map[supervisor.Ref]uint64
+	outcomes outcomes
+	callers  []supervisor.Caller // who wants a commit
+	memory   *updaterMemory      // nil while there is nothing that the next incarnation has to know
+	log      *zerolog.Logger
 
 	rebooting string   // why; empty: it was not asked for
 	flipping  uint64   // the transfer whose applier flips; 0 means none

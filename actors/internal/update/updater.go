@@ -50,6 +50,7 @@ func (u *updater) start(ctx *supervisor.Ctx, disk firmware.OnDisk) error {
 
 // Receive handles one message; see the table in package actors.
 func (u *updater) Receive(ctx *supervisor.Ctx, msg any) error {
+	u.outcomes.note(msg)
 	if in, ok := u.input(msg); ok {
 		return u.step(ctx, in)
 	}
@@ -155,8 +156,14 @@ func (u *updater) down(ctx *supervisor.Ctx, m supervisor.Down) error {
 	if !ok || errors.Is(m.Reason, supervisor.ErrNormal) {
 		return nil
 	}
+	fetches := m.Ref == u.door.Transfers.downloader()
+	if errors.Is(m.Reason, supervisor.ErrNoProc) && u.outcomes.told(fetches, number) {
+		return nil // it was done before it was watched
+	}
 	if number == u.flipping {
-		u.flipEnded(ctx, m.Reason)
+		if !fetches {
+			u.flipEnded(ctx, m.Reason)
+		}
 		return nil
 	}
 	return u.step(ctx, firmware.TransferLost(number, m.Reason))
