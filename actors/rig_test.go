@@ -182,7 +182,7 @@ func (r *rig) last(kind actors.EventKind) (found actors.Event) {
 	return found
 }
 
-// everFailedWith says whether an event had this cause.
+// everFailedWith reports whether an event had this cause.
 func (r *rig) everFailedWith(target error) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -111,7 +111,7 @@ func TestEncodeAsOTP(t *testing.T) {
 	}
 }
 
-// bigMap says whether t holds a map of more than 32 pairs, which OTP does not write sorted.
+// bigMap reports whether t holds a map of more than 32 pairs, which OTP does not write sorted.
 func bigMap(t Term) bool {
 	switch t := t.(type) {
 	case List:

@@ -69,7 +69,7 @@ func (l line) broken() ([]byte, bool) {
 	return append(frame, payload...), true
 }
 
-// packed says whether a request asks for MessagePack.
+// packed reports whether a request asks for MessagePack.
 func packed(head string) bool { return strings.Contains(head, "vsn=3.0.0") }
 
 func readTranscript(t *testing.T, path string) []line {

@@ -15,7 +15,7 @@ type diagnosis struct {
 	advice string
 }
 
-// diagnose reads a dial error. secret says whether the device signs with a shared secret.
+// diagnose reads a dial error. secret is whether the device signs with a shared secret.
 func diagnose(err error, secret bool) diagnosis {
 	var refused *transport.RefusedError
 	var phase *transport.PhaseError

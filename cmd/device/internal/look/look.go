@@ -75,7 +75,7 @@ const (
 	NotRead  = "not read" // something before it could not be read
 )
 
-// Device says whether the device of the configuration takes the file.
+// Device reports whether the device of the configuration takes the file, or why not.
 type Device struct {
 	Takes bool   `json:"takes"`
 	Why   string `json:"why"`
@@ -182,7 +182,7 @@ func signature(in io.Reader, keys []fwfile.Key) Signature {
 	}
 }
 
-// content reads the whole archive, whoever signed it.
+// content reads the whole archive, whatever its signature is.
 func (f *File) content(in io.Reader) {
 	a := f.Archive
 	r, err := fwfile.NewReader(in, fwfile.Options{AllowUnsigned: true})

@@ -39,7 +39,7 @@ func (s *scene) conclude(ctx context.Context) {
 	}
 }
 
-// compareRecord says whether the boot record is still what it was before the offer.
+// compareRecord compares the boot record with its bytes before the offer.
 func (s *scene) compareRecord() {
 	s.result.BootRecord = "changed"
 	if now, err := bootRecord(s.kit.slots.Env); err == nil && bytes.Equal(now, s.record) {

@@ -25,17 +25,8 @@ const keptSize = 512
 // New returns the two ends of a connection with the addresses a and b.
 func New(a, b string) (*End, *End) {
 	up, down := newStream(), newStream()
-	return &End{
-		in:     down,
-		out:    up,
-		local:  Addr(a),
-		remote: Addr(b),
-	}, &End{
-		in:     up,
-		out:    down,
-		local:  Addr(b),
-		remote: Addr(a),
-	}
+	near := &End{in: down, out: up, local: Addr(a), remote: Addr(b)}
+	return near, &End{in: up, out: down, local: Addr(b), remote: Addr(a)}
 }
 
 // Addr is the address of an end.
